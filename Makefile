@@ -1,0 +1,63 @@
+# The commands of Parley: `make` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run test check faults format wire contract lock clean
+
+help: ## List these commands
+	@$(PYTHON) -c "import re; print(*('{:<10}{}'.format(*m) for m in re.findall(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)), sep='\n')"
+
+run: $(VENV)/.ready ## Set everything up and run the product with a few conversations (Ctrl-C stops it)
+	@$(BIN)/parley local up --demo
+
+test: $(VENV)/.ready-dev ## Run all tests against a real Kafka and a real PostgreSQL
+	@$(BIN)/pytest
+
+check: $(VENV)/.ready-dev ## Format, lint, types, import fences, the contract and the unit tests
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/buf lint proto
+	@$(BIN)/pytest -q tests/unit tests/contract
+
+faults: $(VENV)/.ready-dev ## Break the product on purpose, at length; FILE=… imports that file while services are killed
+	@PARLEY_TEST_IMPORT_FILE='$(FILE)' $(BIN)/pytest tests/faults
+
+format: $(VENV)/.ready-dev ## Put the code into its format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+wire: $(VENV)/.ready-dev ## Generate parley/wire from proto/
+	@$(BIN)/python proto/generate.py
+
+contract: $(VENV)/.ready-dev ## Make today's contract the released one, which later ones must not break
+	$(BIN)/buf build proto --exclude-source-info -o proto/released.binpb
+
+lock: $(VENV)/.ready-dev ## Resolve the requirements anew, with hashes (needs uv)
+	uv pip compile $(COMPILE) --extra local --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile $(COMPILE) --extra local -c requirements-dev.lock pyproject.toml -o requirements.lock
+	uv pip compile $(COMPILE) -c requirements-dev.lock pyproject.toml -o deploy/requirements.lock
+
+COMPILE := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
+
+clean: ## Delete the virtual environment; data in .parley stays (see `parley local reset`)
+	rm -rf $(VENV)
+
+# Each is made anew when its lock changes; the marker is written last, so that a killed
+# installation is done again.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@echo "Installing Python packages into $(VENV) ..." >&2
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Parley needs Python 3.11 or newer; set PYTHON=.")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(PYTHON) -c "open('$@', 'w')"
+
+$(VENV)/.ready-dev: requirements-dev.lock $(VENV)/.ready
+	@echo "Installing test packages into $(VENV) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(PYTHON) -c "open('$@', 'w')"

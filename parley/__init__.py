@@ -1,0 +1,1 @@
+"""Parley: a durable, replayable conversation pipeline on Kafka."""

@@ -1,0 +1,6 @@
+"""`python -m parley.cli` is the `parley` command."""
+
+from parley.cli.app import main
+
+if __name__ == "__main__":
+    main()

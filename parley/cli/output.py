@@ -1,0 +1,99 @@
+"""How commands print: data on stdout as a table or as JSON, everything else on stderr."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from parley.errors import UserError
+
+# Files and pipes have no width, and need not be narrow.
+_FILE_COLUMNS: Final = 160
+# Numbers that name something are copied into other commands, so nothing parts their digits.
+_NAMING_NUMBERS: Final = frozenset(("pid", "partition", "next_offset", "end_offset"))
+
+stdout: Final = Console(
+    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _FILE_COLUMNS
+)
+stderr: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Output(StrEnum):
+    """The forms in which data is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="A table for people, JSON for programs.")
+]
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON; times as ISO 8601."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
+
+
+def print_json_line(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    typer.echo(orjson.dumps(value, default=str).decode())
+
+
+def print_rows(output: Output, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows: all their entries as JSON, or the named ones as a table."""
+    if output is Output.JSON:
+        print_json([dict(row) for row in rows])
+    else:
+        stdout.print(table_of(rows, columns))
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> Table:
+    """A table of the named entries, without columns that are empty; numbers are on the right."""
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    shown = [
+        one for one in columns if not rows or any(row.get(one) not in (None, "") for row in rows)
+    ]
+    for column in shown:
+        is_number = any(isinstance(row.get(column), int | float) for row in rows)
+        table.add_column(
+            column.replace("_", " "),
+            justify="right" if is_number else "left",
+            # Names are to be copied from here, so they are never cut short.
+            no_wrap=column == columns[0],
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(_cell(column, row.get(column)) for column in shown))
+    return table
+
+
+def _cell(column: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    is_amount = isinstance(value, int) and column not in _NAMING_NUMBERS
+    return f"{value:,}" if is_amount else escape(str(value))
+
+
+def say(sentence: str) -> None:
+    """Tell the person something that is not data."""
+    stderr.print(escape(sentence))
+
+
+def say_error(error: UserError) -> None:
+    """Print what is wrong, and what to do."""
+    stderr.print(f"[bold red]error:[/] {escape(error.problem)}")
+    if error.remedy:
+        stderr.print(escape(error.remedy))

@@ -1,0 +1,154 @@
+-- What the commands read; none of them writes.
+
+-- name: fences
+-- Where every consumer stands.
+SELECT consumer, topic, partition, incarnation, next_offset, owner, is_held, stopped_reason,
+       last_append_time, updated_at,
+       extract(epoch FROM now() - updated_at)::float8 AS seconds_since_move
+  FROM fences
+ ORDER BY consumer, topic, partition
+
+-- name: outbox
+-- What every consumer's relay has still to publish.
+SELECT consumer, count(*) AS waiting,
+       extract(epoch FROM now() - min(created_at))::float8 AS oldest_seconds
+  FROM outbox
+ WHERE published_at IS NULL
+ GROUP BY consumer
+ ORDER BY consumer
+
+-- name: counts
+-- How much there is of everything.
+SELECT (SELECT count(*) FROM conversations) AS conversations,
+       (SELECT count(*) FROM conversation_sessions) AS sessions,
+       (SELECT count(*) FROM conversation_sessions WHERE is_active) AS active_sessions,
+       (SELECT count(*) FROM conversation_messages) AS messages,
+       (SELECT count(*) FROM segments WHERE NOT is_retracted) AS segments,
+       (SELECT count(*) FROM verdicts) AS verdicts,
+       (SELECT count(*) FROM dead_letters) AS dead_letters
+
+-- name: jobs
+-- Jobs by state.
+SELECT state, count(*) AS jobs FROM jobs GROUP BY state ORDER BY state
+
+-- name: dead_letters
+-- Records that could not be used, by service and reason.
+SELECT service, reason, count(*) AS records, max(created_at) AS latest,
+       count(*) FILTER (WHERE created_at > now() - interval '1 day') AS last_day
+  FROM dead_letters
+ GROUP BY service, reason
+ ORDER BY records DESC
+
+-- name: clock
+-- The database's clock.
+SELECT clock_timestamp()
+
+-- name: ledger
+-- What became of every record below each fence; they sum up to the fence's offset.
+SELECT ledger.consumer, ledger.topic, ledger.partition,
+       ledger.stored, ledger.duplicate, ledger.dead_lettered, ledger.not_for_table,
+       fences.next_offset - ledger.stored - ledger.duplicate - ledger.dead_lettered
+           - ledger.not_for_table AS residue
+  FROM ledger
+  JOIN fences USING (consumer, topic, incarnation, partition)
+ ORDER BY ledger.consumer, ledger.topic, ledger.partition
+
+-- name: conversation
+-- A conversation's own facts.
+SELECT tenant_id, conversation_id, user_id, channel, first_event_at, last_event_at
+  FROM conversations
+ WHERE tenant_id = $1 AND conversation_id = $2
+
+-- name: similar_conversations
+-- Ids that begin alike or hold the text, for somebody who mistyped one.
+(SELECT conversation_id FROM conversations
+  WHERE tenant_id = $1 AND starts_with(conversation_id, $2) LIMIT 1000)
+UNION
+(SELECT conversation_id FROM conversations
+  WHERE tenant_id = $1 AND strpos(conversation_id, $3) > 0 LIMIT 10)
+
+-- name: other_tenants
+-- Tenants that have a conversation of this id.
+SELECT tenant_id FROM conversations WHERE conversation_id = $1 ORDER BY tenant_id LIMIT 10
+
+-- name: sessions
+-- A conversation's sessions.
+SELECT session_id, generation, user_id, channel, started_at, last_event_at, ended_at, end_reason,
+       duration_seconds, message_count, is_active
+  FROM conversation_sessions
+ WHERE tenant_id = $1 AND conversation_id = $2
+ ORDER BY started_at, session_id
+
+-- name: messages
+-- A conversation's latest messages; how many there are is in every row.
+SELECT id, session_id, user_id, role, content, event_time, received_at, content_version, import_id,
+       partition, log_offset, count(*) OVER () AS message_count
+  FROM conversation_messages
+ WHERE tenant_id = $1 AND conversation_id = $2
+ ORDER BY event_time DESC, id DESC
+ LIMIT $3
+
+-- name: revisions
+-- Every decision about a conversation's segments, and whether it is the current one.
+SELECT revision.segment_id, revision.revision, revision.previous_revision, revision.cause,
+       revision.started_at, revision.ended_at, revision.message_count, revision.sealed_at,
+       revision.watermark, revision.decided_offset, revision.partition, revision.policy_id,
+       revision.policy_version, revision.cut_event_time, revision.retracted,
+       segment.revision = revision.revision AND NOT segment.is_retracted AS is_current,
+       segment.is_retracted, segment.merged_into
+  FROM segment_revisions AS revision
+  JOIN segments AS segment USING (tenant_id, segment_id)
+ WHERE revision.tenant_id = $1 AND revision.conversation_id = $2
+ ORDER BY revision.sealed_at, revision.decided_offset
+
+-- name: conversation_jobs
+-- Passes over a conversation's segments, and how each stands.
+SELECT job.segment_id, job.revision, job.pass_name, job.pass_version, job.state, job.reason,
+       job.attempt_count, job.due_at, job.sealed_at, job.trigger
+  FROM segments AS segment
+  JOIN jobs AS job USING (tenant_id, segment_id)
+ WHERE segment.tenant_id = $1 AND segment.conversation_id = $2
+ ORDER BY job.sealed_at, job.segment_id, job.revision, job.pass_name
+
+-- name: verdicts
+-- Results about a conversation's segments.
+SELECT segment_id, revision, pass_name, pass_version, output, trigger, attempt_count, started_at,
+       ended_at
+  FROM verdicts
+ WHERE tenant_id = $1 AND conversation_id = $2
+ ORDER BY ended_at, segment_id, revision, pass_name
+
+-- name: conversation_dead_letters
+-- Records with a conversation's key that could not be used.
+SELECT service, topic, partition, log_offset, reason, detail, created_at
+  FROM dead_letters
+ WHERE key = $1
+ ORDER BY created_at
+
+-- name: open_windows
+-- Segments that are still open: all of them, those due, and those that an import holds.
+SELECT count(*) AS open, count(*) FILTER (WHERE deadline <= now()) AS due,
+       count(*) FILTER (WHERE deadline IS NULL) AS held_by_imports, min(deadline) AS next_deadline
+  FROM sealer_windows
+
+-- name: watermarks
+-- The sealer's time in each partition of the events topic, and its open segments there.
+SELECT mark.partition, mark.watermark, mark.rule_version,
+       (SELECT count(*) FROM sealer_windows AS open WHERE open.partition = mark.partition)
+           AS open_windows
+  FROM sealer_partitions AS mark
+ WHERE mark.topic = $1
+ ORDER BY mark.partition
+
+-- name: windows
+-- A conversation's open segments, with the watermark at which each closes.
+SELECT segment_id, revision, current_revision, first_time, last_time, deadline, message_count
+  FROM sealer_windows
+ WHERE tenant_id = $1 AND conversation_id = $2
+ ORDER BY first_time
+
+-- name: cuts
+-- Places that no segment of a conversation crosses.
+SELECT event_time, event_id FROM sealer_cuts
+ WHERE tenant_id = $1 AND conversation_id = $2
+ ORDER BY event_time, event_id

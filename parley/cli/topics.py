@@ -1,0 +1,83 @@
+"""`parley topics`: create the topics, and show them."""
+
+import asyncio
+from typing import Any
+
+import typer
+
+from parley.cli.output import Output, OutputOption, print_rows, say
+from parley.cli.running import run
+from parley.log.admin import AppliedTopic, PartitionEnds, admin_client, apply_topics, topic_ends
+from parley.settings import Settings
+from parley.topics import SPECS, TopicSpec
+
+app = typer.Typer(help="Create and list the topics.", no_args_is_help=True)
+
+
+@app.command()
+def apply(output: OutputOption = Output.TABLE) -> None:
+    """Create the topics that are missing; those that exist stay as they are.
+
+    Example: PARLEY_PARTITIONS=12 parley topics apply
+    """
+    applied = run(apply_topics(Settings.load()))
+    print_rows(
+        output,
+        [_applied_row(topic) for topic in applied],
+        ("topic", "partitions", "state"),
+    )
+
+
+def _applied_row(topic: AppliedTopic) -> dict[str, Any]:
+    return {
+        "topic": topic.name,
+        "partitions": topic.partition_count,
+        "state": "created" if topic.was_created else "was there",
+    }
+
+
+@app.command("list")
+def list_topics(output: OutputOption = Output.TABLE) -> None:
+    """Show every topic with its partitions, its records and how long they are kept.
+
+    Example: parley topics list -o json
+    """
+    rows = run(topic_rows(Settings.load()))
+    print_rows(output, rows, ("topic", "partitions", "records", "kept", "holds"))
+    if any(row["partitions"] == 0 for row in rows):
+        say("Topics are missing: create them with `parley topics apply`.")
+        raise typer.Exit(1)
+
+
+async def topic_rows(settings: Settings) -> list[dict[str, Any]]:
+    """One row a topic of Parley; no partitions where it does not exist. Raises UserError."""
+    async with admin_client(settings) as admin:
+        described = await admin.describe_topics()
+    present = {one["topic"] for one in described if one["error_code"] == 0}
+    return list(await asyncio.gather(*(_row(settings, spec, present) for spec in SPECS)))
+
+
+async def _row(settings: Settings, spec: TopicSpec, present: set[str]) -> dict[str, Any]:
+    name = settings.topic(spec.topic)
+    ends = await topic_ends(settings, name) if name in present else []
+    return {
+        "topic": name,
+        "partitions": len(ends),
+        "records": sum(one.end - one.beginning for one in ends),
+        "kept": _kept(spec),
+        "holds": spec.purpose,
+        "ends": [_end(one) for one in ends],
+    }
+
+
+def _kept(spec: TopicSpec) -> str:
+    if spec.is_compacted:
+        return "last version of each key"
+    if spec.retention_ms < 0:
+        return "for ever"
+    minutes = spec.retention_ms // 60_000
+    return f"{minutes // 1440} days" if minutes >= 1440 else f"{minutes} minutes"  # noqa: PLR2004
+
+
+def _end(ends: PartitionEnds) -> dict[str, int]:
+    return {"partition": ends.partition, "beginning": ends.beginning, "end": ends.end}

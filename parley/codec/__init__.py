@@ -1,0 +1,24 @@
+"""Bytes of the log to values and back, and the one rule of which records are valid."""
+
+from parley.codec.analyses import decode_analysis, encode_job_ended
+from parley.codec.events import body_digest, decode_event, encode_event, event_key
+from parley.codec.record import Header, InvalidRecord, LogRecord, Outgoing
+from parley.codec.seals import decode_seal, encode_seal
+from parley.codec.validity import MAX_RECORD_BYTES, VALIDITY_VERSION
+
+__all__ = [
+    "MAX_RECORD_BYTES",
+    "VALIDITY_VERSION",
+    "Header",
+    "InvalidRecord",
+    "LogRecord",
+    "Outgoing",
+    "body_digest",
+    "decode_analysis",
+    "decode_event",
+    "decode_seal",
+    "encode_event",
+    "encode_job_ended",
+    "encode_seal",
+    "event_key",
+]

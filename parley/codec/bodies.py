@@ -1,0 +1,170 @@
+"""The bodies of an event, from Protobuf and to it: one pair of functions a body."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from parley import events as domain
+from parley.codec.record import InvalidRecord, enum_name
+from parley.codec.times import set_timestamp, to_datetime
+from parley.wire import content_pb2, events_pb2
+
+
+def _content(wire: content_pb2.Content) -> domain.Content:
+    if not wire.HasField("plain"):
+        raise InvalidRecord("content", "only plain content can be read")
+    plain = wire.plain
+    audio_url = plain.audio_url if plain.HasField("audio_url") else None
+    return domain.Content(plain.text, audio_url, plain.metadata_json)
+
+
+def _write_content(wire: content_pb2.Content, content: domain.Content) -> None:
+    wire.plain.text = content.text
+    if content.audio_url is not None:
+        wire.plain.audio_url = content.audio_url
+    wire.plain.metadata_json = content.metadata_json
+
+
+def _role(value: int) -> domain.Role:
+    return domain.Role(enum_name("ROLE_", content_pb2.Role, value))
+
+
+def _state(value: int) -> domain.ConversationState:
+    name = enum_name("CONVERSATION_STATE_", events_pb2.ConversationState, value)
+    return domain.ConversationState(name)
+
+
+def _optional(wire: Any, name: str) -> Any:
+    return getattr(wire, name) if wire.HasField(name) else None
+
+
+_READERS: Final[dict[str, Callable[[Any], domain.Body]]] = {
+    "conversation_created": lambda wire: domain.ConversationCreated(
+        wire.title, wire.personality, wire.metadata_json
+    ),
+    "conversation_updated": lambda wire: domain.ConversationUpdated(
+        _optional(wire, "title"),
+        _optional(wire, "personality"),
+        _optional(wire, "channel"),
+        _optional(wire, "metadata_json"),
+    ),
+    "session_started": lambda wire: domain.SessionStarted(
+        wire.generation, wire.connection_id, wire.client_ip, wire.user_agent, wire.metadata_json
+    ),
+    "session_resumed": lambda wire: domain.SessionResumed(
+        wire.generation, wire.connection_id, wire.client_ip, wire.user_agent
+    ),
+    "session_refreshed": lambda wire: domain.SessionRefreshed(wire.generation, wire.connection_id),
+    "session_ended": lambda wire: domain.SessionEnded(
+        wire.generation,
+        domain.EndReason(
+            enum_name("SESSION_END_REASON_", events_pb2.SessionEndReason, wire.reason)
+        ),
+        wire.connection_id,
+    ),
+    "message_recorded": lambda wire: domain.MessageRecorded(
+        _role(wire.role), _content(wire.content), wire.utterance_id, wire.language
+    ),
+    "message_revised": lambda wire: domain.MessageRevised(
+        wire.target_event_id,
+        domain.RevisionKind(enum_name("REVISION_KIND_", events_pb2.RevisionKind, wire.kind)),
+        _content(wire.content),
+    ),
+    "state_requested": lambda wire: domain.StateRequested(
+        _state(getattr(wire, "from")), _state(wire.to), wire.cause, wire.request_id, wire.reopen
+    ),
+    "preferences_changed": lambda wire: domain.PreferencesChanged(
+        wire.personality, wire.language, wire.voice, wire.free_json
+    ),
+    "seal_forced": lambda wire: domain.SealForced(wire.request_id, wire.requested_by, wire.reason),
+    "import_started": lambda wire: domain.ImportStarted(wire.source),
+    "import_finished": lambda wire: domain.ImportFinished(
+        domain.ImportOutcome(enum_name("IMPORT_OUTCOME_", events_pb2.ImportOutcome, wire.outcome)),
+        wire.event_count,
+        wire.conversation_count,
+    ),
+    "rule_activated": lambda wire: domain.RuleActivated(wire.rule_version, wire.validity_version),
+    "record_rejected": lambda wire: domain.RecordRejected(
+        wire.rejected_offset, wire.rejected_event_id, wire.reason
+    ),
+    "forgotten": lambda wire: domain.Forgotten(wire.key_id, wire.request_id),
+    "tick": lambda wire: domain.Tick(to_datetime(wire.deadline)),
+}
+
+
+def read_body(event: events_pb2.Event) -> domain.Body:
+    """The body of a wire event; raises InvalidRecord where there is none that is known."""
+    name = event.WhichOneof("body")
+    if name is None:
+        raise InvalidRecord("body", "the event has no body that this release knows")
+    return _READERS[name](getattr(event, name))
+
+
+_PLAIN_FIELDS: Final[dict[type, tuple[str, tuple[str, ...]]]] = {
+    domain.ConversationCreated: (
+        "conversation_created",
+        ("title", "personality", "metadata_json"),
+    ),
+    domain.ConversationUpdated: (
+        "conversation_updated",
+        ("title", "personality", "channel", "metadata_json"),
+    ),
+    domain.SessionStarted: (
+        "session_started",
+        ("generation", "connection_id", "client_ip", "user_agent", "metadata_json"),
+    ),
+    domain.SessionResumed: (
+        "session_resumed",
+        ("generation", "connection_id", "client_ip", "user_agent"),
+    ),
+    domain.SessionRefreshed: ("session_refreshed", ("generation", "connection_id")),
+    domain.SessionEnded: ("session_ended", ("generation", "connection_id")),
+    domain.MessageRecorded: ("message_recorded", ("utterance_id", "language")),
+    domain.MessageRevised: ("message_revised", ("target_event_id",)),
+    domain.StateRequested: ("state_requested", ("cause", "request_id", "reopen")),
+    domain.PreferencesChanged: (
+        "preferences_changed",
+        ("personality", "language", "voice", "free_json"),
+    ),
+    domain.SealForced: ("seal_forced", ("request_id", "requested_by", "reason")),
+    domain.ImportStarted: ("import_started", ("source",)),
+    domain.ImportFinished: ("import_finished", ("event_count", "conversation_count")),
+    domain.RuleActivated: ("rule_activated", ("rule_version", "validity_version")),
+    domain.RecordRejected: (
+        "record_rejected",
+        ("rejected_offset", "rejected_event_id", "reason"),
+    ),
+    domain.Forgotten: ("forgotten", ("key_id", "request_id")),
+    domain.Tick: ("tick", ()),
+}
+
+
+def write_body(wire: events_pb2.Event, body: domain.Body) -> None:
+    """Set the one body of a wire event."""
+    name, fields = _PLAIN_FIELDS[type(body)]
+    part = getattr(wire, name)
+    # A body whose every field is at its default must be present all the same.
+    part.SetInParent()
+    for field in fields:
+        value = getattr(body, field)
+        if value is not None:
+            setattr(part, field, value)
+    _write_rest(part, body)
+
+
+def _write_rest(part: Any, body: domain.Body) -> None:
+    match body:
+        case domain.SessionEnded():
+            part.reason = f"SESSION_END_REASON_{body.reason.name}"
+        case domain.MessageRecorded():
+            part.role = f"ROLE_{body.role.name}"
+            _write_content(part.content, body.content)
+        case domain.MessageRevised():
+            part.kind = f"REVISION_KIND_{body.kind.name}"
+            _write_content(part.content, body.content)
+        case domain.StateRequested():
+            setattr(part, "from", f"CONVERSATION_STATE_{body.source.name}")
+            part.to = f"CONVERSATION_STATE_{body.target.name}"
+        case domain.ImportFinished():
+            part.outcome = f"IMPORT_OUTCOME_{body.outcome.name}"
+        case domain.Tick():
+            set_timestamp(part.deadline, body.deadline)

@@ -1,0 +1,163 @@
+"""Records of parley.events.v1 to events and back."""
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from parley.codec.bodies import read_body, write_body
+from parley.codec.record import Header, InvalidRecord, LogRecord, headers_for
+from parley.codec.times import set_duration, set_timestamp, to_datetime, to_timedelta
+from parley.codec.validity import check
+from parley.events import PARTITION_WIDE, Event, Policy
+from parley.wire import events_pb2, policy_pb2
+
+EVENT_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Event")
+
+# How far a gateway's clock may lie from the broker's before it is corrected.
+RECEIVED_AT_TOLERANCE: Final = timedelta(minutes=5)
+
+_TEXT_FIELDS: Final = (
+    "event_id",
+    "tenant_id",
+    "conversation_id",
+    "session_id",
+    "user_id",
+    "sender",
+    "client_id",
+    "client_message_id",
+    "connection_id",
+    "gateway_id",
+    "channel",
+)
+
+
+def event_key(tenant_id: str, conversation_id: str) -> bytes:
+    """The key of a conversation's records: NUL, which no id may hold, parts the two."""
+    return f"{tenant_id}\0{conversation_id}".encode()
+
+
+def encode_event(event: Event) -> bytes:
+    """The record's value."""
+    wire = events_pb2.Event()
+    for name in _TEXT_FIELDS:
+        setattr(wire, name, getattr(event, name))
+    for name in ("occurred_at", "sent_at", "received_at", "event_time"):
+        moment = getattr(event, name)
+        if moment is not None:
+            set_timestamp(getattr(wire, name), moment)
+    if event.import_id is not None:
+        wire.import_id = event.import_id
+    if not isinstance(event.body, PARTITION_WIDE):
+        _write_policy(wire.policy, event.policy)
+    write_body(wire, event.body)
+    return wire.SerializeToString()
+
+
+def decode_event(record: LogRecord) -> Event:
+    """The event of a record, as every consumer sees it; raises InvalidRecord.
+
+    `received_at` is held within 5 minutes of the record's append time, and the event time of
+    what is not imported moves along: a gateway with a wrong clock seals nobody early.
+    """
+    wire = _parse(record.value)
+    event = _to_event(wire, record.append_time())
+    check(event)
+    if not isinstance(event.body, PARTITION_WIDE):
+        _check_key(record.key, event)
+    return event
+
+
+def body_digest(value: bytes) -> bytes:
+    """sha256 of a valid record's body: equal for copies of one event, whatever their envelope."""
+    wire = events_pb2.Event.FromString(value)
+    name = wire.WhichOneof("body") or ""
+    body = getattr(wire, name).SerializeToString(deterministic=True)
+    return sha256(name.encode() + b":" + body).digest()
+
+
+def _parse(value: bytes | None) -> events_pb2.Event:
+    if value is None:
+        raise InvalidRecord("no_value", "the record has no value")
+    try:
+        return events_pb2.Event.FromString(value)
+    except DecodeError as error:
+        raise InvalidRecord("protobuf", "the value is not an Event") from error
+
+
+def _to_event(wire: events_pb2.Event, append_time: datetime) -> Event:
+    if not wire.HasField("received_at") or not wire.HasField("event_time"):
+        raise InvalidRecord("time", "received_at and event_time must be set")
+    import_id = wire.import_id if wire.HasField("import_id") else None
+    received_at, event_time = _times(wire, append_time, import_id is not None)
+    return Event(
+        event_id=wire.event_id,
+        body=read_body(wire),
+        event_time=event_time,
+        received_at=received_at,
+        tenant_id=wire.tenant_id,
+        conversation_id=wire.conversation_id,
+        session_id=wire.session_id,
+        user_id=wire.user_id,
+        sender=wire.sender,
+        client_id=wire.client_id,
+        client_message_id=wire.client_message_id,
+        connection_id=wire.connection_id,
+        gateway_id=wire.gateway_id,
+        channel=wire.channel,
+        occurred_at=to_datetime(wire.occurred_at) if wire.HasField("occurred_at") else None,
+        sent_at=to_datetime(wire.sent_at) if wire.HasField("sent_at") else None,
+        policy=_policy(wire.policy.SerializeToString()) if wire.HasField("policy") else Policy(),
+        import_id=import_id,
+    )
+
+
+def _times(
+    wire: events_pb2.Event, append_time: datetime, is_imported: bool
+) -> tuple[datetime, datetime]:
+    """When it was received, held to the broker's clock, and when it happened."""
+    stated, event_time = to_datetime(wire.received_at), to_datetime(wire.event_time)
+    try:
+        received_at = _hold(stated, append_time)
+        return received_at, event_time if is_imported else event_time + (received_at - stated)
+    except OverflowError as error:
+        raise InvalidRecord("time", "the times are outside the calendar") from error
+
+
+def _hold(stated: datetime, append_time: datetime) -> datetime:
+    earliest = append_time - RECEIVED_AT_TOLERANCE
+    latest = append_time + RECEIVED_AT_TOLERANCE
+    return min(max(stated, earliest), latest)
+
+
+def _check_key(key: bytes | None, event: Event) -> None:
+    # Another key means another partition: the conversation's one order would be lost.
+    if key != event_key(event.tenant_id, event.conversation_id):
+        raise InvalidRecord("key", "the record's key does not name the event's conversation")
+
+
+# There are few policies and many events: each is decoded once.
+@lru_cache(maxsize=1_024)
+def _policy(value: bytes) -> Policy:
+    wire = policy_pb2.Policy.FromString(value)
+    return Policy(
+        policy_id=wire.policy_id,
+        version=wire.version,
+        idle_gap=to_timedelta(wire.idle_gap),
+        grace=to_timedelta(wire.grace),
+        seal_on_end=wire.seal_on_end,
+        max_duration=to_timedelta(wire.max_duration),
+        max_messages=wire.max_messages,
+    )
+
+
+def _write_policy(wire: policy_pb2.Policy, policy: Policy) -> None:
+    wire.policy_id = policy.policy_id
+    wire.version = policy.version
+    set_duration(wire.idle_gap, policy.idle_gap)
+    set_duration(wire.grace, policy.grace)
+    wire.seal_on_end = policy.seal_on_end
+    set_duration(wire.max_duration, policy.max_duration)
+    wire.max_messages = policy.max_messages

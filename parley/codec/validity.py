@@ -1,0 +1,206 @@
+"""Which events are valid (version 1): one rule, so that every consumer skips the same records."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import orjson
+
+from parley.codec.record import InvalidRecord
+from parley.events import (
+    PARTITION_WIDE,
+    Content,
+    ConversationCreated,
+    ConversationUpdated,
+    Event,
+    MessageRecorded,
+    MessageRevised,
+    Policy,
+    PreferencesChanged,
+    RecordRejected,
+    SessionEnded,
+    SessionRefreshed,
+    SessionResumed,
+    SessionStarted,
+)
+
+VALIDITY_VERSION: Final = 1
+
+# Below the broker's default of 1,048,588 with room for headers and the batch's own bytes.
+MAX_RECORD_BYTES: Final = 1_000_000
+MAX_ID_BYTES: Final = 512
+# The client's time is believed within these years; anything else is a broken clock's bit pattern.
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+MAX_IDLE_GAP: Final = timedelta(days=366)
+MAX_MESSAGES: Final = 1_000_000
+# PostgreSQL's numeric ends at about 16,000 digits after the point, where a float is long zero.
+LARGEST_EXPONENT: Final = 1_000
+_LONG_EXPONENT: Final = re.compile(r"[eE][+-]?\d{4,}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+
+_SESSION_BODIES: Final = (SessionStarted, SessionResumed, SessionRefreshed, SessionEnded)
+
+
+def check(event: Event) -> None:
+    """Raise InvalidRecord unless the event may be stored and sealed."""
+    check_uuid("event_id", event.event_id)
+    _check_ids(event)
+    _check_times(event)
+    if isinstance(event.body, RecordRejected):
+        check_uuid("rejected_event_id", event.body.rejected_event_id)
+    if isinstance(event.body, PARTITION_WIDE):
+        return
+    if not event.tenant_id or not event.conversation_id:
+        raise InvalidRecord("missing_id", "tenant and conversation must be named")
+    check_policy(event.policy)
+    _check_body(event)
+
+
+def _check_ids(event: Event) -> None:
+    for text in (
+        event.tenant_id,
+        event.conversation_id,
+        event.session_id,
+        event.user_id,
+        event.sender,
+        event.client_id,
+        event.client_message_id,
+        event.connection_id,
+        event.gateway_id,
+        event.channel,
+        event.import_id or "",
+        event.policy.policy_id,
+    ):
+        if "\0" in text:
+            raise InvalidRecord("nul", "an id holds a NUL character")
+        if len(text) > MAX_ID_BYTES or len(text.encode()) > MAX_ID_BYTES:
+            raise InvalidRecord("id_too_long", f"an id is longer than {MAX_ID_BYTES} bytes")
+
+
+def _check_times(event: Event) -> None:
+    for moment in (event.event_time, event.received_at, event.occurred_at, event.sent_at):
+        if moment is not None and not EARLIEST <= moment < LATEST:
+            raise InvalidRecord("time", "a timestamp lies outside the years 1900 to 2200")
+
+
+def check_policy(policy: Policy) -> None:
+    """Raise InvalidRecord for a policy that could not be followed."""
+    if not timedelta(0) < policy.idle_gap <= MAX_IDLE_GAP:
+        raise InvalidRecord("policy", "the idle gap must be positive and at most 366 days")
+    if not timedelta(0) <= policy.grace <= MAX_IDLE_GAP:
+        raise InvalidRecord("policy", "the grace must be between 0 and 366 days")
+    if not timedelta(0) < policy.max_duration <= MAX_IDLE_GAP:
+        raise InvalidRecord("policy", "the longest duration must be between 0 and 366 days")
+    if not 1 <= policy.max_messages <= MAX_MESSAGES:
+        raise InvalidRecord("policy", f"the most messages must be 1 to {MAX_MESSAGES}")
+
+
+def _check_body(event: Event) -> None:
+    body = event.body
+    if isinstance(body, MessageRecorded):
+        _check_content(body.content)
+    elif isinstance(body, MessageRevised):
+        check_uuid("target_event_id", body.target_event_id)
+        _check_content(body.content)
+    elif isinstance(body, _SESSION_BODIES):
+        _check_session(event.session_id, body.generation)
+    for text in _json_texts(body):
+        check_json_object(text)
+    for text in _plain_texts(body):
+        _check_text(text)
+
+
+def _check_session(session_id: str, generation: int) -> None:
+    if not session_id:
+        raise InvalidRecord("missing_id", "a session event must name its session")
+    if generation < 1:
+        raise InvalidRecord("generation", "generations count from 1")
+
+
+def _check_content(content: Content) -> None:
+    _check_text(content.text)
+    _check_text(content.audio_url or "")
+    check_json_object(content.metadata_json)
+
+
+def _json_texts(body: object) -> Iterator[str]:
+    if isinstance(body, ConversationCreated | SessionStarted):
+        yield body.metadata_json
+    elif isinstance(body, ConversationUpdated):
+        yield body.metadata_json or ""
+    elif isinstance(body, PreferencesChanged):
+        yield body.free_json
+
+
+def _plain_texts(body: object) -> Iterator[str]:
+    if isinstance(body, ConversationCreated | ConversationUpdated):
+        yield from (body.title or "", body.personality or "")
+        if isinstance(body, ConversationUpdated):
+            yield body.channel or ""
+    elif isinstance(body, SessionStarted | SessionResumed):
+        yield from (body.connection_id, body.client_ip, body.user_agent)
+    elif isinstance(body, PreferencesChanged):
+        yield from (body.personality, body.language, body.voice)
+    elif isinstance(body, MessageRecorded):
+        yield from (body.utterance_id, body.language)
+
+
+def check_uuid(name: str, text: str) -> None:
+    """Raise InvalidRecord unless `text` is a UUID as Parley writes them."""
+    if not _UUID.match(text):
+        raise InvalidRecord("event_id", f"{name} is not a lower-case UUID")
+
+
+def _check_text(text: str) -> None:
+    # PostgreSQL's text cannot hold it.
+    if "\0" in text:
+        raise InvalidRecord("nul", "a text holds a NUL character")
+
+
+def check_json_object(text: str) -> None:
+    """Raise InvalidRecord unless `text` is empty or a JSON object that PostgreSQL can hold."""
+    if not text:
+        return
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRecord("json", "metadata is not valid JSON") from error
+    if not isinstance(value, dict):
+        raise InvalidRecord("json", "metadata is not a JSON object")
+    # It may stand in a string, so it only calls for a closer look.
+    if _LONG_EXPONENT.search(text):
+        _check_numbers(text)
+    # The escape may itself be escaped, so its presence only calls for a closer look.
+    if "\\u0000" in text and _holds_nul(value):
+        raise InvalidRecord("nul", "metadata holds a NUL character")
+
+
+def _check_numbers(text: str) -> None:
+    try:
+        json.loads(text, parse_float=_check_number)
+    except RecursionError as error:
+        raise InvalidRecord("json", "metadata is nested too deeply") from error
+
+
+def _check_number(text: str) -> float:
+    _, _, exponent = text.lower().partition("e")
+    if abs(int(exponent or 0)) > LARGEST_EXPONENT:
+        raise InvalidRecord("json", "metadata holds a number that no database can")
+    return 0.0
+
+
+def _holds_nul(value: object) -> bool:
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, str) and "\0" in one:
+            return True
+        if isinstance(one, dict):
+            pending.extend(one.keys())
+            pending.extend(one.values())
+        elif isinstance(one, list):
+            pending.extend(one)
+    return False

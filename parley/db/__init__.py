@@ -1,0 +1,1 @@
+"""PostgreSQL: the schema, the fence, the outbox, and how to connect."""

@@ -1,0 +1,112 @@
+"""Who owns an offset: PostgreSQL, by compare-and-set in the transaction of the batch's effects."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, NoReturn
+
+from parley.db.pool import Connection, Pool
+from parley.db.sql import load
+
+_SQL: Final = load(__package__)
+
+
+class FenceLost(Exception):
+    """Another owner, or another offset than this worker believed in: its batch had no effect."""
+
+
+class FenceHeld(Exception):
+    """The fence is held while tables are swapped: wait."""
+
+
+class OtherIncarnation(Exception):
+    """The fence belongs to another incarnation of the topic: its offsets mean nothing here."""
+
+
+@dataclass(frozen=True, slots=True)
+class FenceKey:
+    """Which consumer reads which partition."""
+
+    consumer: str
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The last record that the tables hold, to recognise a log that lost its end."""
+
+    append_time: datetime
+    checksum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A claim on a partition: valid while nobody else raises the epoch."""
+
+    key: FenceKey
+    incarnation: str
+    owner_epoch: int
+    next_offset: int
+    tail: Tail | None
+
+    def after(self, last_offset: int, tail: Tail) -> "Fence":
+        """The same claim, once records up to `last_offset` are in the tables."""
+        return replace(self, next_offset=last_offset + 1, tail=tail)
+
+
+async def claim(pool: Pool, key: FenceKey, incarnation: str, owner: str) -> Fence:
+    """Raise the epoch and read where to go on; raises FenceHeld or OtherIncarnation."""
+    row = await pool.fetchrow(
+        _SQL["claim_fence"], key.consumer, key.topic, key.partition, incarnation, owner
+    )
+    if row is None:
+        await _explain_refusal(pool, key, incarnation)
+    tail = None
+    if row["last_append_time"] is not None:
+        tail = Tail(row["last_append_time"], row["last_checksum"])
+    return Fence(key, row["incarnation"], row["owner_epoch"], row["next_offset"], tail)
+
+
+async def _explain_refusal(pool: Pool, key: FenceKey, incarnation: str) -> NoReturn:
+    row = await pool.fetchrow(_SQL["read_fence"], key.consumer, key.topic, key.partition)
+    where = f"{key.topic}/{key.partition}"
+    if row is not None and row["incarnation"] != incarnation:
+        raise OtherIncarnation(f"{key.consumer} has read another incarnation of {where}")
+    raise FenceHeld(f"{key.consumer} is held on {where}")
+
+
+async def advance(connection: Connection, fence: Fence, last_offset: int, tail: Tail) -> Fence:
+    """Move the fence past `last_offset` within the caller's transaction; raises FenceLost."""
+    key = fence.key
+    status = await connection.execute(
+        _SQL["advance_fence"],
+        key.consumer,
+        key.topic,
+        key.partition,
+        fence.incarnation,
+        fence.owner_epoch,
+        fence.next_offset,
+        last_offset + 1,
+        tail.append_time,
+        tail.checksum,
+    )
+    if status != "UPDATE 1":
+        raise FenceLost(f"{key.consumer} lost {key.topic}/{key.partition}")
+    return fence.after(last_offset, tail)
+
+
+async def has_committed(pool: Pool, fence: Fence, last_offset: int) -> bool:
+    """Whether a batch whose COMMIT got no reply took place; raises FenceLost for a third state."""
+    key = fence.key
+    row = await pool.fetchrow(_SQL["read_fence"], key.consumer, key.topic, key.partition)
+    if row is not None and row["owner_epoch"] == fence.owner_epoch:
+        if row["next_offset"] == last_offset + 1:
+            return True
+        if row["next_offset"] == fence.next_offset:
+            return False
+    raise FenceLost(f"{key.consumer} lost {key.topic}/{key.partition}")
+
+
+async def record_stop(pool: Pool, key: FenceKey, reason: str) -> None:
+    """Leave in the fence why the partition stands still, for `parley status`."""
+    await pool.execute(_SQL["stop_fence"], key.consumer, key.topic, key.partition, reason)

@@ -1,0 +1,10 @@
+"""Alembic's entry: runs revisions over the connection that `parley.db.migrations` opened."""
+
+from alembic import context
+
+from parley.db.schema import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,65 @@
+"""Connects to PostgreSQL with the time limits that the fence relies on."""
+
+import asyncpg
+
+from parley.errors import UserError
+from parley.settings import Settings
+
+CONNECT_TIMEOUT_S = 10
+
+# A process that was paused inside a transaction must let go of the fence before Kafka's session
+# timeout lets another take over; statements and lock waits end before that wait does.
+TIME_LIMITS = {
+    "idle_in_transaction_session_timeout": "5s",
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+}
+
+# The limits above do not see a client that stops between a statement's Parse and its Bind: the
+# server then waits for the rest of a query, neither idle nor running. From version 17 on this one
+# ends any transaction; it is longer than any batch takes.
+TRANSACTION_LIMIT = {"transaction_timeout": "20s"}
+FIRST_WITH_TRANSACTION_LIMIT = 17
+
+Pool = asyncpg.Pool
+Connection = asyncpg.Connection
+
+
+async def connect(settings: Settings, max_size: int = 8, min_size: int = 1) -> "asyncpg.Pool":
+    """A pool of connections; raises UserError where the database cannot be reached.
+
+    With a `min_size` of 0 it connects when it is first used, and raises nothing here.
+    """
+    url = settings.database_url.get_secret_value()
+    try:
+        # One that connects later holds no fence.
+        limits = await _time_limits(url) if min_size else TIME_LIMITS
+        return await asyncpg.create_pool(
+            url,
+            min_size=min_size,
+            max_size=max_size,
+            timeout=CONNECT_TIMEOUT_S,
+            server_settings={"application_name": "parley", "timezone": "UTC", **limits},
+        )
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        raise unreachable(error) from error
+
+
+async def _time_limits(url: str) -> dict[str, str]:
+    """The limits that this server knows; an unknown one would be refused."""
+    connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+    try:
+        major = connection.get_server_version().major
+    finally:
+        await connection.close()
+    return TIME_LIMITS | (TRANSACTION_LIMIT if major >= FIRST_WITH_TRANSACTION_LIMIT else {})
+
+
+def unreachable(error: Exception) -> UserError:
+    """What to tell a person whose database cannot be used."""
+    # The URL holds a password, so only the server's own words are shown.
+    return UserError(
+        f"Cannot use the database: {error or type(error).__name__}.",
+        "Start one with `parley local up`, or correct DATABASE_URL "
+        "(postgresql://user:password@host:port/name).",
+    )

@@ -1,0 +1,58 @@
+-- What every consumer asks of the fence and the outbox.
+
+-- name: claim_fence
+-- Become the owner: raises the epoch, so that a former owner's batch touches no row.
+-- No row comes back while the fence is held (a swap is under way), or for another incarnation:
+-- then there is nothing to own, and its owner is not disturbed.
+INSERT INTO fences (consumer, topic, partition, incarnation, next_offset, owner_epoch, owner)
+VALUES ($1, $2, $3, $4, 0, 1, $5)
+ON CONFLICT (consumer, topic, partition) DO UPDATE
+   SET owner_epoch = fences.owner_epoch + 1, owner = $5, updated_at = now()
+ WHERE NOT fences.is_held AND fences.incarnation = $4
+RETURNING incarnation, next_offset, owner_epoch, last_append_time, last_checksum
+
+-- name: advance_fence
+-- The compare-and-set: touches one row only for the owner, at the offset that it believes in.
+UPDATE fences
+   SET next_offset = $7, last_append_time = $8, last_checksum = $9,
+       stopped_reason = NULL, updated_at = now()
+ WHERE consumer = $1 AND topic = $2 AND partition = $3 AND incarnation = $4
+   AND owner_epoch = $5 AND next_offset = $6 AND NOT is_held
+
+-- name: read_fence
+-- Where the fence stands: settles whether a COMMIT whose reply was lost took place.
+SELECT next_offset, owner_epoch, incarnation FROM fences
+ WHERE consumer = $1 AND topic = $2 AND partition = $3
+
+-- name: stop_fence
+-- Says why this partition stands still.
+UPDATE fences SET stopped_reason = $4, updated_at = now()
+ WHERE consumer = $1 AND topic = $2 AND partition = $3
+
+-- name: insert_outbox
+-- Rows that must be published after this commit, in the order of the arrays.
+INSERT INTO outbox (consumer, source_topic, source_partition, topic, partition, key, value, headers)
+SELECT $1, $2, $3, row.topic, row.partition, row.key, row.value, row.headers
+  FROM unnest($4::text[], $5::int[], $6::bytea[], $7::bytea[], $8::jsonb[])
+       WITH ORDINALITY AS row (topic, partition, key, value, headers, number)
+ ORDER BY row.number
+
+-- name: unpublished_outbox
+-- The next rows to publish, oldest first. By published_at, never by id above the last one seen:
+-- ids are given out before their transactions commit.
+SELECT id, topic, partition, key, value, headers, created_at FROM outbox
+ WHERE consumer = $1 AND source_topic = $2 AND source_partition = $3 AND published_at IS NULL
+ ORDER BY id LIMIT $4
+
+-- name: mark_published
+-- The broker has them.
+UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])
+
+-- name: trim_outbox
+-- Published rows are of use for a day, to people who look. In portions, each well below the
+-- statement timeout.
+DELETE FROM outbox WHERE id IN (
+  SELECT id FROM outbox
+   WHERE consumer = $1 AND source_topic = $2 AND source_partition = $3
+     AND published_at < now() - interval '1 day'
+   LIMIT 10000)

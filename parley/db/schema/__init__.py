@@ -1,0 +1,6 @@
+"""Every table of Parley, by who fills it."""
+
+from parley.db.schema import analysis, conversations, log, sealing
+from parley.db.schema.base import metadata
+
+__all__ = ["analysis", "conversations", "log", "metadata", "sealing"]

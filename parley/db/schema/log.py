@@ -1,0 +1,99 @@
+"""Tables of the log's consumers: fences, outbox, dead letters and the ledger.
+
+Rebuilt with the log, but not compared: they say how far this database has read.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from parley.db.schema.base import metadata
+
+fences = Table(
+    "fences",
+    metadata,
+    Column("consumer", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("incarnation", Text, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("owner_epoch", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("is_held", Boolean, nullable=False, server_default=text("false")),
+    Column("last_append_time", DateTime(timezone=True)),
+    Column("last_checksum", BigInteger),
+    Column("stopped_reason", Text),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    comment="who owns a consumer's offset: the next record that its tables do not hold yet",
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("consumer", Text, nullable=False),
+    Column("source_topic", Text, nullable=False),
+    Column("source_partition", Integer, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, comment="the one to publish to; null means by key"),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary, nullable=False),
+    Column("headers", JSONB, nullable=False, comment="[name, base64 of the value] pairs"),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("published_at", DateTime(timezone=True)),
+    comment="records that must follow a commit; a relay publishes and marks them",
+)
+Index(
+    "ix_outbox_unpublished",
+    outbox.c.consumer,
+    outbox.c.source_topic,
+    outbox.c.source_partition,
+    outbox.c.id,
+    postgresql_where=outbox.c.published_at.is_(None),
+)
+Index("ix_outbox_published", outbox.c.published_at)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("incarnation", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("log_offset", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    UniqueConstraint("service", "topic", "incarnation", "partition", "log_offset"),
+    comment="records that could not be used, whole, with the reason",
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("consumer", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("incarnation", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("stored", BigInteger, nullable=False, server_default=text("0")),
+    Column("duplicate", BigInteger, nullable=False, server_default=text("0")),
+    Column("dead_lettered", BigInteger, nullable=False, server_default=text("0")),
+    Column("not_for_table", BigInteger, nullable=False, server_default=text("0")),
+    comment="what became of every record below the fence; the four sum up to it",
+)

@@ -1,0 +1,1 @@
+"""Kafka: the fenced consumer, the durable producer, and the topics themselves."""

@@ -1,0 +1,313 @@
+"""The loop of the fenced consumer: fetch, check against the fence, one transaction a batch."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from parley import clock, metrics
+from parley.codec import LogRecord
+from parley.db import fence
+from parley.db.errors import is_transient
+from parley.db.fence import Fence, FenceLost
+from parley.db.pool import Pool
+from parley.log.admin import no_kafka, no_topic
+from parley.log.consumer.claims import FIRST_RETRY_S, Claim, Claims, Reader
+from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
+from parley.log.producer import Producer, RecordTooLarge
+from parley.log.records import tail_of, to_log_record
+from parley.log.topic_ids import UnknownTopic, topic_incarnation
+from parley.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+IDLE_POLL_MS: Final = 250
+LONGEST_RETRY_S: Final = 30.0
+HINT_EVERY_S: Final = 1.0
+# aiokafka waits for a coordinator as long as it takes; a hint is not worth it.
+HINT_TIMEOUT_S: Final = 1.0
+LEAVE_TIMEOUT_S: Final = 4.0
+# What a batch under way may still take once the service was told to stop.
+STOP_TIMEOUT_S: Final = 8.0
+# Seeks in a row after which the wanted record is taken for lost.
+MOST_MISSES: Final = 5
+
+
+class FencedConsumer:
+    """Runs a handler over a topic, one transaction a batch, exactly once in effect.
+
+    A crash before the COMMIT costs the batch's work, which is read again; a crash after it
+    costs Kafka's hint, which nobody relies on. The listener only invalidates claims: aiokafka
+    delivers records before it has finished, so each batch is checked against its fence.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        topic: str,
+        handler: BatchHandler[Any],
+        settings: Settings,
+        pool: Pool,
+        producer: Producer,
+        batching: Batching,
+        owner: str,
+    ) -> None:
+        self._reader = Reader(name, topic, owner)
+        self._handler = handler
+        self._settings = settings
+        self._pool = pool
+        self._batching = batching
+        self._hints: dict[TopicPartition, int] = {}
+        self._hinted_at = 0.0
+        self._kafka = _group_member(settings, name, topic)
+        self._claims = Claims(self._reader, handler, self._kafka, pool, producer)
+
+    @property
+    def claims(self) -> dict[int, Fence]:
+        """The partitions that this worker owns now."""
+        return self._claims.fences()
+
+    @property
+    def stopped(self) -> dict[int, str]:
+        """Partitions that stand still, with the reason."""
+        return dict(self._claims.stopped)
+
+    def ring(self, partition: int) -> None:
+        """Say that outbox rows of this partition were committed by somebody else."""
+        claim = self._claims.get(partition)
+        if claim is not None:
+            claim.relay.ring()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop`; raises what nobody knows how to handle, with nothing committed."""
+        stopping = asyncio.create_task(stop.wait())
+        looping = asyncio.create_task(self._loop(stop))
+        try:
+            await asyncio.wait({looping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            # A broker that is away may hold a call for long; a batch cut off is rolled back.
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await looping
+        except TimeoutError:
+            if not looping.cancelled():
+                raise
+            log.info("stop_cut_short", consumer=self._reader.consumer)
+        finally:
+            stopping.cancel()
+            looping.cancel()
+            await asyncio.gather(looping, return_exceptions=True)
+            await self._claims.release_all()
+            await self._leave()
+
+    async def _loop(self, stop: asyncio.Event) -> None:
+        await self._start()
+        while not stop.is_set():
+            self._claims.check_relays()
+            await self._claims.claim_assigned()
+            await self._process(await self._gather(stop))
+            await self._hint()
+
+    async def _leave(self) -> None:
+        """Leave the group; with no broker there the group notices by itself."""
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                await self._kafka.stop()
+        except TimeoutError:
+            log.info("leave_gave_up", consumer=self._reader.consumer)
+
+    async def _start(self) -> None:
+        topic = self._reader.topic
+        try:
+            await self._kafka.start()
+            await topic_incarnation(self._kafka._client, topic)
+        except (KafkaError, OSError) as error:
+            raise no_kafka(self._settings, error) from error
+        except UnknownTopic as error:
+            raise no_topic(topic) from error
+        self._kafka.subscribe([topic], listener=_Invalidate(self._claims))
+
+    async def _gather(self, stop: asyncio.Event) -> dict[TopicPartition, list[Any]]:
+        """Fetch until `max_records` are here or `linger` has passed since the first."""
+        gathered: dict[TopicPartition, list[Any]] = {}
+        room = self._batching.max_records
+        wait_ms = IDLE_POLL_MS
+        closes_at: float | None = None
+        while room > 0 and wait_ms > 0 and not stop.is_set():
+            fetched = await self._kafka.getmany(timeout_ms=wait_ms, max_records=room)
+            for tp, records in fetched.items():
+                gathered.setdefault(tp, []).extend(records)
+                room -= len(records)
+            if not gathered:
+                break
+            closes_at = closes_at or clock.monotonic() + self._batching.linger.total_seconds()
+            wait_ms = int((closes_at - clock.monotonic()) * 1000)
+        return gathered
+
+    async def _process(self, gathered: dict[TopicPartition, list[Any]]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for tp, records in gathered.items():
+                group.create_task(self._process_partition(tp, records))
+
+    async def _process_partition(self, tp: TopicPartition, fetched: list[Any]) -> None:
+        claim = self._claims.get(tp.partition)
+        if claim is None:
+            # Not ours to read yet; what follows would only be thrown away.
+            if tp in self._kafka.assignment():
+                self._kafka.pause(tp)
+            return
+        try:
+            records = self._following(tp, claim, [to_log_record(one) for one in fetched])
+            if records:
+                await self._commit_batch(tp, claim, Batch(claim.fence, records))
+        except PartitionStopped as error:
+            await self._claims.stop(tp.partition, str(error))
+        except FenceLost:
+            await self._lose(tp.partition, claim)
+
+    def _following(
+        self, tp: TopicPartition, claim: Claim, records: list[LogRecord]
+    ) -> list[LogRecord]:
+        """The records that follow the fence; none, after a seek, where they do not."""
+        wanted = claim.wanted_offset
+        if records[0].offset != wanted:
+            claim.misses += 1
+            if claim.misses >= MOST_MISSES:
+                raise PartitionStopped(f"offset {wanted} is missing from the log")
+            log.warning("seeking", wanted=wanted, **self._reader.names(tp.partition))
+            self._kafka.seek(tp, wanted)
+            return []
+        claim.misses = 0
+        if claim.expects_tail:
+            if tail_of(records[0]) != claim.fence.tail:
+                raise PartitionStopped(
+                    f"the record at offset {wanted} is another than the one that was read: "
+                    "the broker lost the end of its log"
+                )
+            claim.expects_tail = False
+            records = records[1:]
+        for expected, record in enumerate(records, claim.fence.next_offset):
+            if record.offset != expected:
+                raise PartitionStopped(f"offset {expected} is missing from the log")
+        return records
+
+    async def _commit_batch(self, tp: TopicPartition, claim: Claim, batch: Batch) -> None:
+        started_at = clock.monotonic()
+        try:
+            work = await self._handler.prepare(batch)
+            moved = await self._apply(claim, batch, work)
+        except (PartitionStopped, FenceLost):
+            raise
+        except RecordTooLarge as error:
+            raise PartitionStopped(f"what would follow this batch is {error}") from error
+        except Exception as error:
+            # What memory holds may be ahead of the tables now: claim again and restore it.
+            await self._claims.release([tp.partition])
+            if not is_transient(error):
+                raise
+            self._claims.note_retry(tp.partition, error)
+            self._claims.wait(tp.partition, FIRST_RETRY_S)
+            return
+        self._hints[tp] = moved.next_offset
+        metrics.BATCH_RECORDS.labels(self._reader.consumer).observe(len(batch.records))
+        metrics.BATCH_SECONDS.labels(self._reader.consumer).observe(clock.monotonic() - started_at)
+        if self._claims.get(tp.partition) is claim:
+            claim.fence = moved
+            claim.relay.ring()
+            await self._handler.committed(work)
+
+    async def _apply(self, claim: Claim, batch: Batch, work: Any) -> Fence:
+        """Write the batch; the same again, for ever, while the database is away."""
+        retry_s = FIRST_RETRY_S
+        is_unsure = False
+        while True:
+            try:
+                # The COMMIT may have happened although its reply was lost.
+                if is_unsure and await self._has_committed(batch):
+                    return batch.fence.after(batch.last_offset, tail_of(batch.records[-1]))
+                return await self._transaction(batch, work)
+            except Exception as error:
+                partition = batch.fence.key.partition
+                if not is_transient(error):
+                    raise
+                if self._claims.get(partition) is not claim:
+                    raise FenceLost("released while the database was away") from error
+                self._claims.note_retry(partition, error)
+                is_unsure = True
+                await asyncio.sleep(retry_s)
+                retry_s = min(retry_s * 2, LONGEST_RETRY_S)
+
+    async def _has_committed(self, batch: Batch) -> bool:
+        return await fence.has_committed(self._pool, batch.fence, batch.last_offset)
+
+    async def _transaction(self, batch: Batch, work: Any) -> Fence:
+        async with self._pool.acquire() as connection, connection.transaction():
+            tail = tail_of(batch.records[-1])
+            moved = await fence.advance(connection, batch.fence, batch.last_offset, tail)
+            await self._handler.apply(connection, work)
+            return moved
+
+    async def _lose(self, partition: int, claim: Claim) -> None:
+        metrics.FENCE_LOSSES.labels(self._reader.consumer).inc()
+        log.warning("fence_lost", **self._reader.names(partition))
+        # Where a rebalance released it meanwhile, the next claim is that rebalance's.
+        if self._claims.get(partition) is not claim:
+            return
+        await self._claims.release([partition])
+        # The next assignment clears this. If none comes, this worker is the rightful owner and
+        # a late claim of a former one fenced it: that one is evicted within a session timeout.
+        self._claims.wait(partition, 2 * self._settings.session_timeout.total_seconds())
+
+    async def _hint(self) -> None:
+        """Tell Kafka where the tables stand, for lag monitors; failures cost nothing."""
+        if clock.monotonic() - self._hinted_at < HINT_EVERY_S:
+            return
+        self._hinted_at = clock.monotonic()
+        self._observe_lag()
+        owned = {tp: offset for tp, offset in self._hints.items() if self._claims.get(tp.partition)}
+        self._hints.clear()
+        if not owned:
+            return
+        try:
+            async with asyncio.timeout(HINT_TIMEOUT_S):
+                await self._kafka.commit(owned)
+        except (KafkaError, TimeoutError) as error:
+            log.info("hint_refused", consumer=self._reader.consumer, error=type(error).__name__)
+
+    def _observe_lag(self) -> None:
+        for partition, fenced in self._claims.fences().items():
+            end = self._kafka.highwater(TopicPartition(self._reader.topic, partition))
+            if end is not None:
+                labels = (self._reader.consumer, self._reader.topic, str(partition))
+                metrics.CONSUMER_LAG.labels(*labels).set(max(0, end - fenced.next_offset))
+
+
+def _group_member(settings: Settings, name: str, topic: str) -> AIOKafkaConsumer:
+    session_ms = int(settings.session_timeout / timedelta(milliseconds=1))
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        client_id=f"parley-{name}",
+        group_id=f"parley-{name}.{topic}",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=max(session_ms // 4, 100),
+        # Longer than the longest batch; aiokafka's own default is 10 s.
+        rebalance_timeout_ms=120_000,
+        max_poll_interval_ms=300_000,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+    )
+
+
+class _Invalidate(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Ends all claims at a rebalance; aiokafka only logs what a listener raises."""
+
+    def __init__(self, claims: Claims) -> None:
+        self._claims = claims
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._claims.release_all()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        await self._claims.release_all()

@@ -1,0 +1,27 @@
+"""aiokafka's records as Parley's, and the checksum that recognises a record."""
+
+from datetime import timedelta
+from typing import Any
+from zlib import crc32
+
+from parley.codec import LogRecord
+from parley.codec.record import EPOCH
+from parley.db.fence import Tail
+
+
+def to_log_record(record: Any) -> LogRecord:
+    """A consumed record; its timestamp is the broker's append time by the topic's setting."""
+    return LogRecord(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        broker_time=EPOCH + timedelta(milliseconds=record.timestamp),
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+    )
+
+
+def tail_of(record: LogRecord) -> Tail:
+    """What a fence remembers of the last record that it passed."""
+    return Tail(record.broker_time, crc32(record.value or b"", crc32(record.key or b"")))

@@ -1,0 +1,34 @@
+"""Where an event lies in the log; clients see it as an opaque string."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from typing import Self
+
+
+class InvalidPosition(ValueError):
+    """A text that is not a position which Parley gave out."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A topic's incarnation, a partition and an offset. It grows within a conversation."""
+
+    incarnation: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        text = f"1.{self.incarnation}.{self.partition}.{self.offset}"
+        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a position back; raises InvalidPosition."""
+        try:
+            padded = text + "=" * (-len(text) % 4)
+            version, incarnation, partition, offset = urlsafe_b64decode(padded).decode().split(".")
+            if version != "1":
+                raise InvalidPosition(f"position of an unknown form: {version!r}")
+            return cls(incarnation, int(partition), int(offset))
+        except ValueError as error:
+            raise InvalidPosition("not a position that Parley gave out") from error

@@ -1,0 +1,206 @@
+"""Settings from the environment: read once, frozen, and refused by name when they are wrong."""
+
+import json
+import os
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from parley.codec.record import InvalidRecord
+from parley.codec.validity import check_policy
+from parley.errors import UserError
+from parley.events import Policy
+from parley.topics import Topic
+
+PREFIX: Final = "PARLEY_"
+# Settings of one service begin with its name, so that all services can share one environment.
+SERVICES: Final = ("GATEWAY", "PERSISTER", "SEALER", "ANALYZER")
+# Read by the local stack and the tests, before any service starts.
+OUTSIDE: Final = (
+    "PARLEY_JAVA",
+    "PARLEY_HYPOTHESIS_EXAMPLES",
+    "PARLEY_TEST_STACK",
+    "PARLEY_TEST_STATE_DIR",
+    "PARLEY_TEST_IMPORT_FILE",
+)
+DEFAULT_STATE_DIR: Final = Path(".parley")
+
+
+def _seconds(value: object) -> object:
+    """A bare number, in the environment always a text, is seconds."""
+    if isinstance(value, str):
+        try:
+            return timedelta(seconds=float(value))
+        except (ValueError, OverflowError):
+            return value
+    return value
+
+
+Span = Annotated[timedelta, BeforeValidator(_seconds)]
+
+
+class ChannelPolicy(BaseSettings):
+    """A gap policy for one channel; what it leaves out is as in the default policy."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="PARLEY_NO_SUCH_")
+
+    idle_gap: Span | None = None
+    grace: Span | None = None
+    seal_on_end: bool | None = None
+    max_duration: Span | None = None
+    max_messages: int | None = None
+
+
+class Settings(BaseSettings):
+    """What every service and command needs to know. Durations read as `PT90M` or seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True
+    )
+
+    kafka_bootstrap: str = Field(
+        default="127.0.0.1:9092", description="host:port of the Kafka brokers, comma-separated"
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://parley@127.0.0.1:5432/parley"),
+        validation_alias=AliasChoices("DATABASE_URL", "database_url"),
+        description="where PostgreSQL is, as postgresql://user:password@host:port/name",
+    )
+    log_level: str = Field(
+        default="INFO",
+        validation_alias=AliasChoices("LOG_LEVEL", "log_level"),
+        description="DEBUG, INFO, WARNING or ERROR",
+    )
+    log_format: Literal["json", "text"] = Field(
+        default="json", description="json for machines, text for people"
+    )
+    http_host: str = Field(default="127.0.0.1", description="address that the service listens on")
+    http_port: int = Field(default=8080, ge=0, le=65535, description="0 picks a free port")
+    state_dir: Path = Field(default=DEFAULT_STATE_DIR, description="the local stack's folder")
+    topic_prefix: str = Field(default="", description="put before every topic's name")
+    partitions: int = Field(default=4, ge=1, le=10_000, description="partitions of a new topic")
+    replication_factor: int = Field(default=1, ge=1, le=9, description="copies of each record")
+    session_timeout: Span = Field(
+        default=timedelta(seconds=10), description="silence after which Kafka evicts a consumer"
+    )
+    idle_gap: Span = Field(
+        default=timedelta(minutes=90), description="the longest silence within a segment"
+    )
+    grace: Span = Field(
+        default=timedelta(seconds=60), description="how long a closed window waits for stragglers"
+    )
+    channel_policies: dict[str, ChannelPolicy] = Field(
+        default_factory=dict, description="JSON: gap policies that differ, by channel"
+    )
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql_url(cls, value: SecretStr) -> SecretStr:
+        if urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("idle_gap")
+    @classmethod
+    def _positive(cls, value: timedelta) -> timedelta:
+        if value <= timedelta(0):
+            raise ValueError("must be longer than 0")
+        return value
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read the environment, then the running local stack; raises UserError by name."""
+        _refuse_unknown(cls)
+        try:
+            settings = cls(**{**_local_stack(cls), **overrides})
+        except ValidationError as error:
+            raise _explain(error) from error
+        _check_policies(settings)
+        return settings
+
+    def topic(self, topic: Topic) -> str:
+        """The topic's full name here."""
+        return f"{self.topic_prefix}{topic}"
+
+    def policy_for(self, channel: str) -> Policy:
+        """The gap policy that a writer stamps on an event of this channel."""
+        own = self.channel_policies.get(channel)
+        default = Policy(idle_gap=self.idle_gap, grace=self.grace)
+        if own is None:
+            return default
+        return replace(default, policy_id=f"channel:{channel}", **own.model_dump(exclude_none=True))
+
+
+def _refuse_unknown(settings: type[Settings]) -> None:
+    known = {_variable(settings, name) for name in settings.model_fields} | set(OUTSIDE)
+    # A service knows its own settings; the other services' are theirs to check.
+    others = tuple(
+        prefix
+        for prefix in (f"{PREFIX}{service}_" for service in SERVICES)
+        if not any(name.startswith(prefix) for name in known)
+    )
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(others):
+            raise UserError(
+                f"{name} is not a setting of Parley.",
+                f"Unset it, or use one of: {', '.join(sorted(known - set(OUTSIDE)))}.",
+            )
+
+
+def _check_policies(settings: Settings) -> None:
+    """By the rule of the log: what it refuses would make every event of a channel invalid."""
+    for channel in ("", *settings.channel_policies):
+        name = "PARLEY_CHANNEL_POLICIES" if channel else "PARLEY_IDLE_GAP or PARLEY_GRACE"
+        where = f" in channel {channel}" if channel else ""
+        try:
+            check_policy(settings.policy_for(channel))
+        except InvalidRecord as error:
+            problem = f"{name} is wrong{where}: {error.detail}."
+            raise UserError(problem, "Correct it or unset it.") from error
+
+
+def _variable(settings: type[Settings], name: str) -> str:
+    """The variable of a field: its own name for those that everybody uses, as DATABASE_URL."""
+    alias = settings.model_fields[name].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"{PREFIX}{name.upper()}"
+
+
+def _local_stack(settings: type[Settings]) -> dict[str, str]:
+    """Where the stack of `parley local up` is, for what the environment leaves open."""
+    path = Path(os.environ.get("PARLEY_STATE_DIR", DEFAULT_STATE_DIR)) / "stack.json"
+    if not path.is_file():
+        return {}
+    state = json.loads(path.read_text())
+    names = {"PARLEY_KAFKA_BOOTSTRAP": "kafka_bootstrap", "DATABASE_URL": "database_url"}
+    return {
+        field: state[field]
+        for variable, field in names.items()
+        if variable not in os.environ and field in state and field in settings.model_fields
+    }
+
+
+def _explain(error: ValidationError) -> UserError:
+    first = error.errors()[0]
+    field = str(first["loc"][0]) if first["loc"] else "?"
+    name = field if field.isupper() else f"{PREFIX}{field.upper()}"
+    problem = first["msg"].removeprefix("Value error, ")
+    return UserError(f"{name} is wrong: {problem}.", "Correct it or unset it.")

@@ -1,0 +1,1 @@
+"""Made-up conversations through a running gateway, as clients would send them."""

@@ -1,0 +1,101 @@
+"""The analyzer's process: reads seals, runs jobs, answers for its health."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from parley import ids
+from parley.db.pool import Pool, connect
+from parley.health import Check, Health, health_router
+from parley.lifecycle import run_service, serve
+from parley.log.consumer import Batching, FencedConsumer
+from parley.log.producer import Producer
+from parley.topics import Topic
+from services.analyzer.core.outcomes import Attempting
+from services.analyzer.passes import SHIPPED
+from services.analyzer.runner import Runner
+from services.analyzer.settings import AnalyzerSettings
+from services.analyzer.store import CONSUMER, JobStore
+from services.analyzer.stream import SealsHandler
+from services.analyzer.worker import JobGauge, Worker
+
+BATCHING: Final = Batching(max_records=1_000, linger=timedelta(milliseconds=50))
+
+
+async def start(settings: AnalyzerSettings, stop: asyncio.Event) -> None:
+    """Run until `stop`."""
+    # Each worker may write and beat at once; the rest is for the consumer and its relays.
+    pool = await connect(settings, max_size=8 + 2 * settings.analyzer_workers)
+    producer = Producer(settings)
+    try:
+        await producer.start()
+        await _run(settings, stop, pool, producer)
+    finally:
+        await producer.stop()
+        await pool.close()
+
+
+async def _run(
+    settings: AnalyzerSettings, stop: asyncio.Event, pool: Pool, producer: Producer
+) -> None:
+    worker_id = ids.random_id()
+    bell = asyncio.Event()
+    handler = SealsHandler(settings, SHIPPED, bell, worker_id)
+    topic = settings.topic(Topic.SEALS)
+    consumer = FencedConsumer(
+        CONSUMER, topic, handler, settings, pool, producer, BATCHING, worker_id
+    )
+    store = JobStore(pool, settings, SHIPPED)
+    workers = _workers(settings, store, worker_id, bell, consumer)
+    gauge = JobGauge(store)
+    app = FastAPI(title="Parley analyzer")
+    app.include_router(health_router(_health(pool, producer, consumer, gauge)))
+    tasks = (worker.run for worker in workers)
+    await serve(app, settings, stop, consumer.run, gauge.run, *tasks)
+
+
+def _workers(
+    settings: AnalyzerSettings,
+    store: JobStore,
+    worker_id: str,
+    bell: asyncio.Event,
+    consumer: FencedConsumer,
+) -> list[Worker]:
+    rules = Attempting(worker_id, settings.analyzer_attempts, settings.analyzer_rest)
+    runner = Runner(SHIPPED, rules)
+    # A third of the lease: two heartbeats may be missed.
+    heartbeat_s = settings.analyzer_lease.total_seconds() / 3
+    return [
+        Worker(store, runner, bell, consumer.ring, heartbeat_s)
+        for _ in range(settings.analyzer_workers)
+    ]
+
+
+def _health(pool: Pool, producer: Producer, consumer: FencedConsumer, gauge: JobGauge) -> Health:
+    async def database() -> None:
+        await pool.fetchval("SELECT 1")
+
+    async def partitions() -> None:
+        if consumer.stopped:
+            raise RuntimeError("; ".join(f"{one}: {why}" for one, why in consumer.stopped.items()))
+
+    def facts() -> dict[str, Any]:
+        return {"partitions": sorted(consumer.claims), "jobs": gauge.counts}
+
+    checks: dict[str, Check] = {
+        "database": database,
+        "kafka": producer.check,
+        "partitions": partitions,
+    }
+    return Health(CONSUMER, checks, facts=facts)
+
+
+def main() -> None:
+    """Be the process `python -m services.analyzer.main`."""
+    run_service(CONSUMER, AnalyzerSettings, start)
+
+
+if __name__ == "__main__":
+    main()

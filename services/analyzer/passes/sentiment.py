@@ -1,0 +1,115 @@
+"""The pass sentiment: how the user felt, turn by turn, by the VADER lexicon (English).
+
+Definitions (version 1):
+- Only what the user said is scored: the assistant's words do not tell how the user feels.
+- A turn's score is the mean of VADER's compound score (-1 to 1) over its pieces. A piece is a
+  message, or 500 characters of a longer one: VADER is made for sentences, and its time grows with
+  the square of a text's length. Only the first 10,000 characters of a message count;
+  `cut_message_count` says how many messages were longer.
+- `mean` is the mean over the turns; null without a turn.
+- A turn is positive from 0.05 up and negative from -0.05 down, as VADER's authors suggest;
+  the shares are of the turns, null without a turn.
+- The trend is the mean of the second half of the turns less that of the first half; the middle
+  one of an odd number belongs to neither. Null with fewer than two turns.
+
+Scores and shares are rounded to 4 decimals.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.metadata import version
+from statistics import fmean
+from typing import Any, Final
+
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+from parley.digests import SpokenMember
+from parley.events import Role
+from services.analyzer.passes.contract import Output, Pass, SegmentText
+from services.analyzer.passes.turns import Turn, turns_of
+
+DECIMALS: Final = 4
+POSITIVE_FROM: Final = 0.05
+NEGATIVE_TO: Final = -0.05
+PIECE_CHARACTERS: Final = 500
+MESSAGE_CHARACTERS: Final = 10_000
+
+
+def run(segment: SegmentText) -> Output:
+    """The sentiment of a segment; nulls where the user said nothing."""
+    turns = [turn for turn in turns_of(segment.messages) if turn.role is Role.USER]
+    scores = [_turn_score(turn) for turn in turns]
+    return {
+        "user_turn_count": len(turns),
+        "turn_scores": [_round(score) for score in scores],
+        "mean": _round(fmean(scores)) if scores else None,
+        "positive_share": _share(scores, lambda score: score >= POSITIVE_FROM),
+        "neutral_share": _share(scores, lambda score: NEGATIVE_TO < score < POSITIVE_FROM),
+        "negative_share": _share(scores, lambda score: score <= NEGATIVE_TO),
+        "trend": _trend(scores),
+        "cut_message_count": sum(_is_cut(message) for turn in turns for message in turn.messages),
+    }
+
+
+def _turn_score(turn: Turn) -> float:
+    pieces = [piece for message in turn.messages for piece in _pieces(message.content.text)]
+    return fmean(_compound(piece) for piece in pieces)
+
+
+def _pieces(text: str) -> list[str]:
+    """The text in pieces, cut between words where a word is not longer than a piece."""
+    rest = text[:MESSAGE_CHARACTERS]
+    pieces = []
+    while len(rest) > PIECE_CHARACTERS:
+        end = rest.rfind(" ", 1, PIECE_CHARACTERS + 1)
+        end = end if end > 0 else PIECE_CHARACTERS
+        pieces.append(rest[:end])
+        rest = rest[end:]
+    return [*pieces, rest]
+
+
+def _is_cut(message: SpokenMember) -> bool:
+    return len(message.content.text) > MESSAGE_CHARACTERS
+
+
+def _compound(text: str) -> float:
+    score: float = _vader().polarity_scores(text)["compound"]
+    return score
+
+
+@cache
+def _vader() -> Any:
+    # Reads its lexicon of half a megabyte: once, when it is first wanted.
+    return SentimentIntensityAnalyzer()  # type: ignore[no-untyped-call]
+
+
+def _share(scores: Sequence[float], holds: Callable[[float], bool]) -> float | None:
+    return _round(sum(map(holds, scores)) / len(scores)) if scores else None
+
+
+def _trend(scores: Sequence[float]) -> float | None:
+    half = len(scores) // 2
+    return _round(fmean(scores[-half:]) - fmean(scores[:half])) if half else None
+
+
+def _round(number: float) -> float:
+    # Adding 0.0 makes a negative zero a plain one.
+    return round(number, DECIMALS) + 0.0
+
+
+SENTIMENT: Final = Pass(
+    name="sentiment",
+    version=1,
+    category="sentiment",
+    description="How the user felt turn by turn, on average, and which way it went.",
+    output_schema_version=1,
+    parameters={
+        "vader": version("vaderSentiment"),
+        "decimals": DECIMALS,
+        "positive_from": POSITIVE_FROM,
+        "negative_to": NEGATIVE_TO,
+        "piece_characters": PIECE_CHARACTERS,
+        "message_characters": MESSAGE_CHARACTERS,
+    },
+    run=run,
+)

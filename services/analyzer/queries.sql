@@ -1,0 +1,159 @@
+-- What the analyzer asks of its jobs, and of the messages that they are about.
+-- A job's key is (tenant, segment, revision, pass, version). Statements that wait for rows lock
+-- them in the order of that key.
+
+-- name: insert_jobs
+-- The jobs of new seals; those that are known stay as they are.
+INSERT INTO jobs (tenant_id, conversation_id, segment_id, revision, pass_name, pass_version,
+                  fingerprint, started_at, ended_at, first_event_id, last_event_id, message_count,
+                  member_digest, incarnation, events_partition, decided_offset, source_partition,
+                  sealed_at, trigger)
+SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[],
+                     $7::text[], $8::timestamptz[], $9::timestamptz[], $10::uuid[], $11::uuid[],
+                     $12::int[], $13::bytea[], $14::text[], $15::int[], $16::bigint[], $17::int[],
+                     $18::timestamptz[], $19::text[])
+           AS job (tenant_id, conversation_id, segment_id, revision, pass_name, pass_version,
+                   fingerprint, started_at, ended_at, first_event_id, last_event_id, message_count,
+                   member_digest, incarnation, events_partition, decided_offset, source_partition,
+                   sealed_at, trigger)
+ ORDER BY tenant_id, segment_id, revision, pass_name, pass_version
+    ON CONFLICT DO NOTHING
+
+-- name: end_stale_jobs
+-- Ends the unfinished jobs of revisions that are no longer wanted. A worker that still holds one
+-- finds its token gone.
+WITH stale AS (
+  SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[])
+             AS row (tenant_id, segment_id, below_revision, reason)
+), locked AS (
+  SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version, stale.reason
+    FROM stale
+    JOIN jobs AS job ON job.tenant_id = stale.tenant_id AND job.segment_id = stale.segment_id
+                    AND job.revision < stale.below_revision
+   WHERE job.state IN ('open', 'claimed', 'parked')
+   ORDER BY job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
+     FOR UPDATE OF job
+)
+UPDATE jobs AS job SET state = 'superseded', reason = locked.reason, lease_token = NULL
+  FROM locked
+ WHERE job.tenant_id = locked.tenant_id AND job.segment_id = locked.segment_id
+   AND job.revision = locked.revision AND job.pass_name = locked.pass_name
+   AND job.pass_version = locked.pass_version
+RETURNING job.*
+
+-- name: claim_jobs
+-- Leases jobs whose messages the persister has stored: the oldest first, as many as hold
+-- $4 messages together, at least one. A job that lost a worker weighs as much as all, so it comes
+-- alone. Only passes that this worker has, by their fingerprints. The fence is asked row by row:
+-- joined to it, PostgreSQL expects next to no rows and sorts the whole backlog for each claim.
+WITH due AS (
+  SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version, job.due_at,
+         CASE WHEN job.attempt_count > job.failure_count THEN $4 ELSE job.message_count END AS weight
+    FROM jobs AS job
+   WHERE job.state IN ('open', 'claimed') AND job.due_at <= now()
+     AND job.fingerprint = ANY ($2::text[])
+     AND job.decided_offset < (
+           SELECT fence.next_offset FROM fences AS fence
+            WHERE fence.consumer = 'persister' AND fence.topic = $1
+              AND fence.partition = job.events_partition
+              AND fence.incarnation = job.incarnation)
+   ORDER BY job.due_at, job.segment_id
+   LIMIT $3
+     FOR UPDATE OF job SKIP LOCKED
+), weighed AS (
+  SELECT due.*, sum(weight) OVER oldest_first AS weight_up_to, row_number() OVER oldest_first AS place
+    FROM due
+  WINDOW oldest_first AS (
+           ORDER BY due_at, segment_id, tenant_id, revision, pass_name, pass_version
+           ROWS UNBOUNDED PRECEDING)
+)
+UPDATE jobs AS job
+   SET state = 'claimed', lease_token = $5, due_at = now() + $6::interval,
+       attempt_count = job.attempt_count + 1
+  FROM weighed
+ WHERE (weighed.place = 1 OR weighed.weight_up_to <= $4::int)
+   AND job.tenant_id = weighed.tenant_id AND job.segment_id = weighed.segment_id
+   AND job.revision = weighed.revision AND job.pass_name = weighed.pass_name
+   AND job.pass_version = weighed.pass_version
+RETURNING job.*
+
+-- name: extend_leases
+-- A heartbeat: the holder of the token is alive. Rows that somebody has locked are being ended.
+WITH held AS (
+  SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
+    FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[])
+           AS key (tenant_id, segment_id, revision, pass_name, pass_version)
+    JOIN jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
+   WHERE job.state = 'claimed' AND job.lease_token = $1
+     FOR UPDATE OF job SKIP LOCKED
+)
+UPDATE jobs AS job SET due_at = now() + $7::interval
+  FROM held
+ WHERE job.tenant_id = held.tenant_id AND job.segment_id = held.segment_id
+   AND job.revision = held.revision AND job.pass_name = held.pass_name
+   AND job.pass_version = held.pass_version
+
+-- name: settle_jobs
+-- Writes what became of claimed jobs, under their token only: who lost it changes nothing.
+WITH outcome AS (
+  SELECT * FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::text[],
+                       $8::text[], $9::int[], $10::interval[])
+             AS row (tenant_id, segment_id, revision, pass_name, pass_version, state, reason,
+                     failure_count, due_in)
+), locked AS (
+  SELECT outcome.*
+    FROM outcome
+    JOIN jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
+   WHERE job.state = 'claimed' AND job.lease_token = $1
+   ORDER BY job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
+     FOR UPDATE OF job
+)
+UPDATE jobs AS job
+   SET state = locked.state, reason = locked.reason, failure_count = locked.failure_count,
+       due_at = now() + locked.due_in, lease_token = NULL
+  FROM locked
+ WHERE job.tenant_id = locked.tenant_id AND job.segment_id = locked.segment_id
+   AND job.revision = locked.revision AND job.pass_name = locked.pass_name
+   AND job.pass_version = locked.pass_version
+RETURNING job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
+
+-- name: load_members
+-- The members of segments as of the positions at which they were sealed: messages within the
+-- bounds up to that offset, each with the content that it had there. Of several revisions of a
+-- message the greatest (event time, id) wins; the recorded message is the version with its own id.
+SELECT wanted.number, message.id, message.event_time, message.role,
+       CASE WHEN version.version_id IS NULL THEN message.content
+            ELSE version.content END AS content,
+       CASE WHEN version.version_id IS NULL THEN message.audio_url
+            ELSE version.audio_url END AS audio_url,
+       CASE WHEN version.version_id IS NULL THEN message.metadata_text
+            ELSE version.metadata_text END AS metadata_text,
+       nullif(version.version_id, message.id) AS content_version
+  FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::timestamptz[], $6::uuid[],
+              $7::text[], $8::int[], $9::bigint[])
+       WITH ORDINALITY
+       AS wanted (tenant_id, conversation_id, started_at, first_event_id, ended_at, last_event_id,
+                  incarnation, partition, decided_offset, number)
+  JOIN conversation_messages AS message
+    ON message.tenant_id = wanted.tenant_id AND message.conversation_id = wanted.conversation_id
+   AND (message.event_time, message.id) >= (wanted.started_at, wanted.first_event_id)
+   AND (message.event_time, message.id) <= (wanted.ended_at, wanted.last_event_id)
+   AND message.incarnation = wanted.incarnation AND message.partition = wanted.partition
+   AND message.log_offset <= wanted.decided_offset
+  LEFT JOIN LATERAL (
+         SELECT one.version_id, one.content, one.audio_url, one.metadata_text
+           FROM message_versions AS one
+          WHERE one.tenant_id = message.tenant_id AND one.message_id = message.id
+            AND one.conversation_id = message.conversation_id
+            AND one.incarnation = wanted.incarnation AND one.partition = wanted.partition
+            AND one.log_offset <= wanted.decided_offset
+          ORDER BY one.version_id = one.message_id, one.event_time DESC, one.version_id DESC
+          LIMIT 1
+       ) AS version ON true
+ ORDER BY wanted.number, message.event_time, message.id
+
+-- name: count_unfinished
+-- How many jobs are not at their end, by state.
+SELECT state, count(*) AS jobs FROM jobs
+ WHERE state IN ('open', 'claimed', 'parked')
+ GROUP BY state

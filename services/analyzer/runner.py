@@ -1,0 +1,89 @@
+"""Runs the passes of claimed jobs over loaded texts: no database, so that a thread can do it."""
+
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import structlog
+from prometheus_client import Histogram
+
+from parley import clock
+from parley.digests import SpokenMember, content_digest
+from services.analyzer.core.jobs import Attempt, Job, Segment, text_of
+from services.analyzer.core.outcomes import (
+    Attempting,
+    Outcome,
+    Result,
+    abandoned,
+    has_lost_too_many,
+    parked,
+    raised,
+    succeeded,
+)
+from services.analyzer.passes import Pass, SegmentText, to_json
+
+log = structlog.get_logger(__name__)
+
+DIGEST_MISMATCH: Final = "digest_mismatch"
+
+PASS_SECONDS: Final = Histogram(
+    "parley_analyzer_pass_seconds",
+    "Seconds that one pass took over one segment.",
+    ["pass_name"],
+    buckets=(0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+)
+
+
+class Runner:
+    """Makes attempts; `passes` are all that a claimed job may name."""
+
+    def __init__(self, passes: Sequence[Pass], rules: Attempting) -> None:
+        self._passes = {(one.name, one.version): one for one in passes}
+        self._rules = rules
+
+    def run(
+        self, attempts: Sequence[Attempt], members: Mapping[Segment, Sequence[SpokenMember]]
+    ) -> list[Outcome]:
+        """What becomes of each job. What a pass raises is its job's failure, never the caller's."""
+        texts = {segment: text_of(segment, spoken) for segment, spoken in members.items()}
+        return [self._attempt(attempt, texts[attempt.job.segment]) for attempt in attempts]
+
+    def _attempt(self, attempt: Attempt, text: SegmentText | None) -> Outcome:
+        if text is None:
+            log.error("digest_mismatch", **names(attempt.job))
+            return parked(attempt, DIGEST_MISMATCH)
+        if has_lost_too_many(attempt):
+            log.error("job_lost_its_workers", **names(attempt.job))
+            return abandoned(attempt, self._rules, clock.now())
+        digest = content_digest(text.messages)
+        try:
+            result = self._result(attempt.job, text)
+        except Exception as error:  # noqa: BLE001 - whatever a pass raises is its job's failure
+            _note_failure(attempt.job, error)
+            return raised(attempt, type(error).__name__, digest, self._rules, clock.now())
+        return succeeded(attempt, result, digest, self._rules, clock.now())
+
+    def _result(self, job: Job, text: SegmentText) -> Result:
+        used = self._passes[job.pass_name, job.pass_version]
+        started_at = clock.monotonic()
+        output_json = to_json(used.run(text))
+        PASS_SECONDS.labels(job.pass_name).observe(clock.monotonic() - started_at)
+        return Result(used, output_json)
+
+
+def names(job: Job) -> dict[str, object]:
+    """The job's ids, for a line of the log."""
+    return {
+        "tenant_id": job.segment.tenant_id,
+        "segment_id": job.segment.segment_id,
+        "revision": job.segment.revision,
+        "pass_name": job.pass_name,
+        "pass_version": job.pass_version,
+    }
+
+
+def _note_failure(job: Job, error: Exception) -> None:
+    # Where it was raised, and not what it says: the text may quote the conversation.
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{last.name}:{last.lineno}"
+    log.warning("pass_raised", **names(job), error=type(error).__name__, place=place)

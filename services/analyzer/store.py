@@ -1,0 +1,230 @@
+"""Jobs in PostgreSQL: inserted for seals, leased to workers, ended once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, Final
+
+from parley import clock, ids
+from parley.analyses import JobEnded, JobTrigger
+from parley.codec import Outgoing, encode_job_ended, event_key
+from parley.codec.analyses import ANALYSIS_HEADERS
+from parley.db import outbox
+from parley.db.fence import FenceKey
+from parley.db.pool import Connection, Pool
+from parley.db.sql import load
+from parley.digests import SpokenMember
+from parley.events import Content, Role
+from parley.topics import Topic
+from services.analyzer.core.jobs import Attempt, Job, Segment, Stale
+from services.analyzer.core.outcomes import Outcome
+from services.analyzer.passes import Pass
+from services.analyzer.settings import AnalyzerSettings
+
+CONSUMER: Final = "analyzer"
+
+_SQL: Final = load(__package__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Jobs that one worker holds under one token, until its lease runs out."""
+
+    token: str
+    attempts: tuple[Attempt, ...]
+
+
+async def insert_jobs(connection: Connection, jobs: Sequence[Job]) -> None:
+    """Write new jobs within the caller's transaction; known ones stay as they are."""
+    if jobs:
+        await connection.execute(_SQL["insert_jobs"], *_columns(_job_row(job) for job in jobs))
+
+
+async def end_stale(connection: Connection, stale: Sequence[Stale]) -> list[tuple[Attempt, str]]:
+    """End as superseded what is no longer wanted; returns the jobs with the reason."""
+    if not stale:
+        return []
+    rows = await connection.fetch(_SQL["end_stale_jobs"], *_columns(map(astuple, stale)))
+    return [(_attempt(row), row["reason"]) for row in rows]
+
+
+def to_outgoing(settings: AnalyzerSettings, ended: JobEnded) -> Outgoing:
+    """The end of a job as a record of the analyses topic."""
+    key = event_key(ended.tenant_id, ended.conversation_id)
+    topic = settings.topic(Topic.ANALYSES)
+    return Outgoing(topic, key, encode_job_ended(ended), ANALYSIS_HEADERS)
+
+
+class JobStore:
+    """What a worker asks of PostgreSQL."""
+
+    def __init__(self, pool: Pool, settings: AnalyzerSettings, passes: Sequence[Pass]) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._fingerprints = [one.fingerprint() for one in passes]
+
+    async def claim(self) -> Claim:
+        """Lease the oldest jobs that can be run now; the attempts are counted."""
+        settings = self._settings
+        token = ids.random_id()
+        rows = await self._pool.fetch(
+            _SQL["claim_jobs"],
+            settings.topic(Topic.EVENTS),
+            self._fingerprints,
+            settings.analyzer_claim_jobs,
+            settings.analyzer_claim_messages,
+            token,
+            settings.analyzer_lease,
+        )
+        return Claim(token, tuple(_attempt(row) for row in rows))
+
+    async def extend(self, claim: Claim) -> None:
+        """Say that the holder of the claim is alive."""
+        keys = _columns(_key(attempt.job) for attempt in claim.attempts)
+        lease = self._settings.analyzer_lease
+        await self._pool.execute(_SQL["extend_leases"], claim.token, *keys, lease)
+
+    async def load(self, segments: Sequence[Segment]) -> dict[Segment, list[SpokenMember]]:
+        """The messages of each segment as of the position at which it was sealed."""
+        rows = await self._pool.fetch(_SQL["load_members"], *_columns(map(_bounds, segments)))
+        loaded: dict[Segment, list[SpokenMember]] = {segment: [] for segment in segments}
+        for row in rows:
+            loaded[segments[row["number"] - 1]].append(_member(row))
+        return loaded
+
+    async def settle(self, claim: Claim, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Write outcomes, and their ends into the outbox, in one transaction.
+
+        Returns those that counted: of a job that this claim no longer holds nothing is written.
+        A crash before the COMMIT costs the attempts, which are made again when the lease is out.
+        """
+        rows = _columns(_outcome_row(outcome) for outcome in outcomes)
+        async with self._pool.acquire() as connection, connection.transaction():
+            settled = await connection.fetch(_SQL["settle_jobs"], claim.token, *rows)
+            keys = {_key_of_row(row) for row in settled}
+            counted = [outcome for outcome in outcomes if _key(outcome.job) in keys]
+            await self._publish(connection, counted)
+        return counted
+
+    async def count_unfinished(self) -> dict[str, int]:
+        """How many jobs are open, claimed and parked."""
+        rows = await self._pool.fetch(_SQL["count_unfinished"])
+        return {row["state"]: row["jobs"] for row in rows}
+
+    async def _publish(self, connection: Connection, outcomes: Iterable[Outcome]) -> None:
+        by_partition: dict[int, list[Outgoing]] = defaultdict(list)
+        for outcome in outcomes:
+            if outcome.ended is not None:
+                ended = to_outgoing(self._settings, outcome.ended)
+                by_partition[outcome.job.segment.source_partition].append(ended)
+        for partition, batch in sorted(by_partition.items()):
+            source = FenceKey(CONSUMER, self._settings.topic(Topic.SEALS), partition)
+            await outbox.enqueue(connection, source, batch)
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows of equal length, of which there is at least one, as columns."""
+    return list(zip(*rows, strict=True))
+
+
+def _key(job: Job) -> tuple[str, str, int, str, int]:
+    segment = job.segment
+    return (
+        segment.tenant_id,
+        segment.segment_id,
+        segment.revision,
+        job.pass_name,
+        job.pass_version,
+    )
+
+
+def _key_of_row(row: Any) -> tuple[str, str, int, str, int]:
+    return (
+        row["tenant_id"],
+        str(row["segment_id"]),
+        row["revision"],
+        row["pass_name"],
+        row["pass_version"],
+    )
+
+
+def _job_row(job: Job) -> tuple[Any, ...]:
+    segment = job.segment
+    return (
+        segment.tenant_id,
+        segment.conversation_id,
+        segment.segment_id,
+        segment.revision,
+        job.pass_name,
+        job.pass_version,
+        job.fingerprint,
+        segment.started_at,
+        segment.ended_at,
+        segment.first_event_id,
+        segment.last_event_id,
+        segment.message_count,
+        segment.member_digest,
+        segment.incarnation,
+        segment.events_partition,
+        segment.decided_offset,
+        segment.source_partition,
+        segment.sealed_at,
+        job.trigger.value,
+    )
+
+
+def _bounds(segment: Segment) -> tuple[Any, ...]:
+    return (
+        segment.tenant_id,
+        segment.conversation_id,
+        segment.started_at,
+        segment.first_event_id,
+        segment.ended_at,
+        segment.last_event_id,
+        segment.incarnation,
+        segment.events_partition,
+        segment.decided_offset,
+    )
+
+
+def _outcome_row(outcome: Outcome) -> tuple[Any, ...]:
+    state, reason = outcome.state.value, outcome.reason
+    return (*_key(outcome.job), state, reason, outcome.failure_count, outcome.due_in)
+
+
+def _attempt(row: Any) -> Attempt:
+    segment = Segment(
+        tenant_id=row["tenant_id"],
+        conversation_id=row["conversation_id"],
+        segment_id=str(row["segment_id"]),
+        revision=row["revision"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        first_event_id=str(row["first_event_id"]),
+        last_event_id=str(row["last_event_id"]),
+        message_count=row["message_count"],
+        member_digest=row["member_digest"],
+        incarnation=row["incarnation"],
+        events_partition=row["events_partition"],
+        decided_offset=row["decided_offset"],
+        source_partition=row["source_partition"],
+        sealed_at=row["sealed_at"],
+    )
+    job = Job(
+        segment,
+        row["pass_name"],
+        row["pass_version"],
+        row["fingerprint"],
+        JobTrigger(row["trigger"]),
+    )
+    return Attempt(job, row["attempt_count"], row["failure_count"], clock.now())
+
+
+def _member(row: Any) -> SpokenMember:
+    return SpokenMember(
+        event_time=row["event_time"],
+        event_id=str(row["id"]),
+        role=Role(row["role"]),
+        content=Content(row["content"], row["audio_url"], row["metadata_text"]),
+        content_version=str(row["content_version"] or ""),
+    )

@@ -1,0 +1,1 @@
+"""WebSocket and REST in, live frames out."""

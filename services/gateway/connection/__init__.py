@@ -1,0 +1,1 @@
+"""The gateway over WebSocket: one connection, and all of them."""

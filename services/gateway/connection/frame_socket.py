@@ -1,0 +1,103 @@
+"""What goes over a WebSocket, frame by frame; a client that is gone is nobody's error."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import WebSocket, WebSocketDisconnect
+
+from parley import clock
+from services.gateway import metrics
+from services.gateway.core.frames import UNKNOWN, RawFrame, metric_type
+from services.gateway.core.refusals import Code, Refused
+from services.gateway.stream import Recorded
+
+
+class FrameSocket:
+    """A WebSocket that speaks in frames: texts in, acknowledgements and errors out."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+
+    @property
+    def client_ip(self) -> str:
+        """The client's address, where it is known."""
+        client = self._socket.client
+        return client.host if client else ""
+
+    @property
+    def user_agent(self) -> str:
+        """What the client says that it is."""
+        return self._socket.headers.get("user-agent", "")
+
+    async def accept(self) -> None:
+        """Open it."""
+        await self._socket.accept()
+
+    async def next_text(self) -> str | None:
+        """The next text frame; None once the client is gone. Others are refused on the way."""
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return None
+            text: str | None = message.get("text")
+            if text is not None:
+                return text
+            await self.refuse(None, Refused(Code.BINARY_FRAME, "frames must be text"))
+
+    async def acknowledge(self, raw: RawFrame, recorded: Recorded) -> None:
+        """Answer a frame that is durable; one without an id is only counted."""
+        self.count(raw, "ok")
+        if raw.frame_id is None:
+            return
+        position = str(recorded.position)
+        payload = {"id": raw.frame_id, "event_id": recorded.event_id, "position": position}
+        await self.send("ack", payload, raw.frame_id, position)
+
+    async def refuse(self, raw: RawFrame | None, refused: Refused) -> None:
+        """Answer a frame that was not taken."""
+        self.count(raw, refused.code)
+        frame_id = raw.frame_id if raw else None
+        payload = {
+            "id": frame_id,
+            "code": refused.code,
+            "message": refused.message,
+            "retryable": refused.is_retryable,
+            "retry_after_ms": refused.retry_after_ms,
+        }
+        await self.send("error", payload, frame_id)
+
+    def count(self, raw: RawFrame | None, outcome: str) -> None:
+        """Note what became of a frame."""
+        kind = metric_type(raw.type) if raw else UNKNOWN
+        metrics.FRAMES.labels(kind, outcome).inc()
+
+    async def send(
+        self,
+        kind: str,
+        payload: Mapping[str, Any],
+        frame_id: str | None = None,
+        position: str | None = None,
+    ) -> None:
+        """Send a frame; what is None is left out."""
+        frame = {
+            "type": kind,
+            "id": frame_id,
+            "position": position,
+            "payload": {name: value for name, value in payload.items() if value is not None},
+            "ts": clock.now().isoformat(timespec="milliseconds"),
+        }
+        present = {name: value for name, value in frame.items() if value is not None}
+        try:
+            await self._socket.send_text(orjson.dumps(present).decode())
+        except (WebSocketDisconnect, RuntimeError):
+            # The socket closed in between, which the reader sees too: nobody is left to tell.
+            return
+
+    async def close(self, code: int) -> None:
+        """Close it, if it is open."""
+        try:
+            await self._socket.close(code)
+        except (WebSocketDisconnect, RuntimeError):
+            # The client was quicker.
+            return

@@ -1,0 +1,73 @@
+"""What a client said becomes an event of the log."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from parley import event_time
+from parley.events import Body, Event, Policy
+from services.gateway.core.frames import NO_CLOCKS, Clocks
+
+# Nobody is authenticated yet, so everybody is one sender; `client_id` keeps programs apart. With
+# access control this becomes the token's subject, and then the ids of new messages change.
+ANONYMOUS: Final = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who writes, where and over which connection: the same for all events of a connection."""
+
+    tenant_id: str
+    conversation_id: str
+    gateway_id: str
+    policy: Policy
+    sender: str = ANONYMOUS
+    user_id: str = ""
+    client_id: str = ""
+    channel: str = ""
+    session_id: str = ""
+    connection_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something to be written: its id, its body and what the client's clock said."""
+
+    event_id: str
+    body: Body
+    clocks: Clocks = NO_CLOCKS
+    client_message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The event, and whether the client's clock had to be corrected."""
+
+    event: Event
+    was_clamped: bool
+
+
+def write(source: Source, said: Said, received_at: datetime, max_age: timedelta) -> Written:
+    """The one event of something said, received at this moment."""
+    clocks = said.clocks
+    happened = event_time.live(received_at, clocks.occurred_at, clocks.sent_at, max_age)
+    event = Event(
+        event_id=said.event_id,
+        body=said.body,
+        event_time=happened.moment,
+        received_at=received_at,
+        tenant_id=source.tenant_id,
+        conversation_id=source.conversation_id,
+        session_id=source.session_id,
+        user_id=source.user_id,
+        sender=source.sender,
+        client_id=source.client_id,
+        client_message_id=said.client_message_id,
+        connection_id=source.connection_id,
+        gateway_id=source.gateway_id,
+        channel=source.channel,
+        occurred_at=clocks.occurred_at,
+        sent_at=clocks.sent_at,
+        policy=source.policy,
+    )
+    return Written(event, happened.was_clamped)

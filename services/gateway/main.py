@@ -1,0 +1,106 @@
+"""The gateway: conversations in over WebSocket and HTTP, into the log, acknowledged."""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+
+from parley.db import pool as database
+from parley.health import Health
+from parley.ids import random_id
+from parley.lifecycle import WebSocketLimits, run_service, serve
+from parley.log.admin import incarnation_of
+from parley.log.producer import Producer
+from parley.topics import Topic
+from services.gateway import client_faults
+from services.gateway.access import require_loopback
+from services.gateway.api.app import build_app
+from services.gateway.connection.connection import HEARTBEAT_S
+from services.gateway.connection.connections import Connections
+from services.gateway.sessions import Sessions
+from services.gateway.settings import GatewaySettings
+from services.gateway.store import Store
+from services.gateway.stream import Publisher
+
+log = structlog.get_logger(__name__)
+
+# The producer flushes as long as Kafka is there; without it there is nothing to wait for.
+FLUSH_S: Final = 3.0
+
+
+async def start(settings: GatewaySettings, stop: asyncio.Event) -> None:
+    """Run until `stop`: drain the connections, flush, and leave."""
+    require_loopback(settings)
+    client_faults.hide()
+    producer = Producer(settings)
+    await producer.start()
+    try:
+        incarnation = await incarnation_of(settings, settings.topic(Topic.EVENTS))
+        # Connects when somebody reads: without PostgreSQL messages are taken all the same.
+        async with await database.connect(settings, min_size=0) as pool:
+            await _serve(settings, stop, producer, incarnation, pool)
+    finally:
+        await _flush(producer)
+
+
+async def _serve(
+    settings: GatewaySettings,
+    stop: asyncio.Event,
+    producer: Producer,
+    incarnation: str,
+    pool: database.Pool,
+) -> None:
+    publisher = Publisher(producer, settings, incarnation, gateway_id=random_id())
+    sessions = Sessions(settings, publisher)
+    connections = Connections(settings, publisher, sessions)
+    store = Store(pool, settings)
+    health = Health(
+        "gateway",
+        checks={"kafka": producer.check, "postgres": store.check},
+        optional=frozenset({"postgres"}),
+        facts=lambda: {"conversation_tracker": _facts(publisher, sessions, connections)},
+    )
+    app = build_app(settings, publisher, sessions, connections, store, health)
+
+    async def drain() -> None:
+        health.is_stopping = True
+        await connections.drain()
+
+    log.warning("access_control_off", address=settings.http_host)
+    await serve(
+        app,
+        settings,
+        stop,
+        sessions.run,
+        drain=drain,
+        limits=WebSocketLimits(settings.gateway_max_frame_bytes, HEARTBEAT_S, HEARTBEAT_S),
+    )
+
+
+def _facts(publisher: Publisher, sessions: Sessions, connections: Connections) -> dict[str, Any]:
+    return {
+        "queue_depth": publisher.unacknowledged,
+        "queue_max_size": publisher.max_unacknowledged,
+        "queue_utilization": publisher.unacknowledged / publisher.max_unacknowledged,
+        "active_sessions": sessions.present_count,
+        "total_sessions": sessions.started_count,
+        "worker_running": not connections.is_draining,
+    }
+
+
+async def _flush(producer: Producer) -> None:
+    try:
+        async with asyncio.timeout(FLUSH_S):
+            await producer.stop()
+    except TimeoutError:
+        # None of it was acknowledged to anybody, so nobody counts on it.
+        log.warning("stopped_unflushed", reason="Kafka does not answer")
+
+
+def main() -> None:
+    """Be the gateway's process."""
+    run_service("gateway", GatewaySettings, start)
+
+
+if __name__ == "__main__":
+    main()

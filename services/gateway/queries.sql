@@ -1,0 +1,59 @@
+-- What the gateway reads; it writes nothing here. Every query names the tenant.
+
+-- name: conversation
+-- A conversation with its counts.
+SELECT c.conversation_id, c.user_id, c.title, c.channel, c.first_event_at, c.last_event_at,
+       (SELECT count(*) FROM conversation_messages m
+         WHERE m.tenant_id = c.tenant_id AND m.conversation_id = c.conversation_id)
+           AS message_count,
+       (SELECT count(*) FROM conversation_sessions s
+         WHERE s.tenant_id = c.tenant_id AND s.conversation_id = c.conversation_id)
+           AS session_count,
+       (SELECT count(*) FROM segments g
+         WHERE g.tenant_id = c.tenant_id AND g.conversation_id = c.conversation_id
+           AND NOT g.is_retracted)
+           AS segment_count,
+       (SELECT count(*) FROM verdicts v
+          JOIN segments g ON g.tenant_id = v.tenant_id AND g.segment_id = v.segment_id
+                         AND g.revision = v.revision AND NOT g.is_retracted
+         WHERE v.tenant_id = c.tenant_id AND v.conversation_id = c.conversation_id)
+           AS verdict_count
+  FROM conversations c
+ WHERE c.tenant_id = $1 AND c.conversation_id = $2
+
+-- name: sessions
+-- The latest sessions, newest first.
+SELECT session_id, generation, user_id, channel, started_at, last_event_at, ended_at, end_reason,
+       duration_seconds, message_count, is_active
+  FROM conversation_sessions
+ WHERE tenant_id = $1 AND conversation_id = $2
+ ORDER BY started_at DESC NULLS FIRST, session_id LIMIT $3
+
+-- name: segments
+-- The latest segments that stand, newest first.
+SELECT segment_id, revision, started_at, ended_at, message_count, cause
+  FROM segments
+ WHERE tenant_id = $1 AND conversation_id = $2 AND NOT is_retracted
+ ORDER BY started_at DESC, segment_id LIMIT $3
+
+-- name: verdicts
+-- What the passes said of these revisions of segments.
+SELECT v.segment_id, v.pass_name, v.pass_version, v.output
+  FROM verdicts v
+  JOIN unnest($2::uuid[], $3::bigint[]) AS wanted (segment_id, revision)
+    ON v.segment_id = wanted.segment_id AND v.revision = wanted.revision
+ WHERE v.tenant_id = $1
+ ORDER BY v.segment_id, v.pass_name, v.pass_version
+
+-- name: messages
+-- Messages in order, after a place in that order.
+SELECT id, session_id, user_id, role, content, audio_url, metadata, language, occurred_at,
+       event_time, received_at, incarnation, partition, log_offset
+  FROM conversation_messages
+ WHERE tenant_id = $1 AND conversation_id = $2 AND (event_time, id) > ($3, $4)
+ ORDER BY event_time, id LIMIT $5
+
+-- name: has_stored
+-- Whether the persister has passed a position; no row where it never read that partition.
+SELECT incarnation = $4 AND next_offset > $5 AS has_passed FROM fences
+ WHERE consumer = $1 AND topic = $2 AND partition = $3

@@ -1,0 +1,151 @@
+"""Reads conversations from PostgreSQL; with PostgreSQL away only reading stops."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from parley import clock
+from parley.db.errors import is_transient
+from parley.db.pool import Pool
+from parley.db.sql import load
+from parley.position import Position
+from parley.topics import Topic
+from services.gateway.settings import GatewaySettings
+
+log = structlog.get_logger(__name__)
+
+_SQL: Final = load(__package__)
+# The persister's fence on the events topic.
+PERSISTER: Final = "persister"
+POLL_S: Final = 0.02
+NEWEST: Final = 50
+
+Row = Mapping[str, Any]
+
+
+class StoreUnavailable(Exception):
+    """PostgreSQL cannot be read now."""
+
+
+class StoreBehind(Exception):
+    """The persister has not stored yet what the reader has written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a conversation's order: behind the message of this time and id."""
+
+    event_time: datetime = datetime(1, 1, 1, tzinfo=UTC)
+    event_id: str = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one pass said of a segment."""
+
+    pass_name: str
+    pass_version: int
+    output: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment as it stands, with its verdicts."""
+
+    row: Row
+    verdicts: Sequence[Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A conversation with its newest sessions and segments."""
+
+    conversation: Row
+    sessions: Sequence[Row]
+    segments: Sequence[Segment]
+
+
+class Store:
+    """The tables that the persister fills, of one tenant."""
+
+    def __init__(self, pool: Pool, settings: GatewaySettings) -> None:
+        self._pool = pool
+        self._tenant_id = settings.gateway_tenant
+        self._topic = settings.topic(Topic.EVENTS)
+
+    async def check(self) -> None:
+        """Raises StoreUnavailable when PostgreSQL does not answer."""
+        await self._fetch_text("SELECT 1")
+
+    async def overview(self, conversation_id: str) -> Overview | None:
+        """A conversation; None where it is unknown. Raises StoreUnavailable."""
+        found = await self._fetch("conversation", self._tenant_id, conversation_id)
+        if not found:
+            return None
+        sessions = await self._fetch("sessions", self._tenant_id, conversation_id, NEWEST)
+        return Overview(found[0], sessions, await self._segments(conversation_id))
+
+    async def messages(self, conversation_id: str, after: Place, limit: int) -> list[Row]:
+        """Up to `limit` messages in order; raises StoreUnavailable."""
+        return await self._fetch(
+            "messages", self._tenant_id, conversation_id, after.event_time, after.event_id, limit
+        )
+
+    async def wait_until_stored(self, position: Position, patience_s: float) -> None:
+        """Return once the tables hold what lies at the position.
+
+        Raises StoreBehind after that many seconds, and StoreUnavailable.
+        """
+        deadline = clock.monotonic() + patience_s
+        while not await self._has_stored(position):
+            if clock.monotonic() >= deadline:
+                raise StoreBehind
+            await asyncio.sleep(POLL_S)
+
+    async def _has_stored(self, position: Position) -> bool:
+        rows = await self._fetch(
+            "has_stored",
+            PERSISTER,
+            self._topic,
+            position.partition,
+            position.incarnation,
+            position.offset,
+        )
+        return bool(rows and rows[0]["has_passed"])
+
+    async def _segments(self, conversation_id: str) -> list[Segment]:
+        rows = await self._fetch("segments", self._tenant_id, conversation_id, NEWEST)
+        ids = [row["segment_id"] for row in rows]
+        revisions = [row["revision"] for row in rows]
+        verdicts: dict[Any, list[Verdict]] = {}
+        for row in await self._fetch("verdicts", self._tenant_id, ids, revisions):
+            verdict = Verdict(row["pass_name"], row["pass_version"], json.loads(row["output"]))
+            verdicts.setdefault(row["segment_id"], []).append(verdict)
+        return [Segment(row, verdicts.get(row["segment_id"], [])) for row in rows]
+
+    async def _fetch(self, query: str, *arguments: Any) -> list[Row]:
+        return await self._fetch_text(_SQL[query], *arguments)
+
+    async def _fetch_text(self, text: str, *arguments: Any) -> list[Row]:
+        try:
+            rows: list[Row] = await self._pool.fetch(text, *arguments)
+        except Exception as error:
+            if not (is_transient(error) or _is_refused(error)):
+                raise
+            log.warning("store_unavailable", error=type(error).__name__)
+            raise StoreUnavailable from error
+        return rows
+
+
+def _is_refused(error: Exception) -> bool:
+    """A wrong user, password or database: wrong settings, or a database that is being made."""
+    return isinstance(
+        error,
+        asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError,
+    )

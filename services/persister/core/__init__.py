@@ -1,0 +1,1 @@
+"""Pure decisions: which rows a batch of events, seals or verdicts becomes."""

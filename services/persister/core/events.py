@@ -1,0 +1,120 @@
+"""Turns a batch of new events into the rows that they become, merged by key."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, get_args
+
+from parley.events import Body, Event, MessageRecorded, MessageRevised
+from services.persister.core.conversations import conversation_of, merge_conversations
+from services.persister.core.rows import (
+    ConversationRow,
+    EventRow,
+    MessageRow,
+    Place,
+    ReceivedEvent,
+    SessionRow,
+    VersionRow,
+)
+from services.persister.core.sessions import merge_sessions, session_of
+
+# MessageRecorded to "message_recorded", as the body is called on the wire.
+_KINDS: Final = {
+    body: re.sub(r"(?<!^)(?=[A-Z])", "_", body.__name__).lower() for body in get_args(Body)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventRows:
+    """The rows of a batch: one of each key."""
+
+    conversations: dict[tuple[str, str], ConversationRow] = field(default_factory=dict)
+    sessions: dict[tuple[str, str], SessionRow] = field(default_factory=dict)
+    messages: list[MessageRow] = field(default_factory=list)
+    versions: list[VersionRow] = field(default_factory=list)
+
+
+def fold(batch: Iterable[ReceivedEvent]) -> EventRows:
+    """The rows of events of which none is known yet and none is there twice."""
+    rows = EventRows()
+    for event, place, _, _ in batch:
+        _add_conversation(rows.conversations, conversation_of(event))
+        if event.session_id:
+            _add_session(rows.sessions, session_of(event))
+        if isinstance(event.body, MessageRecorded):
+            rows.messages.append(_message(event, event.body, place))
+        elif isinstance(event.body, MessageRevised):
+            rows.versions.append(_version(event, event.body, place))
+    return rows
+
+
+def event_row(received: ReceivedEvent) -> EventRow:
+    """The event itself, whole."""
+    event, place, digest, value = received
+    return EventRow(
+        event.tenant_id,
+        event.event_id,
+        event.conversation_id,
+        _KINDS[type(event.body)],
+        digest,
+        place.incarnation,
+        place.partition,
+        place.offset,
+        place.append_time,
+        value,
+    )
+
+
+def _add_conversation(rows: dict[tuple[str, str], ConversationRow], row: ConversationRow) -> None:
+    key = row[:2]
+    other = rows.get(key)
+    rows[key] = row if other is None else merge_conversations(other, row)
+
+
+def _add_session(rows: dict[tuple[str, str], SessionRow], row: SessionRow) -> None:
+    key = row[:2]
+    other = rows.get(key)
+    rows[key] = row if other is None else merge_sessions(other, row)
+
+
+def _message(event: Event, body: MessageRecorded, place: Place) -> MessageRow:
+    content = body.content
+    return MessageRow(
+        event.tenant_id,
+        event.event_id,
+        event.conversation_id,
+        event.session_id or None,
+        event.user_id or None,
+        event.sender,
+        body.role.value,
+        content.text,
+        content.audio_url,
+        content.metadata_json,
+        body.language or None,
+        body.utterance_id or None,
+        event.occurred_at,
+        event.event_time,
+        event.received_at,
+        event.import_id,
+        place.incarnation,
+        place.partition,
+        place.offset,
+    )
+
+
+def _version(event: Event, body: MessageRevised, place: Place) -> VersionRow:
+    content = body.content
+    return VersionRow(
+        event.tenant_id,
+        body.target_event_id,
+        event.event_id,
+        event.conversation_id,
+        body.kind.value,
+        event.event_time,
+        content.text,
+        content.audio_url,
+        content.metadata_json,
+        place.incarnation,
+        place.partition,
+        place.offset,
+    )

@@ -1,0 +1,137 @@
+"""The rows that the persister writes; fields are named as the columns of the tables.
+
+They are named tuples, since COPY takes tuples. Facts that several events may state stand behind
+their version (versions.py).
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from parley.events import Event
+
+
+class Place(NamedTuple):
+    """Where in the log a record lies, and when it was first appended."""
+
+    incarnation: str
+    partition: int
+    offset: int
+    append_time: datetime
+
+
+class ReceivedEvent(NamedTuple):
+    """A valid event of a conversation, with its record's bytes and its body's digest."""
+
+    event: Event
+    place: Place
+    digest: bytes
+    value: bytes
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What must be unique."""
+        return self.event.tenant_id, self.event.event_id
+
+    @property
+    def identity(self) -> tuple[str, bytes]:
+        """What copies of one event have in common."""
+        return self.event.conversation_id, self.digest
+
+
+class EventRow(NamedTuple):
+    """Every event once, with its bytes."""
+
+    tenant_id: str
+    event_id: str
+    conversation_id: str
+    kind: str
+    body_digest: bytes
+    incarnation: str
+    partition: int
+    log_offset: int
+    append_time: datetime
+    value: bytes
+
+
+class ConversationRow(NamedTuple):
+    """What one or more events say of a conversation."""
+
+    tenant_id: str
+    conversation_id: str
+    first_event_at: datetime
+    last_event_at: datetime
+    user_version: str
+    user_id: str | None
+    channel_version: str
+    channel: str | None
+    title_version: str
+    title: str | None
+    personality_version: str
+    personality: str | None
+    metadata_version: str
+    metadata_text: str | None
+
+
+class SessionRow(NamedTuple):
+    """What one or more events say of a session; generation 0 is a stub."""
+
+    tenant_id: str
+    session_id: str
+    conversation_version: str
+    conversation_id: str
+    generation: int
+    started_at: datetime | None
+    last_event_at: datetime
+    user_version: str
+    user_id: str | None
+    channel_version: str
+    channel: str | None
+    connection_version: str
+    client_ip: str | None
+    user_agent: str | None
+    status_version: str
+    ended_at: datetime | None
+    end_reason: str | None
+    metadata_version: str
+    metadata_text: str | None
+
+
+class MessageRow(NamedTuple):
+    """A message as it was recorded; `user_id` is None where the event names none."""
+
+    tenant_id: str
+    id: str
+    conversation_id: str
+    session_id: str | None
+    user_id: str | None
+    sender: str
+    role: str
+    content: str
+    audio_url: str | None
+    metadata_text: str
+    language: str | None
+    utterance_id: str | None
+    occurred_at: datetime | None
+    event_time: datetime
+    received_at: datetime
+    import_id: str | None
+    incarnation: str
+    partition: int
+    log_offset: int
+
+
+class VersionRow(NamedTuple):
+    """Another content of a message; `version_id` is the revising event's id."""
+
+    tenant_id: str
+    message_id: str
+    version_id: str
+    conversation_id: str
+    kind: str
+    event_time: datetime
+    content: str
+    audio_url: str | None
+    metadata_text: str
+    incarnation: str
+    partition: int
+    log_offset: int

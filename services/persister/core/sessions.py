@@ -1,0 +1,154 @@
+"""What events and settled sessions say of a session.
+
+An event that only names a session makes a stub of it (generation 0), which its start fills in.
+Within a generation stub < open < ended, an explicit end outranks an idle one, and a later
+generation undoes the ends of former ones: all of it is one comparison of status versions.
+A session belongs to the conversation of the first session event that names it; events of another
+conversation under the same id change neither that nor its user.
+"""
+
+from datetime import datetime
+
+from parley.events import (
+    EndReason,
+    Event,
+    SessionBody,
+    SessionEnded,
+    SessionRefreshed,
+    SessionResumed,
+    SessionStarted,
+)
+from parley.seals import SessionSettled
+from services.persister.core.rows import SessionRow
+from services.persister.core.versions import (
+    NOTHING,
+    earliest,
+    ended_status,
+    latest,
+    open_status,
+)
+
+# What a session's own events say outranks what other events, which only name it, let conclude.
+_SETTLED = "0"
+_NAMED = "1"
+_OWN = "2"
+
+
+def session_of(event: Event) -> SessionRow:
+    """The row that this event alone would make; the event names a session."""
+    body = event.body
+    if isinstance(body, SessionStarted | SessionResumed | SessionRefreshed | SessionEnded):
+        return _from_session_event(event, body)
+    return _named(event, _NAMED)
+
+
+def _named(event: Event, rank: str) -> SessionRow:
+    first = rank + earliest(event.event_time, event.event_id)
+    return SessionRow(
+        event.tenant_id,
+        event.session_id,
+        first,
+        event.conversation_id,
+        0,
+        None,
+        event.event_time,
+        first if event.user_id else NOTHING,
+        event.user_id or None,
+        first if event.channel else NOTHING,
+        event.channel or None,
+        NOTHING,
+        None,
+        None,
+        NOTHING,
+        None,
+        None,
+        NOTHING,
+        None,
+    )
+
+
+def _from_session_event(event: Event, body: SessionBody) -> SessionRow:
+    row = _named(event, _OWN)._replace(generation=body.generation)
+    if isinstance(body, SessionEnded):
+        return _ended(row, body.generation, body.reason, event.event_time)
+    row = row._replace(status_version=open_status(body.generation))
+    if isinstance(body, SessionRefreshed):
+        return row
+    last = latest(event.event_time, event.event_id)
+    row = row._replace(
+        started_at=event.event_time,
+        connection_version=open_status(body.generation) + last,
+        client_ip=body.client_ip or None,
+        user_agent=body.user_agent or None,
+    )
+    if isinstance(body, SessionStarted) and body.metadata_json:
+        return row._replace(metadata_version=last, metadata_text=body.metadata_json)
+    return row
+
+
+def settled_session(settled: SessionSettled) -> SessionRow:
+    """The row of a session that the sealer found to be over; its start may not be read yet."""
+    row = SessionRow(
+        settled.tenant_id,
+        settled.session_id,
+        _SETTLED,
+        settled.conversation_id,
+        settled.generation,
+        None,
+        settled.ended_at,
+        NOTHING,
+        None,
+        NOTHING,
+        None,
+        NOTHING,
+        None,
+        None,
+        NOTHING,
+        None,
+        None,
+        NOTHING,
+        None,
+    )
+    return _ended(row, settled.generation, settled.reason, settled.ended_at)
+
+
+def _ended(row: SessionRow, generation: int, reason: EndReason, ended_at: datetime) -> SessionRow:
+    version = ended_status(generation, reason, ended_at)
+    return row._replace(status_version=version, ended_at=ended_at, end_reason=reason.value)
+
+
+def merge_sessions(a: SessionRow, b: SessionRow) -> SessionRow:
+    """What both say together; the order does not matter."""
+    home = a if a.conversation_version >= b.conversation_version else b
+    user = a if a.user_version >= b.user_version else b
+    channel = a if a.channel_version >= b.channel_version else b
+    connection = a if a.connection_version >= b.connection_version else b
+    status = a if a.status_version >= b.status_version else b
+    metadata = a if a.metadata_version >= b.metadata_version else b
+    return SessionRow(
+        a.tenant_id,
+        a.session_id,
+        home.conversation_version,
+        home.conversation_id,
+        max(a.generation, b.generation),
+        _earlier(a.started_at, b.started_at),
+        max(a.last_event_at, b.last_event_at),
+        user.user_version,
+        user.user_id,
+        channel.channel_version,
+        channel.channel,
+        connection.connection_version,
+        connection.client_ip,
+        connection.user_agent,
+        status.status_version,
+        status.ended_at,
+        status.end_reason,
+        metadata.metadata_version,
+        metadata.metadata_text,
+    )
+
+
+def _earlier(a: datetime | None, b: datetime | None) -> datetime | None:
+    if a is None or b is None:
+        return a or b
+    return min(a, b)

@@ -1,0 +1,82 @@
+"""Accounts for every record: the ledger, and the dead letters with what follows from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from parley.codec import LogRecord
+from parley.db.fence import Fence
+from parley.db.pool import Connection, Pool
+from services.persister.store.copying import SQL
+
+SERVICE = "persister"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be used; `detail` never holds content."""
+
+    record: LogRecord
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of a batch's records, in numbers."""
+
+    stored: int
+    duplicate: int
+    dead_lettered: int
+    not_for_table: int
+
+
+async def add_to_ledger(connection: Connection, fence: Fence, tally: Tally) -> int:
+    """Count a batch within its transaction; returns the sum of all that was ever counted."""
+    total: int = await connection.fetchval(
+        SQL["add_to_ledger"],
+        fence.key.consumer,
+        fence.key.topic,
+        fence.incarnation,
+        fence.key.partition,
+        tally.stored,
+        tally.duplicate,
+        tally.dead_lettered,
+        tally.not_for_table,
+    )
+    return total
+
+
+async def insert_dead_letters(
+    connection: Connection, fence: Fence, letters: Sequence[DeadLetter]
+) -> None:
+    """Keep records that could not be used, whole."""
+    if not letters:
+        return
+    await connection.execute(
+        SQL["insert_dead_letters"],
+        SERVICE,
+        fence.key.topic,
+        fence.incarnation,
+        fence.key.partition,
+        [one.record.offset for one in letters],
+        [one.reason for one in letters],
+        [one.detail for one in letters],
+        [one.record.key for one in letters],
+        [one.record.value for one in letters],
+    )
+
+
+async def recent_bad_offsets(
+    pool: Pool, fence: Fence, first_offset: int, not_counted: str
+) -> tuple[int, ...]:
+    """Offsets of dead letters from `first_offset` on, in order, but for one reason."""
+    rows = await pool.fetch(
+        SQL["recent_bad_offsets"],
+        SERVICE,
+        fence.key.topic,
+        fence.incarnation,
+        fence.key.partition,
+        first_offset,
+        not_counted,
+    )
+    return tuple(row["log_offset"] for row in rows)

@@ -1,0 +1,37 @@
+"""Brings rows to PostgreSQL: COPY into temporary tables, emptied at every commit."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from parley.db.pool import Connection
+from parley.db.sql import load
+
+SQL: Final = load(__package__)
+
+
+async def copy_rows(connection: Connection, table: str, rows: Sequence[NamedTuple]) -> None:
+    """COPY rows of one kind into the table whose columns are named as their fields."""
+    if rows:
+        columns: Sequence[str] = rows[0]._fields
+        await connection.copy_records_to_table(table, records=rows, columns=columns)
+
+
+async def run(connection: Connection, *names: str) -> None:
+    """Run queries that take no arguments, in order, in one round trip.
+
+    They are planned anew each time: a plan that was kept from when a table was small would read
+    all of it for ever.
+    """
+    await connection.execute(";\n".join(SQL[name] for name in names))
+
+
+async def stored_identities(
+    connection: Connection, query: str, known: Sequence[Any]
+) -> dict[Any, Any]:
+    """The identities of rows by key; the query selects the key's columns, then the identity's."""
+    if not known:
+        return {}
+    width = len(known[0])
+    columns = [[row[index] for row in known] for index in range(width)]
+    rows = await connection.fetch(SQL[query], *columns)
+    return {tuple(row)[:width]: tuple(row)[width:] for row in rows}

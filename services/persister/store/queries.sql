@@ -1,0 +1,381 @@
+-- What the persister writes. Rows arrive in temporary tables, emptied at every commit; each is
+-- merged into its table by one statement, sorted by key, so that two transactions take their row
+-- locks in the same order.
+
+-- name: create_event_tables
+-- Where a batch of events waits to be merged.
+CREATE TEMP TABLE IF NOT EXISTS incoming_events (
+    tenant_id text, event_id uuid, conversation_id text, kind text, body_digest bytea,
+    incarnation text, partition int, log_offset bigint, append_time timestamptz, value bytea
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS incoming_conversations (
+    tenant_id text, conversation_id text,
+    first_event_at timestamptz, last_event_at timestamptz,
+    user_version text, user_id text, channel_version text, channel text,
+    title_version text, title text, personality_version text, personality text,
+    metadata_version text, metadata_text text
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS incoming_messages (
+    tenant_id text, id uuid, conversation_id text, session_id text, user_id text,
+    sender text, role text, content text, audio_url text, metadata_text text,
+    language text, utterance_id text,
+    occurred_at timestamptz, event_time timestamptz, received_at timestamptz,
+    import_id text, incarnation text, partition int, log_offset bigint
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS incoming_versions (
+    tenant_id text, message_id uuid, version_id uuid, conversation_id text, kind text,
+    event_time timestamptz, content text, audio_url text, metadata_text text,
+    incarnation text, partition int, log_offset bigint
+) ON COMMIT DELETE ROWS
+
+-- name: create_session_table
+-- Where sessions wait to be merged, whether events or seals speak of them.
+CREATE TEMP TABLE IF NOT EXISTS incoming_sessions (
+    tenant_id text, session_id text, conversation_version text, conversation_id text,
+    generation bigint, started_at timestamptz, last_event_at timestamptz,
+    user_version text, user_id text, channel_version text, channel text,
+    connection_version text, client_ip text, user_agent text,
+    status_version text, ended_at timestamptz, end_reason text,
+    metadata_version text, metadata_text text
+) ON COMMIT DELETE ROWS
+
+-- name: create_segment_tables
+-- Where a batch of seals waits to be merged.
+CREATE TEMP TABLE IF NOT EXISTS incoming_revisions (
+    tenant_id text, segment_id uuid, revision bigint, previous_revision bigint,
+    conversation_id text, cause text, started_at timestamptz, ended_at timestamptz,
+    first_event_id uuid, last_event_id uuid, message_count int, member_digest bytea,
+    first_offset bigint, last_offset bigint, incarnation text, partition int,
+    decided_offset bigint, watermark timestamptz, policy_id text, policy_version bigint,
+    rule_version int, opening_event_id uuid, channel text, participants text[], user_ids text[],
+    cut_event_time timestamptz, cut_event_id uuid, retracted jsonb, sealed_at timestamptz
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS incoming_segments (
+    tenant_id text, segment_id uuid, conversation_id text, revision bigint,
+    is_retracted boolean, merged_into uuid, started_at timestamptz, ended_at timestamptz,
+    message_count int, cause text, channel text
+) ON COMMIT DELETE ROWS
+
+-- name: create_verdict_table
+-- Where a batch of verdicts waits to be merged.
+CREATE TEMP TABLE IF NOT EXISTS incoming_verdicts (
+    tenant_id text, segment_id uuid, revision bigint, pass_name text, pass_version bigint,
+    conversation_id text, fingerprint text, member_digest bytea, content_digest bytea,
+    output_schema_version int, output jsonb, trigger text, attempt_count int,
+    started_at timestamptz, ended_at timestamptz, worker_id text
+) ON COMMIT DELETE ROWS
+
+-- name: empty_event_tables
+-- A batch that is written in parts finds them empty each time.
+DELETE FROM incoming_events;
+DELETE FROM incoming_conversations;
+DELETE FROM incoming_messages;
+DELETE FROM incoming_versions
+
+-- name: empty_session_table
+-- The same for sessions.
+DELETE FROM incoming_sessions
+
+-- name: empty_segment_tables
+-- The same for seals.
+DELETE FROM incoming_revisions;
+DELETE FROM incoming_segments
+
+-- name: empty_verdict_table
+-- The same for verdicts.
+DELETE FROM incoming_verdicts
+
+-- name: insert_events
+-- New events; what comes back was there before, for the next query to look at.
+WITH inserted AS (
+    INSERT INTO conversation_events (
+        tenant_id, event_id, conversation_id, kind, body_digest,
+        incarnation, partition, log_offset, append_time, value)
+    SELECT tenant_id, event_id, conversation_id, kind, body_digest,
+           incarnation, partition, log_offset, append_time, value
+      FROM incoming_events
+     ORDER BY tenant_id, event_id
+    ON CONFLICT (tenant_id, event_id) DO NOTHING
+    RETURNING tenant_id, event_id
+)
+SELECT tenant_id, event_id::text FROM incoming_events
+EXCEPT
+SELECT tenant_id, event_id::text FROM inserted
+
+-- name: event_identities
+-- What is stored under these ids: in a statement of its own, since another partition's
+-- transaction may have committed them while the insertion waited for it.
+SELECT tenant_id, event_id::text, conversation_id, body_digest
+  FROM conversation_events
+  JOIN unnest($1::text[], $2::uuid[]) AS known (tenant_id, event_id) USING (tenant_id, event_id)
+
+-- name: merge_conversations
+-- A fact is replaced by one of a greater version; times widen.
+INSERT INTO conversations AS c (
+    tenant_id, conversation_id, first_event_at, last_event_at,
+    user_version, user_id, channel_version, channel, title_version, title,
+    personality_version, personality, metadata_version, metadata)
+SELECT tenant_id, conversation_id, first_event_at, last_event_at,
+       user_version, user_id, channel_version, channel, title_version, title,
+       personality_version, personality, metadata_version, metadata_text::jsonb
+  FROM incoming_conversations
+ ORDER BY tenant_id, conversation_id
+ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET
+    first_event_at = least(c.first_event_at, excluded.first_event_at),
+    last_event_at = greatest(c.last_event_at, excluded.last_event_at),
+    user_version = greatest(c.user_version, excluded.user_version),
+    user_id = CASE WHEN excluded.user_version > c.user_version
+              THEN excluded.user_id ELSE c.user_id END,
+    channel_version = greatest(c.channel_version, excluded.channel_version),
+    channel = CASE WHEN excluded.channel_version > c.channel_version
+              THEN excluded.channel ELSE c.channel END,
+    title_version = greatest(c.title_version, excluded.title_version),
+    title = CASE WHEN excluded.title_version > c.title_version
+            THEN excluded.title ELSE c.title END,
+    personality_version = greatest(c.personality_version, excluded.personality_version),
+    personality = CASE WHEN excluded.personality_version > c.personality_version
+                  THEN excluded.personality ELSE c.personality END,
+    metadata_version = greatest(c.metadata_version, excluded.metadata_version),
+    metadata = CASE WHEN excluded.metadata_version > c.metadata_version
+               THEN excluded.metadata ELSE c.metadata END
+
+-- name: merge_sessions
+-- The same for sessions; the status, with its end, is one of the facts.
+INSERT INTO conversation_sessions AS s (
+    tenant_id, session_id, conversation_version, conversation_id, generation,
+    started_at, last_event_at, user_version, user_id, channel_version, channel,
+    connection_version, client_ip, user_agent, status_version, ended_at, end_reason,
+    metadata_version, metadata)
+SELECT tenant_id, session_id, conversation_version, conversation_id, generation,
+       started_at, last_event_at, user_version, user_id, channel_version, channel,
+       connection_version, client_ip, user_agent, status_version, ended_at, end_reason,
+       metadata_version, metadata_text::jsonb
+  FROM incoming_sessions
+ ORDER BY tenant_id, session_id
+ON CONFLICT (tenant_id, session_id) DO UPDATE SET
+    conversation_version = greatest(s.conversation_version, excluded.conversation_version),
+    conversation_id = CASE WHEN excluded.conversation_version > s.conversation_version
+                      THEN excluded.conversation_id ELSE s.conversation_id END,
+    generation = greatest(s.generation, excluded.generation),
+    started_at = least(s.started_at, excluded.started_at),
+    last_event_at = greatest(s.last_event_at, excluded.last_event_at),
+    user_version = greatest(s.user_version, excluded.user_version),
+    user_id = CASE WHEN excluded.user_version > s.user_version
+              THEN excluded.user_id ELSE s.user_id END,
+    channel_version = greatest(s.channel_version, excluded.channel_version),
+    channel = CASE WHEN excluded.channel_version > s.channel_version
+              THEN excluded.channel ELSE s.channel END,
+    connection_version = greatest(s.connection_version, excluded.connection_version),
+    client_ip = CASE WHEN excluded.connection_version > s.connection_version
+                THEN excluded.client_ip ELSE s.client_ip END,
+    user_agent = CASE WHEN excluded.connection_version > s.connection_version
+                 THEN excluded.user_agent ELSE s.user_agent END,
+    status_version = greatest(s.status_version, excluded.status_version),
+    ended_at = CASE WHEN excluded.status_version > s.status_version
+               THEN excluded.ended_at ELSE s.ended_at END,
+    end_reason = CASE WHEN excluded.status_version > s.status_version
+                 THEN excluded.end_reason ELSE s.end_reason END,
+    metadata_version = greatest(s.metadata_version, excluded.metadata_version),
+    metadata = CASE WHEN excluded.metadata_version > s.metadata_version
+               THEN excluded.metadata ELSE s.metadata END
+
+-- name: insert_messages
+-- A message that names no user shows its session's.
+INSERT INTO conversation_messages (
+    tenant_id, id, conversation_id, session_id, user_id, is_user_inherited, sender, role,
+    content, audio_url, metadata, metadata_text, language, utterance_id,
+    occurred_at, event_time, received_at, import_id, incarnation, partition, log_offset)
+SELECT m.tenant_id, m.id, m.conversation_id, m.session_id, coalesce(m.user_id, s.user_id),
+       m.user_id IS NULL, m.sender, m.role,
+       m.content, m.audio_url, nullif(m.metadata_text, '')::jsonb, m.metadata_text,
+       m.language, m.utterance_id,
+       m.occurred_at, m.event_time, m.received_at, m.import_id,
+       m.incarnation, m.partition, m.log_offset
+  FROM incoming_messages m
+  LEFT JOIN conversation_sessions s USING (tenant_id, session_id)
+ ORDER BY m.tenant_id, m.id
+ON CONFLICT (tenant_id, id) DO NOTHING
+
+-- name: count_session_messages
+-- Counted from the rows, never by adding: the same again gives the same.
+-- Materialized, or each count would be made twice.
+WITH counted AS MATERIALIZED (
+    SELECT named.tenant_id, named.session_id,
+           (SELECT count(*) FROM conversation_messages m
+             WHERE m.tenant_id = named.tenant_id AND m.session_id = named.session_id
+           ) AS message_count
+      FROM (SELECT DISTINCT tenant_id, session_id FROM incoming_messages
+             WHERE session_id IS NOT NULL) AS named
+)
+UPDATE conversation_sessions s
+   SET message_count = counted.message_count
+  FROM counted
+ WHERE s.tenant_id = counted.tenant_id AND s.session_id = counted.session_id
+   AND s.message_count <> counted.message_count
+
+-- name: inherit_users
+-- Where this batch told whose a session is, its earlier messages without a user follow.
+UPDATE conversation_messages m
+   SET user_id = s.user_id
+  FROM incoming_sessions i
+  JOIN conversation_sessions s USING (tenant_id, session_id)
+ WHERE i.user_version = s.user_version AND s.user_version > ''
+   AND m.tenant_id = s.tenant_id AND m.session_id = s.session_id
+   AND m.is_user_inherited AND m.user_id IS DISTINCT FROM s.user_id
+
+-- name: insert_versions
+-- Revisions, whether or not their message is there yet.
+INSERT INTO message_versions (
+    tenant_id, message_id, version_id, conversation_id, kind, event_time,
+    content, audio_url, metadata_text, incarnation, partition, log_offset)
+SELECT tenant_id, message_id, version_id, conversation_id, kind, event_time,
+       content, audio_url, metadata_text, incarnation, partition, log_offset
+  FROM incoming_versions
+ ORDER BY tenant_id, message_id, version_id
+ON CONFLICT (tenant_id, message_id, version_id) DO NOTHING
+
+-- name: keep_originals
+-- What was recorded stays readable as the version with the message's own id. A new message may
+-- have been revised before it was read.
+INSERT INTO message_versions (
+    tenant_id, message_id, version_id, conversation_id, kind, event_time,
+    content, audio_url, metadata_text, incarnation, partition, log_offset)
+SELECT m.tenant_id, m.id, m.id, m.conversation_id, 'recorded', m.event_time,
+       m.content, m.audio_url, m.metadata_text, m.incarnation, m.partition, m.log_offset
+  FROM (SELECT tenant_id, message_id AS id FROM incoming_versions
+         UNION
+        SELECT tenant_id, id FROM incoming_messages) AS touched
+  JOIN conversation_messages m USING (tenant_id, id)
+ WHERE m.content_version IS NULL
+   AND EXISTS (SELECT FROM message_versions v
+                WHERE v.tenant_id = m.tenant_id AND v.message_id = m.id
+                  AND v.conversation_id = m.conversation_id)
+ ORDER BY m.tenant_id, m.id
+ON CONFLICT (tenant_id, message_id, version_id) DO NOTHING
+
+-- name: show_revisions
+-- The greatest (event time, event id) among a message's revisions is what it says now; any
+-- revision outranks what was recorded.
+UPDATE conversation_messages m
+   SET content = w.content, audio_url = w.audio_url, metadata_text = w.metadata_text,
+       metadata = nullif(w.metadata_text, '')::jsonb, content_version = w.version_id
+  FROM (SELECT DISTINCT ON (v.tenant_id, v.message_id, v.conversation_id) v.*
+          FROM (SELECT tenant_id, message_id FROM incoming_versions
+                 UNION
+                SELECT tenant_id, id FROM incoming_messages) AS touched
+          JOIN message_versions v USING (tenant_id, message_id)
+         WHERE v.kind <> 'recorded'
+         ORDER BY v.tenant_id, v.message_id, v.conversation_id,
+                  v.event_time DESC, v.version_id DESC
+       ) AS w
+ WHERE m.tenant_id = w.tenant_id AND m.id = w.message_id
+   AND m.conversation_id = w.conversation_id
+   AND m.content_version IS DISTINCT FROM w.version_id
+
+-- name: insert_revisions
+-- New decisions about segments; what comes back was there before.
+WITH inserted AS (
+    INSERT INTO segment_revisions (
+        tenant_id, segment_id, revision, previous_revision, conversation_id, cause,
+        started_at, ended_at, first_event_id, last_event_id, message_count, member_digest,
+        first_offset, last_offset, incarnation, partition, decided_offset, watermark,
+        policy_id, policy_version, rule_version, opening_event_id, channel,
+        participants, user_ids, cut_event_time, cut_event_id, retracted, sealed_at)
+    SELECT tenant_id, segment_id, revision, previous_revision, conversation_id, cause,
+           started_at, ended_at, first_event_id, last_event_id, message_count, member_digest,
+           first_offset, last_offset, incarnation, partition, decided_offset, watermark,
+           policy_id, policy_version, rule_version, opening_event_id, channel,
+           participants, user_ids, cut_event_time, cut_event_id, retracted, sealed_at
+      FROM incoming_revisions
+     ORDER BY tenant_id, segment_id, revision
+    ON CONFLICT (tenant_id, segment_id, revision) DO NOTHING
+    RETURNING tenant_id, segment_id, revision
+)
+SELECT tenant_id, segment_id::text, revision FROM incoming_revisions
+EXCEPT
+SELECT tenant_id, segment_id::text, revision FROM inserted
+
+-- name: revision_identities
+-- What is stored under these keys.
+SELECT tenant_id, segment_id::text, revision,
+       incarnation, member_digest, partition, decided_offset
+  FROM segment_revisions
+  JOIN unnest($1::text[], $2::uuid[], $3::bigint[]) AS known (tenant_id, segment_id, revision)
+       USING (tenant_id, segment_id, revision)
+
+-- name: merge_segments
+-- The greatest revision shows; of one revision its retraction.
+INSERT INTO segments AS s (
+    tenant_id, segment_id, conversation_id, revision, is_retracted, merged_into,
+    started_at, ended_at, message_count, cause, channel)
+SELECT tenant_id, segment_id, conversation_id, revision, is_retracted, merged_into,
+       started_at, ended_at, message_count, cause, channel
+  FROM incoming_segments
+ ORDER BY tenant_id, segment_id
+ON CONFLICT (tenant_id, segment_id) DO UPDATE SET
+    revision = excluded.revision,
+    is_retracted = excluded.is_retracted,
+    merged_into = excluded.merged_into,
+    started_at = excluded.started_at,
+    ended_at = excluded.ended_at,
+    message_count = excluded.message_count,
+    cause = excluded.cause,
+    channel = excluded.channel
+ WHERE (excluded.revision, excluded.is_retracted) > (s.revision, s.is_retracted)
+
+-- name: insert_verdicts
+-- New verdicts; what comes back was there before.
+WITH inserted AS (
+    INSERT INTO verdicts (
+        tenant_id, segment_id, revision, pass_name, pass_version, conversation_id,
+        fingerprint, member_digest, content_digest, output_schema_version, output,
+        trigger, attempt_count, started_at, ended_at, worker_id)
+    SELECT tenant_id, segment_id, revision, pass_name, pass_version, conversation_id,
+           fingerprint, member_digest, content_digest, output_schema_version, output,
+           trigger, attempt_count, started_at, ended_at, worker_id
+      FROM incoming_verdicts
+     ORDER BY tenant_id, segment_id, revision, pass_name, pass_version
+    ON CONFLICT (tenant_id, segment_id, revision, pass_name, pass_version) DO NOTHING
+    RETURNING tenant_id, segment_id, revision, pass_name, pass_version
+)
+SELECT tenant_id, segment_id::text, revision, pass_name, pass_version FROM incoming_verdicts
+EXCEPT
+SELECT tenant_id, segment_id::text, revision, pass_name, pass_version FROM inserted
+
+-- name: verdict_identities
+-- What is stored under these keys.
+SELECT tenant_id, segment_id::text, revision, pass_name, pass_version,
+       fingerprint, member_digest, content_digest
+  FROM verdicts
+  JOIN unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])
+       AS known (tenant_id, segment_id, revision, pass_name, pass_version)
+       USING (tenant_id, segment_id, revision, pass_name, pass_version)
+
+-- name: insert_dead_letters
+-- Records that could not be used, whole.
+INSERT INTO dead_letters (
+    service, topic, incarnation, partition, log_offset, reason, detail, key, value)
+SELECT $1, $2, $3, $4, bad.*
+  FROM unnest($5::bigint[], $6::text[], $7::text[], $8::bytea[], $9::bytea[])
+       AS bad (log_offset, reason, detail, key, value)
+ON CONFLICT (service, topic, incarnation, partition, log_offset) DO NOTHING
+
+-- name: recent_bad_offsets
+-- The records before the fence that count when the partition decides whether to stop.
+SELECT log_offset FROM dead_letters
+ WHERE service = $1 AND topic = $2 AND incarnation = $3 AND partition = $4
+   AND log_offset >= $5 AND reason <> $6
+ ORDER BY log_offset
+
+-- name: add_to_ledger
+-- Within the fence's transaction, so every record is counted once. What comes back should equal
+-- the fence's offset.
+INSERT INTO ledger AS l (
+    consumer, topic, incarnation, partition, stored, duplicate, dead_lettered, not_for_table)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (consumer, topic, incarnation, partition) DO UPDATE SET
+    stored = l.stored + excluded.stored,
+    duplicate = l.duplicate + excluded.duplicate,
+    dead_lettered = l.dead_lettered + excluded.dead_lettered,
+    not_for_table = l.not_for_table + excluded.not_for_table
+RETURNING stored + duplicate + dead_lettered + not_for_table

@@ -1,0 +1,194 @@
+"""What the persister does with a batch: parse, write, dead-letter and count, all or nothing."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+import structlog
+
+from parley import metrics
+from parley.codec import InvalidRecord, LogRecord, Outgoing
+from parley.db.fence import Fence
+from parley.db.outbox import enqueue
+from parley.db.pool import Connection, Pool
+from parley.log.consumer import Batch, PartitionStopped
+from services.persister.core.bad_records import BadLimits, problem, remembered
+from services.persister.core.rows import ReceivedEvent
+from services.persister.metrics import LEDGER_RESIDUE, RECORDS
+from services.persister.store.accounts import (
+    SERVICE,
+    DeadLetter,
+    Tally,
+    add_to_ledger,
+    insert_dead_letters,
+    recent_bad_offsets,
+)
+from services.persister.stream.refusals import (
+    CONFLICT,
+    REFUSED,
+    dead_letter_record,
+    rejection,
+)
+from services.persister.stream.writing import Placed, Tables, Written, write_or_bisect
+
+log = structlog.get_logger(__name__)
+
+# A few milliseconds of parsing.
+RECORDS_AT_A_STRETCH: Final = 200
+
+Item = TypeVar("Item", bound=Placed)
+
+Read = Callable[[LogRecord, str], Item | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Generic[Item]):
+    """A batch, parsed."""
+
+    batch: Batch
+    items: Sequence[Item]
+    invalid: Sequence[DeadLetter]
+    not_for_table_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """What a batch's last transaction did, to be believed once it is committed."""
+
+    tally: Tally
+    letters: Sequence[DeadLetter]
+    bad_offsets: Sequence[int]
+    residue: int
+
+
+class PersisterHandler(Generic[Item]):
+    """Fills the tables of one topic. Everything that it writes is in the fence's transaction."""
+
+    def __init__(
+        self,
+        read: Read[Item],
+        tables: Tables[Item],
+        pool: Pool,
+        limits: BadLimits,
+        dead_letters_topic: str,
+    ) -> None:
+        self._read = read
+        self._tables = tables
+        self._pool = pool
+        self._limits = limits
+        self._dead_letters_topic = dead_letters_topic
+        # By partition: the bad offsets before its fence, as far back as the limits look.
+        self._bad: dict[int, Sequence[int]] = {}
+        self._applied: dict[int, _Applied] = {}
+
+    async def claimed(self, claim: Fence) -> None:
+        """Recall the partition's bad records: a restart must not forget that they come in a row."""
+        first_offset = claim.next_offset - self._limits.reach
+        self._bad[claim.key.partition] = await recent_bad_offsets(
+            self._pool, claim, first_offset, not_counted=CONFLICT
+        )
+
+    async def prepare(self, batch: Batch) -> Work[Item]:
+        """Parse the records; the invalid ones are put aside."""
+        items: list[Item] = []
+        invalid: list[DeadLetter] = []
+        for number, record in enumerate(batch.records):
+            if number % RECORDS_AT_A_STRETCH == 0:
+                # Heartbeats, health and other partitions' transactions want their turn.
+                await asyncio.sleep(0)
+            try:
+                item = self._read(record, batch.fence.incarnation)
+            except InvalidRecord as error:
+                invalid.append(DeadLetter(record, error.reason, error.detail))
+            else:
+                if item is not None:
+                    items.append(item)
+        not_for_table_count = len(batch.records) - len(items) - len(invalid)
+        return Work(batch, items, invalid, not_for_table_count)
+
+    async def apply(self, connection: Connection, work: Work[Item]) -> None:
+        """Write the rows, the dead letters and the ledger; raises PartitionStopped."""
+        fence = work.batch.fence
+        written = await write_or_bisect(connection, self._tables, work.items)
+        letters = self._letters(work, written)
+        bad_offsets = [one.record.offset for one in letters if one.reason != CONFLICT]
+        self._stop_if_too_many(fence, bad_offsets)
+        await insert_dead_letters(connection, fence, letters)
+        tally = Tally(
+            written.stored_count, written.duplicate_count, len(letters), work.not_for_table_count
+        )
+        counted = await add_to_ledger(connection, fence, tally)
+        await enqueue(connection, fence.key, self._following(fence, letters, written))
+        residue = work.batch.last_offset + 1 - counted
+        self._applied[fence.key.partition] = _Applied(tally, letters, bad_offsets, residue)
+
+    async def committed(self, work: Work[Item]) -> None:
+        """Remember and export what the batch did."""
+        key = work.batch.fence.key
+        applied = self._applied.pop(key.partition)
+        next_offset = work.batch.last_offset + 1
+        self._bad[key.partition] = remembered(
+            self._bad[key.partition], applied.bad_offsets, next_offset, self._limits
+        )
+        _export(key.topic, key.partition, applied)
+
+    def released(self, partition: int) -> None:
+        """Forget the partition."""
+        self._bad.pop(partition, None)
+        self._applied.pop(partition, None)
+
+    def _letters(self, work: Work[Item], written: Written[Item]) -> list[DeadLetter]:
+        def record_of(item: Item) -> LogRecord:
+            return work.batch.records[item.place.offset - work.batch.fence.next_offset]
+
+        conflicts = [
+            DeadLetter(record_of(item), CONFLICT, "the same id with other content")
+            for item in written.conflicts
+        ]
+        refused = [DeadLetter(record_of(one.item), REFUSED, one.detail) for one in written.refused]
+        letters = [*work.invalid, *conflicts, *refused]
+        return sorted(letters, key=lambda one: one.record.offset)
+
+    def _stop_if_too_many(self, fence: Fence, bad_offsets: Sequence[int]) -> None:
+        wrong = problem(self._bad.get(fence.key.partition, ()), bad_offsets, self._limits)
+        if wrong is not None:
+            raise PartitionStopped(
+                f"{wrong}: a wrong deploy? The batch was not written. Start a release that can "
+                "read them, or raise PARLEY_PERSISTER_MAX_BAD_IN_A_ROW or "
+                "PARLEY_PERSISTER_MAX_BAD_RATIO to make dead letters of them"
+            )
+
+    def _following(
+        self, fence: Fence, letters: Sequence[DeadLetter], written: Written[Item]
+    ) -> list[Outgoing]:
+        copies = [dead_letter_record(one, self._dead_letters_topic) for one in letters]
+        event_ids = {
+            one.item.place.offset: one.item.event.event_id
+            for one in written.refused
+            if isinstance(one.item, ReceivedEvent)
+        }
+        rejections = [
+            rejection(one, event_ids[one.record.offset], fence)
+            for one in letters
+            if one.record.offset in event_ids
+        ]
+        return copies + rejections
+
+
+def _export(topic: str, partition: int, applied: _Applied) -> None:
+    tally = applied.tally
+    RECORDS.labels(topic, "stored").inc(tally.stored)
+    RECORDS.labels(topic, "duplicate").inc(tally.duplicate)
+    RECORDS.labels(topic, "dead_lettered").inc(tally.dead_lettered)
+    RECORDS.labels(topic, "not_for_table").inc(tally.not_for_table)
+    LEDGER_RESIDUE.labels(topic, str(partition)).set(applied.residue)
+    for letter in applied.letters:
+        metrics.DEAD_LETTERS.labels(SERVICE, letter.reason).inc()
+        log.warning(
+            "dead_letter",
+            topic=topic,
+            partition=partition,
+            offset=letter.record.offset,
+            reason=letter.reason,
+        )

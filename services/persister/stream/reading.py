@@ -1,0 +1,39 @@
+"""Parses the records of each topic into what the tables take; None is not for the tables."""
+
+from parley.analyses import JobEndKind
+from parley.codec import LogRecord, body_digest, decode_analysis, decode_event, decode_seal
+from parley.events import PARTITION_WIDE
+from parley.seals import SegmentSealed
+from services.persister.core.rows import Place, ReceivedEvent
+from services.persister.core.segments import ReceivedSeal, ReceivedSegment, ReceivedSettlement
+from services.persister.core.verdicts import ReceivedVerdict
+
+
+def read_event(record: LogRecord, incarnation: str) -> ReceivedEvent | None:
+    """An event of a conversation; raises InvalidRecord."""
+    event = decode_event(record)
+    if isinstance(event.body, PARTITION_WIDE):
+        return None
+    value = record.value or b""
+    return ReceivedEvent(event, _place(record, incarnation), body_digest(value), value)
+
+
+def read_seal(record: LogRecord, incarnation: str) -> ReceivedSeal:
+    """A seal; raises InvalidRecord."""
+    seal = decode_seal(record.value)
+    place = _place(record, incarnation)
+    if isinstance(seal, SegmentSealed):
+        return ReceivedSegment(seal, place)
+    return ReceivedSettlement(seal, place)
+
+
+def read_verdict(record: LogRecord, incarnation: str) -> ReceivedVerdict | None:
+    """A verdict; other ends of jobs are the analyzer's own. Raises InvalidRecord."""
+    ended = decode_analysis(record.value)
+    if ended.end is not JobEndKind.VERDICT:
+        return None
+    return ReceivedVerdict(ended, _place(record, incarnation))
+
+
+def _place(record: LogRecord, incarnation: str) -> Place:
+    return Place(incarnation, record.partition, record.offset, record.append_time())

@@ -1,0 +1,1 @@
+"""When a conversation has gone quiet."""

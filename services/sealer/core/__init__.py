@@ -1,0 +1,48 @@
+"""The rule: takes a partition's records in order, returns what is sealed. No I/O, no clock."""
+
+from services.sealer.core.partition import PartitionSealer, UnknownRule
+from services.sealer.core.records import (
+    NO_SEGMENT,
+    Changes,
+    ConversationKey,
+    EndRecord,
+    Entries,
+    Entry,
+    History,
+    ImportRecord,
+    Key,
+    PartitionRecord,
+    Rejected,
+    SegmentRecord,
+    SessionRecord,
+    Snapshot,
+    StoredSegment,
+    Wanted,
+    WantedMessage,
+    Wants,
+)
+from services.sealer.core.state import Decision
+
+__all__ = [
+    "NO_SEGMENT",
+    "Changes",
+    "ConversationKey",
+    "Decision",
+    "EndRecord",
+    "Entries",
+    "Entry",
+    "History",
+    "ImportRecord",
+    "Key",
+    "PartitionRecord",
+    "PartitionSealer",
+    "Rejected",
+    "SegmentRecord",
+    "SessionRecord",
+    "Snapshot",
+    "StoredSegment",
+    "UnknownRule",
+    "Wanted",
+    "WantedMessage",
+    "Wants",
+]

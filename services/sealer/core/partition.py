@@ -1,0 +1,271 @@
+"""The fold of one partition: for every record, in order, what is due closes, then it is applied.
+
+Decided here, where the rule leaves it open:
+- The cause says what closed this revision: a cap, a command and an end come before `late` (it was
+  sealed before, or swallows what was), `late` before `import`, `import` before `idle`.
+- A seal's `decided_offset` is the last record that was applied: for what is due that is the one
+  before the record that moved the time, so the members are the messages within the bounds at it.
+- A session that settles takes effect at its deadline, not at the record that showed it: the same
+  as if ticks had come in time.
+- A revision that wins is an arrival: the segment waits R after it. It extends no reach. One that
+  comes before its message is kept until the message comes.
+- RecordRejected drops a message or a revision by its id and offset: a refused copy of a known
+  message drops nothing. Other bodies are not undone. It looks through all of memory, for it names
+  no conversation and is rare.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Final
+
+from parley.events import (
+    ConversationState,
+    Event,
+    ImportFinished,
+    MessageRecorded,
+    MessageRevised,
+    RecordRejected,
+    RuleActivated,
+    SealForced,
+    StateRequested,
+)
+from services.sealer.core import (
+    closing,
+    ends,
+    forgetting,
+    imports,
+    joining,
+    recalling,
+    saving,
+)
+from services.sealer.core.conversation import Conversation
+from services.sealer.core.import_progress import ImportProgress
+from services.sealer.core.records import (
+    Changes,
+    Entry,
+    History,
+    Snapshot,
+    Wants,
+)
+from services.sealer.core.sessions import Session, Turn
+from services.sealer.core.state import RULE_VERSION, Decision, PartitionState
+from services.sealer.core.window import Window
+
+
+class UnknownRule(Exception):
+    """The log asks for a rule that this release does not know: the partition stops."""
+
+
+class PartitionSealer:
+    """Folds one partition's records into seals; the same log always gives the same seals.
+
+    Memory holds what is open, and what `recall` brings back of the rest. Between `changes`, which
+    a transaction has written, and the next `recall` call `forget`; the tables must hold all
+    changes when something is recalled from them.
+    """
+
+    def __init__(self, incarnation: str, partition: int) -> None:
+        self._state = PartitionState(incarnation, partition)
+
+    @property
+    def watermark(self) -> datetime:
+        """The running maximum of append times."""
+        return self._state.watermark
+
+    @property
+    def open_windows(self) -> int:
+        """How many segments are open."""
+        conversations = self._state.conversations.values()
+        return sum(window.is_open for one in conversations for window in one.windows)
+
+    def observe(self, event: Event | None, append_time: datetime, offset: int) -> list[Decision]:
+        """Fold one record in; None is an invalid one, which only moves the time.
+
+        Returns what is decided, in the order of publication. Raises UnknownRule.
+        """
+        state = self._state
+        # What is due was decided before this record: members are those of all records up to then.
+        state.offset = offset - 1
+        state.watermark = max(state.watermark, append_time)
+        if state.queue.may_be_due(state.watermark):
+            self._close_due()
+        state.offset = offset
+        if event is not None:
+            self._apply(event)
+        decisions, state.decisions = state.decisions, []
+        return decisions
+
+    def next_deadline(self) -> datetime | None:
+        """The watermark at which something falls due next."""
+        return self._state.queue.next_deadline()
+
+    def take_reached(self) -> list[datetime]:
+        """The deadlines of the windows that closed by time since the last call."""
+        reached, self._state.reached = self._state.reached, []
+        return reached
+
+    def wants(self, events: Iterable[Event]) -> Wants:
+        """What must be recalled before these events are observed."""
+        return recalling.wants(self._state, events)
+
+    def recall(self, history: History) -> None:
+        """Take in what the tables hold of a conversation; what memory knows is newer."""
+        recalling.recall(self._state, history)
+
+    def changes(self) -> Changes:
+        """What differs since the last call, to be written in one transaction."""
+        return saving.changes(self._state)
+
+    def forget(self) -> None:
+        """Keep what is open, each conversation's last segment in outline, and no more."""
+        forgetting.forget(self._state)
+
+    def snapshot(self) -> Snapshot:
+        """What memory holds; after `forget`, the same as the tables give for a restore."""
+        return saving.snapshot(self._state)
+
+    @classmethod
+    def restore(cls, incarnation: str, partition: int, snapshot: Snapshot) -> "PartitionSealer":
+        """A sealer as it was when the snapshot was taken."""
+        sealer = cls(incarnation, partition)
+        saving.restore(sealer._state, snapshot)
+        return sealer
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def _close_due(self) -> None:
+        state = self._state
+        while (popped := state.queue.pop_due(state.watermark)) is not None:
+            due, item = popped
+            if isinstance(item, Window):
+                state.reached.append(due)
+                conversation = state.conversation(item.key)
+                closing.close(state, conversation, item, item.due_cause())
+            elif isinstance(item, Session):
+                self._settle(item, due)
+            elif isinstance(item, ImportProgress):
+                imports.finish(state, item.import_id, due)
+
+    def _settle(self, session: Session, due: datetime) -> None:
+        state = self._state
+        state.decisions.append(session.settle(state.decided()))
+        state.unsaved.sessions[session] = None
+        ends.session_closed(state, state.conversation(session.key), session, due)
+
+    # --- records ------------------------------------------------------------------------------
+
+    def _apply(self, event: Event) -> None:
+        if event.import_id is not None:
+            imports.note(self._state, event, event.import_id)
+        if event.conversation_id:
+            self._apply_to_conversation(event)
+        elif isinstance(event.body, ImportFinished) and event.import_id is not None:
+            imports.finish(self._state, event.import_id, self._state.watermark)
+        elif isinstance(event.body, RuleActivated):
+            self._activate(event.body)
+        elif isinstance(event.body, RecordRejected):
+            self._reject(event.body)
+
+    def _apply_to_conversation(self, event: Event) -> None:
+        state = self._state
+        conversation = state.conversation((event.tenant_id, event.conversation_id))
+        kind = type(event.body)
+        if kind in _REMEMBERED and event.event_id in conversation.where:
+            return
+        apply = _EFFECTS.get(kind)
+        if apply is not None:
+            apply(state, conversation, event)
+        if event.session_id:
+            _apply_to_session(state, conversation, event)
+
+    def _activate(self, body: RuleActivated) -> None:
+        if body.rule_version != RULE_VERSION:
+            raise UnknownRule(f"the log asks for version {body.rule_version} of the sealing rule")
+        self._state.rule_version = body.rule_version
+
+    def _reject(self, body: RecordRejected) -> None:
+        for conversation in list(self._state.conversations.values()):
+            window = conversation.window_of(body.rejected_event_id)
+            if window is not None and window.members is not None:
+                _drop(self._state, conversation, window, body)
+
+
+def _apply_to_session(state: PartitionState, conversation: Conversation, event: Event) -> None:
+    session = conversation.sessions.get(event.session_id)
+    if session is None:
+        session = _meet(state, conversation, event)
+    turn = session.observe(event, state.watermark)
+    state.unsaved.sessions[session] = None
+    state.queue.schedule(session)
+    if turn is Turn.REOPENED:
+        ends.session_reopened(state, conversation, session)
+    elif turn is Turn.ENDED and event.import_id is not None:
+        ends.imported_session_ended(state, conversation, session, event.event_time)
+    elif turn is Turn.ENDED:
+        ends.session_closed(state, conversation, session, state.watermark)
+
+
+def _meet(state: PartitionState, conversation: Conversation, event: Event) -> Session:
+    session = Session(
+        key=conversation.key,
+        session_id=event.session_id,
+        is_imported=event.import_id is not None,
+        last_event_time=event.event_time,
+        last_arrival=state.watermark,
+    )
+    conversation.sessions[event.session_id] = session
+    conversation.count_session(session, +1)
+    return session
+
+
+def _revise(state: PartitionState, conversation: Conversation, event: Event) -> None:
+    assert isinstance(event.body, MessageRevised)  # noqa: S101 - by its key in _EFFECTS
+    target = event.body.target_event_id
+    entry = Entry(event.event_id, event.event_time, state.offset, target)
+    window = conversation.window_of(target)
+    if window is None:
+        conversation.know_stray(event.event_id)
+        conversation.early.setdefault(target, []).append(entry)
+        state.unsaved.note_loose(conversation.key, entry)
+        return
+    conversation.where[event.event_id] = window
+    if window.revise(entry):
+        joining.touch(state, window, event)
+        imports.hold(state, window, event)
+    state.changed(window)
+
+
+def _end_state(state: PartitionState, conversation: Conversation, event: Event) -> None:
+    body = event.body
+    if isinstance(body, StateRequested) and body.target is ConversationState.ENDED:
+        ends.end_state(state, conversation, event)
+
+
+def _drop(
+    state: PartitionState, conversation: Conversation, window: Window, body: RecordRejected
+) -> None:
+    event_id = body.rejected_event_id
+    entry = window.loaded().get(event_id) or window.revisions.get(event_id)
+    if entry is None or entry.offset != body.rejected_offset:
+        return
+    del conversation.where[event_id]
+    for orphan in window.drop(event_id):
+        del conversation.where[orphan.event_id]
+        conversation.know_stray(orphan.event_id)
+        conversation.early.setdefault(event_id, []).append(orphan)
+        state.unsaved.note_loose(conversation.key, orphan)
+    state.touched[conversation.key] = None
+    state.unsaved.note_rewritten(window)
+    window.is_open = True
+    window.last_arrival = state.watermark
+    state.changed(window)
+
+
+_EFFECTS: Final[dict[type, Callable[[PartitionState, Conversation, Event], None]]] = {
+    MessageRecorded: joining.join,
+    MessageRevised: _revise,
+    SealForced: ends.force,
+    StateRequested: _end_state,
+}
+# A repeat of these changes nothing: their ids are known. Session events go by generation.
+_REMEMBERED: Final = frozenset({MessageRecorded, MessageRevised, SealForced})

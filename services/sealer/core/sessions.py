@@ -1,0 +1,135 @@
+"""Explicit sessions: who is open, what an event of one changes, when nobody will end it.
+
+Decided here, where the rule leaves it open:
+- A message makes its session news; any other event does so only with a later generation or a
+  later event time than all before, so a repeated one keeps nothing open.
+- A session is imported when the first event seen of it was. Imported and live sessions do not
+  count for each other when the last open one ends.
+- An end of a session that was never seen counts as the end of an open one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Final
+
+from parley.events import (
+    EndReason,
+    Event,
+    MessageRecorded,
+    SessionEnded,
+    SessionRefreshed,
+    SessionResumed,
+    SessionStarted,
+)
+from parley.seals import SessionSettled
+from services.sealer.core.deadlines import Kind, QueueKey
+from services.sealer.core.records import ConversationKey, SessionRecord
+from services.sealer.core.window import Decided
+
+# Twice the gateways' refresh: one lost refresh settles nobody.
+SETTLES_AFTER: Final = timedelta(minutes=30)
+
+
+class Turn(Enum):
+    """What an event did to a session."""
+
+    NONE = auto()
+    REOPENED = auto()
+    ENDED = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """A session in memory; generation 0 is a stub that no start was seen of."""
+
+    key: ConversationKey
+    session_id: str
+    is_imported: bool
+    last_event_time: datetime
+    last_arrival: datetime
+    generation: int = 0
+    is_open: bool = True
+    queued: datetime | None = None
+
+    def queue_key(self) -> QueueKey:
+        """Its place among others of the same deadline."""
+        return (*self.key, Kind.SESSION, self.session_id)
+
+    def deadline(self) -> datetime | None:
+        """The watermark at which it counts as ended; None when it has ended."""
+        return self.last_arrival + SETTLES_AFTER if self.is_open else None
+
+    def observe(self, event: Event, watermark: datetime) -> Turn:
+        """Fold an event of this session in; a repeated message must not come here."""
+        known = (self.generation, self.last_event_time)
+        turn = self._turn(event)
+        self.last_event_time = max(self.last_event_time, event.event_time)
+        is_news = known != (self.generation, self.last_event_time)
+        if is_news or type(event.body) is MessageRecorded:
+            self.last_arrival = watermark
+        return turn
+
+    def _turn(self, event: Event) -> Turn:
+        body = event.body
+        if isinstance(body, SessionEnded):
+            return self._end(body.generation)
+        if isinstance(body, SessionStarted | SessionResumed | SessionRefreshed):
+            return self._go_on(body.generation)
+        return Turn.NONE
+
+    def _end(self, generation: int) -> Turn:
+        if generation < self.generation:
+            return Turn.NONE
+        was_open, self.is_open = self.is_open, False
+        self.generation = generation
+        return Turn.ENDED if was_open else Turn.NONE
+
+    def _go_on(self, generation: int) -> Turn:
+        if generation <= self.generation:
+            return Turn.NONE
+        was_open, self.is_open = self.is_open, True
+        self.generation = generation
+        return Turn.NONE if was_open else Turn.REOPENED
+
+    def settle(self, decided: Decided) -> SessionSettled:
+        """Count it as ended at its last event's time."""
+        self.is_open = False
+        tenant_id, conversation_id = self.key
+        return SessionSettled(
+            tenant_id=tenant_id,
+            conversation_id=conversation_id,
+            session_id=self.session_id,
+            generation=self.generation,
+            reason=EndReason.IDLE,
+            ended_at=self.last_event_time,
+            incarnation=decided.incarnation,
+            partition=decided.partition,
+            decided_offset=decided.offset,
+            watermark=decided.watermark,
+        )
+
+    def record(self) -> SessionRecord:
+        """The row to save."""
+        return SessionRecord(
+            key=self.key,
+            session_id=self.session_id,
+            generation=self.generation,
+            is_open=self.is_open,
+            is_imported=self.is_imported,
+            last_event_time=self.last_event_time,
+            last_arrival=self.last_arrival,
+        )
+
+    @classmethod
+    def recalled(cls, record: SessionRecord) -> "Session":
+        """A session from its row."""
+        return cls(
+            key=record.key,
+            session_id=record.session_id,
+            is_imported=record.is_imported,
+            last_event_time=record.last_event_time,
+            last_arrival=record.last_arrival,
+            generation=record.generation,
+            is_open=record.is_open,
+        )

@@ -1,0 +1,84 @@
+"""The sealer's process: one consumer of the events topic, and the clock that writes ticks."""
+
+import asyncio
+import gc
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from parley import ids
+from parley.db.pool import Pool, connect
+from parley.health import Check, Health, health_router
+from parley.lifecycle import run_service, serve
+from parley.log.consumer import Batching, FencedConsumer
+from parley.log.producer import Producer
+from parley.topics import Topic
+from services.sealer.settings import SealerSettings
+from services.sealer.stream import SealerStream
+
+SERVICE: Final = "sealer"
+# Memory holds what is open: many objects without cycles, which the collector need not walk often.
+OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
+
+
+async def start(settings: SealerSettings, stop: asyncio.Event) -> None:
+    """Run until `stop`."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    pool = await connect(settings)
+    producer = Producer(settings)
+    try:
+        await producer.start()
+        stream = SealerStream(settings, pool, producer)
+        consumer = _consumer(settings, stream, pool, producer)
+        app = FastAPI(title="Parley sealer")
+        app.include_router(health_router(_health(pool, producer, consumer, stream)))
+        await serve(app, settings, stop, consumer.run, stream.tick)
+    finally:
+        await producer.stop()
+        await pool.close()
+
+
+def _consumer(
+    settings: SealerSettings, stream: SealerStream, pool: Pool, producer: Producer
+) -> FencedConsumer:
+    return FencedConsumer(
+        SERVICE,
+        settings.topic(Topic.EVENTS),
+        stream,
+        settings,
+        pool,
+        producer,
+        Batching(settings.sealer_batch_records, settings.sealer_save_interval),
+        owner=ids.random_id(),
+    )
+
+
+def _health(
+    pool: Pool, producer: Producer, consumer: FencedConsumer, stream: SealerStream
+) -> Health:
+    async def database() -> None:
+        await pool.fetchval("SELECT 1")
+
+    async def partitions() -> None:
+        stopped = [f"{number}: {reason}" for number, reason in consumer.stopped.items()]
+        if stopped:
+            raise RuntimeError("; ".join(stopped))
+
+    def facts() -> dict[str, Any]:
+        return {"partitions": sorted(consumer.claims), "open_windows": stream.open_windows}
+
+    checks: dict[str, Check] = {
+        "database": database,
+        "kafka": producer.check,
+        "partitions": partitions,
+    }
+    return Health(SERVICE, checks, facts=facts)
+
+
+def main() -> None:
+    """Be the process `python -m services.sealer.main`."""
+    run_service(SERVICE, SealerSettings, start)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+-- What the sealer asks of its own tables. `w` is what a batch wants, one row a conversation or id.
+
+-- name: partition
+-- The partition's time, rule and imports.
+SELECT watermark, rule_version, imports FROM sealer_partitions WHERE topic = $1 AND partition = $2
+
+-- name: open_windows
+-- Every open segment of a partition.
+SELECT * FROM sealer_windows WHERE partition = $1
+
+-- name: open_sessions
+-- Every open session of a partition.
+SELECT * FROM sealer_sessions WHERE partition = $1 AND is_open
+ ORDER BY tenant_id, conversation_id, session_id
+
+-- name: tails
+-- The last segment of each conversation ($1 tenants, $2 conversations) that is valid and closed.
+SELECT t.* FROM unnest($1::text[], $2::text[]) AS w (tenant_id, conversation_id)
+ CROSS JOIN LATERAL (
+   SELECT s.* FROM sealer_segments s
+    WHERE s.tenant_id = w.tenant_id AND s.conversation_id = w.conversation_id
+      AND s.current_revision > 0
+      AND NOT EXISTS (SELECT FROM sealer_windows o
+                       WHERE o.tenant_id = s.tenant_id AND o.conversation_id = s.conversation_id
+                         AND o.segment_id = s.segment_id)
+    ORDER BY s.first_time DESC, s.first_event_id DESC LIMIT 1) AS t
+
+-- name: segments
+-- Closed segments that meet a conversation's range ($3 to $4), are named ($5), or were opened by
+-- one of the events ($6). The range is null where nothing may join.
+SELECT s.*,
+       (s.current_revision > 0 AND s.first_time <= w.latest AND s.reach >= w.earliest)
+         IS TRUE AS is_near
+  FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+       AS w (tenant_id, conversation_id, earliest, latest)
+  JOIN sealer_segments s USING (tenant_id, conversation_id)
+ WHERE ((s.current_revision > 0 AND s.first_time <= w.latest AND s.reach >= w.earliest)
+        OR s.segment_id = ANY($5::uuid[]) OR s.opening_event_id = ANY($6::uuid[]))
+   AND NOT EXISTS (SELECT FROM sealer_windows o
+                    WHERE o.tenant_id = s.tenant_id AND o.conversation_id = s.conversation_id
+                      AND o.segment_id = s.segment_id)
+
+-- name: members
+-- All entries of the segments named by ($1, $2, $3).
+SELECT m.* FROM unnest($1::text[], $2::text[], $3::uuid[])
+       AS w (tenant_id, conversation_id, segment_id)
+  JOIN sealer_members m USING (tenant_id, conversation_id, segment_id)
+
+-- name: known
+-- Which of the ids ($3) are known, and in which segment.
+SELECT m.tenant_id, m.conversation_id, m.event_id, m.segment_id
+  FROM unnest($1::text[], $2::text[], $3::uuid[]) AS w (tenant_id, conversation_id, event_id)
+  JOIN sealer_members m USING (tenant_id, conversation_id, event_id)
+
+-- name: early
+-- Revisions that came before the messages ($3) that they revise; $4 is the id of no segment.
+SELECT m.* FROM unnest($1::text[], $2::text[], $3::uuid[])
+       AS w (tenant_id, conversation_id, target)
+  JOIN sealer_members m ON m.tenant_id = w.tenant_id AND m.conversation_id = w.conversation_id
+                       AND m.segment_id = $4 AND m.target = w.target
+
+-- name: stored
+-- Which of the conversations have anything stored at all.
+SELECT w.tenant_id, w.conversation_id
+  FROM unnest($1::text[], $2::text[]) AS w (tenant_id, conversation_id)
+ WHERE EXISTS (SELECT FROM sealer_members m
+                WHERE m.tenant_id = w.tenant_id AND m.conversation_id = w.conversation_id)
+    OR EXISTS (SELECT FROM sealer_segments g
+                WHERE g.tenant_id = w.tenant_id AND g.conversation_id = w.conversation_id)
+    OR EXISTS (SELECT FROM sealer_sessions s
+                WHERE s.tenant_id = w.tenant_id AND s.conversation_id = w.conversation_id)
+
+-- name: cuts
+-- Cuts of the conversations between two times ($3 to $4).
+SELECT c.* FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+       AS w (tenant_id, conversation_id, earliest, latest)
+  JOIN sealer_cuts c ON c.tenant_id = w.tenant_id AND c.conversation_id = w.conversation_id
+                    AND c.event_time BETWEEN w.earliest AND w.latest
+ ORDER BY c.tenant_id, c.conversation_id, c.event_time, c.event_id
+
+-- name: cuts_from
+-- Cuts of the conversations from a time ($3) on.
+SELECT c.* FROM unnest($1::text[], $2::text[], $3::timestamptz[])
+       AS w (tenant_id, conversation_id, earliest)
+  JOIN sealer_cuts c ON c.tenant_id = w.tenant_id AND c.conversation_id = w.conversation_id
+                    AND c.event_time >= w.earliest
+ ORDER BY c.tenant_id, c.conversation_id, c.event_time, c.event_id
+
+-- name: window_spans
+-- From where to where the open segments of the conversations lie.
+SELECT o.tenant_id, o.conversation_id, min(o.first_time) AS earliest, max(o.reach) AS latest
+  FROM unnest($1::text[], $2::text[]) AS w (tenant_id, conversation_id)
+  JOIN sealer_windows o USING (tenant_id, conversation_id)
+ GROUP BY 1, 2
+
+-- name: sessions
+-- The sessions named by ($1, $2, $3).
+SELECT s.* FROM unnest($1::text[], $2::text[], $3::text[])
+       AS w (tenant_id, conversation_id, session_id)
+  JOIN sealer_sessions s USING (tenant_id, conversation_id, session_id)
+
+-- name: rejected
+-- The conversation whose event ($1) at an offset ($2) a table refused.
+SELECT m.tenant_id, m.conversation_id, m.event_id
+  FROM unnest($1::uuid[], $2::bigint[]) AS w (event_id, log_offset)
+  JOIN sealer_members m USING (event_id, log_offset)
+
+-- name: save_partition
+-- The partition's time, rule and imports.
+INSERT INTO sealer_partitions (topic, partition, watermark, rule_version, imports)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (topic, partition) DO UPDATE
+   SET watermark = $3, rule_version = $4, imports = $5
+
+-- name: delete_windows
+-- Segments that are open no more.
+DELETE FROM sealer_windows o
+ USING unnest($1::text[], $2::text[], $3::uuid[]) AS w (tenant_id, conversation_id, segment_id)
+ WHERE o.tenant_id = w.tenant_id AND o.conversation_id = w.conversation_id
+   AND o.segment_id = w.segment_id
+
+-- name: delete_members
+-- All entries of segments that are written anew.
+DELETE FROM sealer_members m
+ USING unnest($1::text[], $2::text[], $3::uuid[]) AS w (tenant_id, conversation_id, segment_id)
+ WHERE m.tenant_id = w.tenant_id AND m.conversation_id = w.conversation_id
+   AND m.segment_id = w.segment_id
+
+-- name: save_windows
+-- Open segments, whole.
+INSERT INTO sealer_windows
+SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[], $5::uuid[], $6::bigint[],
+                     $7::bigint[], $8::timestamptz[], $9::uuid[], $10::timestamptz[],
+                     $11::uuid[], $12::timestamptz[], $13::timestamptz[], $14::int[], $15::jsonb[])
+ON CONFLICT (tenant_id, conversation_id, segment_id) DO UPDATE
+   SET opening_event_id = excluded.opening_event_id, revision = excluded.revision,
+       current_revision = excluded.current_revision, first_time = excluded.first_time,
+       first_event_id = excluded.first_event_id, last_time = excluded.last_time,
+       last_event_id = excluded.last_event_id, reach = excluded.reach,
+       deadline = excluded.deadline, message_count = excluded.message_count,
+       rest = excluded.rest
+
+-- name: save_segments
+-- Closed segments, whole.
+INSERT INTO sealer_segments
+SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[], $5::uuid[], $6::bigint[],
+                     $7::bigint[], $8::timestamptz[], $9::uuid[], $10::timestamptz[],
+                     $11::uuid[], $12::timestamptz[], $13::timestamptz[], $14::int[], $15::jsonb[])
+ON CONFLICT (tenant_id, conversation_id, segment_id) DO UPDATE
+   SET opening_event_id = excluded.opening_event_id, revision = excluded.revision,
+       current_revision = excluded.current_revision, first_time = excluded.first_time,
+       first_event_id = excluded.first_event_id, last_time = excluded.last_time,
+       last_event_id = excluded.last_event_id, reach = excluded.reach,
+       deadline = excluded.deadline, message_count = excluded.message_count,
+       rest = excluded.rest
+
+-- name: save_members
+-- Entries; one that is known moves to the segment that took it in.
+INSERT INTO sealer_members
+SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::uuid[], $5::timestamptz[],
+                     $6::bigint[], $7::uuid[])
+ON CONFLICT (tenant_id, conversation_id, event_id) DO UPDATE
+   SET segment_id = excluded.segment_id
+
+-- name: delete_cuts
+-- Cuts that were lifted.
+DELETE FROM sealer_cuts c
+ USING unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[])
+       AS w (tenant_id, conversation_id, event_time, event_id)
+ WHERE c.tenant_id = w.tenant_id AND c.conversation_id = w.conversation_id
+   AND c.event_time = w.event_time AND c.event_id = w.event_id
+
+-- name: save_cuts
+-- Cuts that were placed.
+INSERT INTO sealer_cuts
+SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[])
+ON CONFLICT DO NOTHING
+
+-- name: save_sessions
+-- Sessions, whole.
+INSERT INTO sealer_sessions
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bool[],
+                     $7::bool[], $8::timestamptz[], $9::timestamptz[])
+ON CONFLICT (tenant_id, conversation_id, session_id) DO UPDATE
+   SET generation = excluded.generation, is_open = excluded.is_open,
+       is_imported = excluded.is_imported, last_event_time = excluded.last_event_time,
+       last_arrival = excluded.last_arrival

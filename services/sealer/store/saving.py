@@ -1,0 +1,72 @@
+"""Writes what a batch changed, within the fence's transaction; rows sorted by key."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from parley.db.pool import Connection
+from parley.db.sql import load
+from services.sealer.core import Changes, ConversationKey, Entry, Key, SegmentRecord
+from services.sealer.store import rows
+
+SQL: Final = load(__package__)
+
+
+async def save(connection: Connection, topic: str, partition: int, changes: Changes) -> None:
+    """Write the changes; the tables then say what memory said when they were taken."""
+    whole = changes.partition
+    imports = rows.imports_to_json(whole.imports)
+    await connection.execute(
+        SQL["save_partition"], topic, partition, whole.watermark, whole.rule_version, imports
+    )
+    await _write(connection, "delete_windows", _gone(changes), 3)
+    await _write(connection, "save_windows", _segments(changes.open, partition), 15)
+    await _write(connection, "save_segments", _segments(changes.closed, partition), 15)
+    await _write(connection, "delete_members", _segment_keys(changes.rewritten), 3)
+    await _write(connection, "save_members", _members(changes), 7)
+    await _write(connection, "delete_cuts", _cuts(changes.cuts_lifted), 4)
+    await _write(connection, "save_cuts", _cuts(changes.cuts_placed), 4)
+    sessions = [rows.session_row(one, partition) for one in changes.sessions]
+    await _write(connection, "save_sessions", sorted(sessions), 9)
+
+
+async def _write(
+    connection: Connection, query: str, values: Sequence[Sequence[Any]], width: int
+) -> None:
+    if values:
+        await connection.execute(SQL[query], *rows.columns(values, width))
+
+
+def _gone(changes: Changes) -> list[tuple[str, ...]]:
+    closed = [(record.key, record.segment_id) for record in changes.closed]
+    return _segment_keys([*changes.absorbed, *closed])
+
+
+def _segment_keys(keys: Iterable[tuple[ConversationKey, str]]) -> list[tuple[str, ...]]:
+    return sorted({(*key, segment_id) for key, segment_id in keys})
+
+
+def _segments(records: Iterable[SegmentRecord], partition: int) -> list[tuple[Any, ...]]:
+    return sorted((rows.segment_row(one, partition) for one in records), key=lambda row: row[:3])
+
+
+def _members(changes: Changes) -> list[tuple[Any, ...]]:
+    # An id that came early and found its message in the same batch is there twice: last wins.
+    latest: dict[tuple[ConversationKey, str], tuple[str, Entry]] = {}
+    for key, segment_id, entries in changes.entries:
+        for entry in entries:
+            latest[(key, entry.event_id)] = (segment_id, entry)
+    return [
+        (
+            *key,
+            event_id,
+            segment_id,
+            entry.event_time,
+            entry.offset,
+            entry.target or None,
+        )
+        for (key, event_id), (segment_id, entry) in sorted(latest.items())
+    ]
+
+
+def _cuts(cuts: Iterable[tuple[ConversationKey, Key]]) -> list[tuple[Any, ...]]:
+    return sorted((*key, *place) for key, place in cuts)

@@ -1,0 +1,210 @@
+"""The events topic into the core, its seals into the outbox, and ticks where no record comes."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from parley import clock, ids
+from parley.codec import (
+    VALIDITY_VERSION,
+    InvalidRecord,
+    LogRecord,
+    Outgoing,
+    decode_event,
+    encode_event,
+    encode_seal,
+    event_key,
+)
+from parley.codec.events import EVENT_HEADERS
+from parley.codec.seals import SEAL_HEADERS
+from parley.db.fence import Fence
+from parley.db.outbox import enqueue
+from parley.db.pool import Connection, Pool
+from parley.events import Event, RuleActivated, Tick
+from parley.log.consumer import Batch, PartitionStopped
+from parley.log.producer import Producer
+from parley.seals import SegmentSealed
+from parley.topics import Topic
+from services.sealer import metrics, store
+from services.sealer.core import Changes, Decision, PartitionSealer, UnknownRule
+from services.sealer.settings import SealerSettings
+
+log = structlog.get_logger(__name__)
+
+# How often the owner looks at its clock; well below the shortest tick interval.
+LOOK_EVERY_S: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What a batch decided and changed."""
+
+    batch: Batch
+    decisions: list[Decision]
+    changes: Changes
+    deadlines: list[datetime]
+
+
+class SealerStream:
+    """Folds batches under the fence; memory is what the tables say, or is thrown away."""
+
+    def __init__(self, settings: SealerSettings, pool: Pool, producer: Producer) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._producer = producer
+        self._events = settings.topic(Topic.EVENTS)
+        self._seals = settings.topic(Topic.SEALS)
+        self._sealers: dict[int, PartitionSealer] = {}
+        self._ticked_at: dict[int, float] = {}
+        self._fed_at: dict[int, float] = {}
+
+    @property
+    def open_windows(self) -> int:
+        """Segments that are open in the partitions that this worker owns."""
+        return sum(sealer.open_windows for sealer in self._sealers.values())
+
+    # --- batches ------------------------------------------------------------------------------
+
+    async def claimed(self, claim: Fence) -> None:
+        """Restore what is open."""
+        partition = claim.key.partition
+        snapshot = await store.snapshot(self._pool, claim.key.topic, partition)
+        restored = PartitionSealer.restore(claim.incarnation, partition, snapshot)
+        self._sealers[partition] = restored
+
+    async def prepare(self, batch: Batch) -> Fold:
+        """Recall what the batch may touch, and fold it in."""
+        sealer = self._sealers[batch.fence.key.partition]
+        self._fed_at[batch.fence.key.partition] = clock.monotonic()
+        records = [_decode(record) for record in batch.records]
+        events = [event for event, _ in records if event is not None]
+        _check_validity_version(events)
+        for history in await store.histories(self._pool, sealer.wants(events)):
+            sealer.recall(history)
+        decisions: list[Decision] = []
+        try:
+            for (event, append_time), record in zip(records, batch.records, strict=True):
+                decisions.extend(sealer.observe(event, append_time, record.offset))
+        except UnknownRule as error:
+            raise PartitionStopped(f"{error}; a later release of Parley knows it") from error
+        return Fold(batch, decisions, sealer.changes(), sealer.take_reached())
+
+    async def apply(self, connection: Connection, work: Fold) -> None:
+        """Write the changed rows, and the seals into the outbox."""
+        key = work.batch.fence.key
+        await store.save(connection, key.topic, key.partition, work.changes)
+        await enqueue(connection, key, [self._outgoing(one) for one in work.decisions])
+
+    async def committed(self, work: Fold) -> None:
+        """Let go of what is closed: the tables hold it now."""
+        partition = work.batch.fence.key.partition
+        sealer = self._sealers[partition]
+        sealer.forget()
+        metrics.OPEN_WINDOWS.labels(str(partition)).set(sealer.open_windows)
+        self._fed_at[partition] = clock.monotonic()
+        _count(work)
+
+    def released(self, partition: int) -> None:
+        """Forget the partition."""
+        self._sealers.pop(partition, None)
+        self._ticked_at.pop(partition, None)
+        self._fed_at.pop(partition, None)
+        metrics.forget_partition(partition)
+
+    def _outgoing(self, decision: Decision) -> Outgoing:
+        key = event_key(decision.tenant_id, decision.conversation_id)
+        return Outgoing(self._seals, key, encode_seal(decision), SEAL_HEADERS)
+
+    # --- ticks --------------------------------------------------------------------------------
+
+    async def tick(self, stop: asyncio.Event) -> None:
+        """Write a tick wherever a deadline has passed and no record has moved the time."""
+        while not stop.is_set():
+            due = []
+            for partition, sealer in self._sealers.items():
+                self._observe_age(partition, sealer)
+                if self._is_tick_due(partition, sealer):
+                    due.append(self._send_tick(partition, sealer))
+            # Side by side: a partition without a leader must not delay the others' ticks.
+            await asyncio.gather(*due)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _is_tick_due(self, partition: int, sealer: PartitionSealer) -> bool:
+        deadline = sealer.next_deadline()
+        if deadline is None or clock.now() < deadline + self._settings.sealer_tick_delay:
+            return False
+        if self._is_being_fed(partition):
+            return False
+        interval = self._settings.sealer_tick_interval.total_seconds()
+        ticked_at = self._ticked_at.get(partition)
+        return ticked_at is None or clock.monotonic() - ticked_at >= interval
+
+    def _is_being_fed(self, partition: int) -> bool:
+        """Whether records come: they move the time themselves, when a backlog is read too."""
+        fed_at = self._fed_at.get(partition)
+        delay = self._settings.sealer_tick_delay.total_seconds()
+        return fed_at is not None and clock.monotonic() - fed_at < delay
+
+    async def _send_tick(self, partition: int, sealer: PartitionSealer) -> None:
+        self._ticked_at[partition] = clock.monotonic()
+        deadline = sealer.next_deadline()
+        if deadline is None:
+            return
+        value = encode_event(_tick(deadline))
+        try:
+            await self._producer.send(Outgoing(self._events, None, value, EVENT_HEADERS, partition))
+        except KafkaError as error:
+            # The next look sends another; meanwhile nothing is sealed, as nothing can be.
+            log.warning("tick_failed", partition=partition, error=type(error).__name__)
+            return
+        metrics.TICKS.inc()
+
+    def _observe_age(self, partition: int, sealer: PartitionSealer) -> None:
+        age = clock.now() - sealer.watermark
+        # Before the first record there is no time to be behind.
+        known = age < timedelta(days=36_500)
+        metrics.WATERMARK_AGE.labels(str(partition)).set(age.total_seconds() if known else 0.0)
+
+
+def _decode(record: LogRecord) -> tuple[Event | None, datetime]:
+    """The event, None where it is invalid, and the record's time."""
+    try:
+        append_time = record.append_time()
+    except InvalidRecord:
+        return None, record.broker_time
+    try:
+        return decode_event(record), append_time
+    except InvalidRecord:
+        return None, append_time
+
+
+def _check_validity_version(events: list[Event]) -> None:
+    for event in events:
+        body = event.body
+        if isinstance(body, RuleActivated) and body.validity_version != VALIDITY_VERSION:
+            raise PartitionStopped(
+                f"the log asks for version {body.validity_version} of the validity function; "
+                "a later release of Parley knows it"
+            )
+
+
+def _tick(deadline: datetime) -> Event:
+    now = clock.now()
+    return Event(ids.random_id(), Tick(deadline), event_time=now, received_at=now)
+
+
+def _count(work: Fold) -> None:
+    now = clock.now()
+    for deadline in work.deadlines:
+        metrics.SEAL_DELAY.observe((now - deadline).total_seconds())
+    for decision in work.decisions:
+        if isinstance(decision, SegmentSealed):
+            metrics.SEALS.labels(decision.cause.value).inc()
+            metrics.REVISIONS.inc(decision.revision > 1)
+            metrics.RETRACTIONS.inc(len(decision.retracted))
+        else:
+            metrics.SETTLED.inc()

@@ -1,0 +1,27 @@
+"""What tests of the analyzer against the real PostgreSQL share."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from parley.settings import Settings
+from services.analyzer.passes import SHIPPED
+from services.analyzer.settings import AnalyzerSettings
+from services.analyzer.store import JobStore
+from tests.integration.analyzer.stage import Tables, analyzer_settings
+
+
+@pytest.fixture
+def own_settings(settings: Settings) -> AnalyzerSettings:
+    return analyzer_settings(settings, analyzer_lease=timedelta(seconds=30))
+
+
+@pytest.fixture
+def store(pool: Any, own_settings: AnalyzerSettings) -> JobStore:
+    return JobStore(pool, own_settings, SHIPPED)
+
+
+@pytest.fixture
+def tables(pool: Any, settings: Settings) -> Tables:
+    return Tables(pool, settings)

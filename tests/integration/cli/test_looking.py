@@ -1,0 +1,207 @@
+"""`parley tail`, `explain`, `status` and `doctor` on a real log and real tables."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from parley import clock
+from parley.codec import Outgoing, encode_seal, event_key
+from parley.codec.seals import SEAL_HEADERS
+from parley.db import pool as database
+from parley.digests import Member, member_digest
+from parley.events import SessionStarted
+from parley.ids import segment_id
+from parley.log.producer import Producer
+from parley.seals import SealCause, SegmentSealed
+from parley.settings import Settings
+from parley.topics import Topic
+from tests.support.command import Command, said
+from tests.support.processes import ServiceProcess
+from tests.support.publish import TENANT, event, message, publish
+from tests.support.wait import eventually
+
+pytestmark = pytest.mark.integration
+
+
+async def run(parley: Command, *arguments: str) -> str:
+    ended = await asyncio.to_thread(parley, *arguments)
+    assert ended.returncode == 0, said(ended)
+    return ended.stdout.decode()
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in text.splitlines()]
+
+
+async def test_tail_shows_a_topic_from_its_beginning(migrated: Settings, parley: Command) -> None:
+    await publish(migrated, [message(f"c{n % 3}", n, f"secret {n}") for n in range(12)])
+    read = ("tail", "events", "--from", "beginning", "--no-follow")
+    found = records(await run(parley, *read, "-o", "json"))
+    assert len(found) == 12
+    assert {one["event"]["conversationId"] for one in found} == {"c0", "c1", "c2"}
+    assert "secret" not in await run(parley, *read)
+    assert "secret 11" in await run(parley, *read, "--content")
+    assert len(records(await run(parley, *read, "-o", "json", "-n", "5"))) == 5
+
+
+async def test_tail_shows_the_last_records_of_all_partitions_or_of_a_conversation(
+    migrated: Settings, parley: Command
+) -> None:
+    for number in range(6):
+        await publish(migrated, [message(f"c{number % 3}", number)])
+    tail = ("tail", "--no-follow", "-o", "json", "-n", "2")
+    last = [one["event"]["clientMessageId"] for one in records(await run(parley, *tail))]
+    assert last == ["4", "5"]
+    for selection in (("--conversation", "c0"), ("--conversation", "c0", "--tenant", TENANT)):
+        mine = [
+            one["event"]["clientMessageId"] for one in records(await run(parley, *tail, *selection))
+        ]
+        assert mine == ["0", "3"]
+    assert await run(parley, *tail, "--tenant", "acme") == ""
+
+
+async def test_tail_begins_at_a_time(migrated: Settings, parley: Command) -> None:
+    await publish(migrated, [message("c", 1)])
+    await asyncio.sleep(0.05)
+    between = clock.now().isoformat()
+    await asyncio.sleep(0.05)
+    await publish(migrated, [message("c", 2)])
+    found = records(await run(parley, "tail", "--from", between, "--no-follow", "-o", "json"))
+    assert [one["event"]["clientMessageId"] for one in found] == ["2"]
+
+
+async def test_tail_follows_until_it_has_shown_enough(migrated: Settings, parley: Command) -> None:
+    process = parley.start("tail", "--from", "beginning", "-n", "3", "-o", "json")
+    await publish(migrated, [message("c", 1)])
+    await publish(migrated, [message("c", 2), message("c", 3)])
+    stdout, stderr = await asyncio.to_thread(process.communicate, timeout=60)
+    assert process.returncode == 0, stderr
+    assert [one["event"]["clientMessageId"] for one in records(stdout.decode())] == ["1", "2", "3"]
+
+
+async def talk(settings: Settings) -> None:
+    """Two messages in a session, sealed as one segment, and all of it stored."""
+    started = event("chat", SessionStarted(), session_id="s1")
+    spoken = [message("chat", n, "a secret", session_id="s1", user_id="ann") for n in (1, 2)]
+    await publish(settings, [started, *spoken])
+    members = sorted(one.event_id for one in spoken)
+    seal = SegmentSealed(
+        tenant_id=TENANT,
+        conversation_id="chat",
+        segment_id=segment_id(TENANT, "chat", spoken[0].event_id),
+        revision=1,
+        previous_revision=0,
+        cause=SealCause.IDLE,
+        started_at=spoken[0].event_time,
+        ended_at=spoken[1].event_time + timedelta(seconds=1),
+        first_event_id=members[0],
+        last_event_id=members[1],
+        message_count=2,
+        member_digest=member_digest([Member(one) for one in members]),
+        first_offset=1,
+        last_offset=2,
+        incarnation="i",
+        partition=0,
+        decided_offset=3,
+        watermark=clock.now(),
+        policy_id="default",
+        policy_version=1,
+        rule_version=1,
+        opening_event_id=spoken[0].event_id,
+        channel="test",
+        participants=("tester",),
+        user_ids=("ann",),
+    )
+    await publish_seal(settings, seal)
+    with ServiceProcess("persister", settings):
+        await eventually(lambda: is_stored(settings), timeout=40)
+
+
+async def publish_seal(settings: Settings, seal: SegmentSealed) -> None:
+    key = event_key(seal.tenant_id, seal.conversation_id)
+    producer = Producer(settings)
+    await producer.start()
+    try:
+        topic = settings.topic(Topic.SEALS)
+        await producer.send(Outgoing(topic, key, encode_seal(seal), SEAL_HEADERS))
+    finally:
+        await producer.stop()
+
+
+async def is_stored(settings: Settings) -> bool:
+    pool = await database.connect(settings, max_size=1)
+    try:
+        messages = await pool.fetchval("SELECT count(*) FROM conversation_messages")
+        segments = await pool.fetchval("SELECT count(*) FROM segment_revisions")
+        return bool(messages == 2 and segments == 1)
+    finally:
+        await pool.close()
+
+
+async def test_explain_tells_everything_of_a_conversation_and_suggests_near_names(
+    migrated: Settings, parley: Command
+) -> None:
+    await talk(migrated)
+    told = await asyncio.to_thread(parley.json, "explain", "chat")
+    kinds = [entry["kind"] for entry in told["entries"]]
+    assert kinds == ["session", "message", "message", "sealed"]
+    text = await run(parley, "explain", "chat")
+    assert "2 messages · 1 session · 1 segment " in text
+    assert "closed because of: idle" in text
+    assert "secret" not in text
+    assert "a secret" in await run(parley, "explain", "chat", "--content")
+    near = await asyncio.to_thread(parley, "explain", "chit")
+    assert near.returncode == 1
+    assert "has no conversation chit" in said(near)
+    elsewhere = await asyncio.to_thread(parley, "explain", "chat", "--tenant", "acme")
+    assert elsewhere.returncode == 1
+    assert "--tenant default" in said(elsewhere)
+    status = await asyncio.to_thread(parley.json, "status", "-v")
+    assert status["counts"]["messages"] == 2
+    assert all(row["residue"] == 0 for row in status["ledger"])
+    lag = {row["consumer"]: row["lag"] for row in status["consumers"]}
+    assert (lag["persister"], lag["persister-seals"], lag["sealer"]) == (0, 0, 3)
+
+
+async def test_the_doctor_finds_what_does_not_run(migrated: Settings, parley: Command) -> None:
+    await publish(migrated, [message("c", 1)])
+    findings = await asyncio.to_thread(parley.json, "doctor", status=1)
+    failing = [one["text"] for one in findings if one["level"] == "fail"]
+    assert len(failing) == 2
+    assert all("do not move" in text for text in failing)
+    subjects = {one["subject"] for one in findings if one["level"] == "ok"}
+    assert {"kafka", "topics", "database", "clocks", "outbox", "ledger", "disk"} <= subjects
+
+
+async def test_the_doctor_and_status_tell_what_they_cannot_reach(
+    migrated: Settings, parley: Command
+) -> None:
+    nothing = {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/x"}
+    for command in ("doctor", "status"):
+        ended = await asyncio.to_thread(parley, command, variables=nothing)
+        assert ended.returncode == 1
+        told = said(ended) + ended.stdout.decode()
+        assert "Cannot use the database" in told
+        assert "hush" not in told
+        assert "Traceback" not in told
+        away = {"PARLEY_KAFKA_BOOTSTRAP": "127.0.0.1:1"}
+        ended = await asyncio.to_thread(parley, command, variables=away)
+        assert ended.returncode == 1
+        assert "No Kafka at 127.0.0.1:1" in said(ended) + ended.stdout.decode()
+
+
+async def test_topics_are_listed_with_what_they_hold(migrated: Settings, parley: Command) -> None:
+    await publish(migrated, [message("c", n) for n in range(3)])
+    rows = await asyncio.to_thread(parley.json, "topics", "list")
+    events = next(row for row in rows if row["topic"] == migrated.topic(Topic.EVENTS))
+    assert (events["partitions"], events["records"]) == (migrated.partitions, 3)
+    again = await asyncio.to_thread(parley.json, "topics", "apply")
+    assert {row["state"] for row in again} == {"was there"}
+    missing = await asyncio.to_thread(
+        parley, "topics", "list", variables={"PARLEY_TOPIC_PREFIX": "nowhere."}
+    )
+    assert missing.returncode == 1
+    assert "parley topics apply" in said(missing)

@@ -1,0 +1,52 @@
+"""Runs the `parley` command as a person would: a process of its own, in the tests' settings."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from parley.settings import Settings
+from tests.support.processes import ROOT, environment
+
+
+class Command:
+    """`parley` with a Settings' Kafka, topics and database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[bytes]":
+        """Start it and return at once."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "parley", *arguments],
+            env=environment(self._settings, COLUMNS="200", **variables),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def __call__(
+        self,
+        *arguments: str,
+        standard_input: bytes = b"",
+        variables: Mapping[str, str] | None = None,
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Run it to the end."""
+        process = self.start(*arguments, **(variables or {}))
+        stdout, stderr = process.communicate(standard_input, timeout=90)
+        return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
+
+    def json(self, *arguments: str, status: int = 0) -> Any:
+        """What it prints with `-o json`; it must end with that status."""
+        ended = self(*arguments, "-o", "json")
+        assert ended.returncode == status, ended.stderr.decode()
+        return orjson.loads(ended.stdout)
+
+
+def said(ended: "subprocess.CompletedProcess[bytes]") -> str:
+    """What it told the person, apart from its data."""
+    return bytes(ended.stderr).decode(errors="replace").replace(os.linesep, "\n")

@@ -1,0 +1,146 @@
+"""Starts a service as the process that a user runs, and kills it as unkindly as asked."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from parley.local import ports
+from parley.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(settings: Settings, **extra: str) -> dict[str, str]:
+    """The variables that make a process use these settings; nothing of PARLEY_ is inherited."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "PARLEY_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        "DATABASE_URL": settings.database_url.get_secret_value(),
+        "PARLEY_TOPIC_PREFIX": settings.topic_prefix,
+        "PARLEY_PARTITIONS": str(settings.partitions),
+        "PARLEY_SESSION_TIMEOUT": str(settings.session_timeout.total_seconds()),
+        "PARLEY_STATE_DIR": str(settings.state_dir),
+        **extra,
+    }
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    return ports.choose([None])[0]
+
+
+class ServiceProcess:
+    """A service's module on a free port; stopped at the end of its `with`.
+
+    `name` is one of the four services, or a module's whole dotted name.
+    """
+
+    def __init__(self, name: str, settings: Settings, **extra: str) -> None:
+        self.name = name
+        self._module = name if "." in name else f"services.{name}.main"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = environment(settings, PARLEY_HTTP_PORT=str(self.port), **extra)
+        self._log = settings.state_dir / f"{name}-{self.port}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, wait: bool = True) -> Self:
+        """Start it, and wait until it says that it is ready."""
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self._module],
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+            )
+        if wait:
+            self._wait_until_ready()
+        return self
+
+    @property
+    def output(self) -> str:
+        """Everything that it has printed, over all its lives."""
+        return self._log.read_text()
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self._running().kill()
+        self._running().wait()
+
+    def pause(self) -> None:
+        """SIGSTOP: alive for the kernel, dead for everybody else."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._running().send_signal(signal.SIGCONT)
+
+    def stop(self, timeout: float = 30.0) -> int:
+        """SIGTERM; returns the exit status."""
+        self._running().terminate()
+        return self._running().wait(timeout)
+
+    def wait(self, timeout: float = 30.0) -> int:
+        """Wait for it to end by itself; returns the exit status."""
+        return self._running().wait(timeout)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if error is not None:
+            print(f"--- {self.name}\n{self.output[-4000:]}")  # noqa: T201 - for the failed test
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._process
+
+    def _wait_until_ready(self, timeout: float = 40.0) -> None:
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if self._running().poll() is not None:
+                raise AssertionError(f"{self.name} ended at its start:\n{self.output[-4000:]}")
+            if answers(f"{self.url}/readyz"):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{self.name} is not ready:\n{self.output[-4000:]}")
+
+
+def answers(url: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        with urlopen(url, timeout=2) as answer:  # noqa: S310 - a loopback URL of our own
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False

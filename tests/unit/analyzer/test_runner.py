@@ -1,0 +1,71 @@
+"""Passes run, fail and are refused without a word of the conversation in the log."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import pytest
+import structlog
+
+from parley.digests import SpokenMember, content_digest
+from services.analyzer.core.outcomes import Attempting, JobState, Outcome
+from services.analyzer.passes import SHIPPED, Output, Pass, SegmentText
+from services.analyzer.runner import Runner
+from tests.unit.analyzer.samples import attempt, segment, user
+
+RULES = Attempting("w", max_failures=3, first_rest=timedelta(seconds=1))
+MEMBERS = [user(0, "my secret"), user(1, "is out")]
+
+
+def raising(segment_text: SegmentText) -> Output:
+    raise LookupError(segment_text.messages[0].content.text)
+
+
+def not_a_number(_: SegmentText) -> Output:
+    return {"score": float("nan")}
+
+
+def made(run: Callable[[SegmentText], Output]) -> Pass:
+    return Pass("p", 1, "test", "a test's own", 1, {}, run)
+
+
+def outcome_of(one: Pass, members: Sequence[SpokenMember] = MEMBERS) -> Outcome:
+    of = segment(MEMBERS)
+    (outcome,) = Runner([one], RULES).run([attempt(of, one.name)], {of: members})
+    return outcome
+
+
+@pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.name)
+def test_a_shipped_pass_gives_a_verdict(one: Pass) -> None:
+    outcome = outcome_of(one)
+    assert outcome.state is JobState.VERDICT
+    assert outcome.ended is not None
+    assert outcome.ended.content_digest == content_digest(MEMBERS)
+
+
+def test_what_a_pass_raises_is_known_by_its_type_alone() -> None:
+    with structlog.testing.capture_logs() as lines:
+        outcome = outcome_of(made(raising))
+    assert (outcome.state, outcome.reason) == (JobState.OPEN, "LookupError")
+    assert lines
+    assert lines[0]["place"].startswith("raising:")
+    assert "secret" not in repr((outcome, lines))
+
+
+def test_a_result_that_json_cannot_hold_is_a_failure() -> None:
+    assert outcome_of(made(not_a_number)).reason == "ValueError"
+
+
+def test_other_members_than_the_sealed_ones_park_the_job() -> None:
+    with structlog.testing.capture_logs() as lines:
+        outcome = outcome_of(SHIPPED[0], MEMBERS[:1])
+    assert (outcome.state, outcome.reason) == (JobState.PARKED, "digest_mismatch")
+    assert outcome.ended is None
+    assert [line["log_level"] for line in lines] == ["error"]
+
+
+def test_one_job_that_fails_takes_no_other_along() -> None:
+    of = segment(MEMBERS)
+    runner = Runner([made(raising), *SHIPPED], RULES)
+    names = ["turn_statistics", "p", "sentiment"]
+    outcomes = runner.run([attempt(of, name) for name in names], {of: MEMBERS})
+    assert [outcome.state for outcome in outcomes] == ["verdict", "open", "verdict"]

@@ -1,0 +1,85 @@
+"""Tests of what the doctor makes of what it sees."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from parley.cli.doctor.database import check_consumers
+from parley.cli.doctor.findings import Finding, Level
+from parley.cli.doctor.machine import LITTLE_BYTES, TOO_LITTLE_BYTES, check_disk
+from parley.cli.doctor.services import check_service
+from parley.cli.facts import PartitionFacts, ServiceFacts
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def partition(**changes: Any) -> PartitionFacts:
+    fields = {
+        "consumer": "persister-seals",
+        "topic": "seals",
+        "partition": 0,
+        "next_offset": 10,
+        "end_offset": 10,
+        "has_fence": True,
+        **changes,
+    }
+    return PartitionFacts(**fields)
+
+
+def only(findings: list[Finding]) -> Finding:
+    assert len(findings) == 1
+    return findings[0]
+
+
+def test_a_consumer_at_the_end_is_well() -> None:
+    assert only(check_consumers([partition()])).level is Level.OK
+
+
+def test_a_consumer_that_never_read_an_empty_topic_is_well() -> None:
+    nothing = partition(next_offset=0, end_offset=0, has_fence=False)
+    assert only(check_consumers([nothing])).level is Level.OK
+
+
+def test_a_consumer_that_moves_is_well_even_behind() -> None:
+    assert only(check_consumers([partition(end_offset=99)])).level is Level.OK
+
+
+def test_a_consumer_far_behind_is_warned_of() -> None:
+    assert only(check_consumers([partition(end_offset=99_999)])).level is Level.WARN
+
+
+def test_a_consumer_with_work_that_does_not_move_fails_and_its_service_is_named() -> None:
+    found = only(check_consumers([partition(end_offset=11, seconds_since_move=60)]))
+    assert found.level is Level.FAIL
+    assert "Is the persister running?" in found.remedy
+
+
+def test_a_consumer_that_never_read_a_topic_with_records_fails() -> None:
+    never = partition(next_offset=0, has_fence=False)
+    assert only(check_consumers([never])).level is Level.FAIL
+
+
+def test_a_stopped_partition_fails_with_its_reason() -> None:
+    found = only(check_consumers([partition(stopped_reason="offset 5 is missing")]))
+    assert found.level is Level.FAIL
+    assert "offset 5 is missing" in found.text
+
+
+def test_a_record_stored_before_it_was_appended_shows_a_wrong_clock() -> None:
+    ahead = partition(updated_at=NOW, last_append_time=NOW + timedelta(seconds=30))
+    found = check_consumers([ahead])
+    assert [one.level for one in found] == [Level.OK, Level.WARN]
+    assert "30.0 s ahead" in found[1].text
+
+
+def test_room_on_the_disk() -> None:
+    assert check_disk("/", LITTLE_BYTES).level is Level.OK
+    assert check_disk("/", LITTLE_BYTES - 1).level is Level.WARN
+    assert check_disk("/", TOO_LITTLE_BYTES - 1).level is Level.FAIL
+
+
+def test_a_service_says_what_is_wrong_with_it() -> None:
+    well = ServiceFacts("sealer", 1, "http://x", 0, "healthy", "")
+    ill = ServiceFacts("sealer", 1, "http://x", 0, "degraded", "kafka: away")
+    assert check_service(well).level is Level.OK
+    assert check_service(ill).level is Level.FAIL
+    assert "kafka: away" in check_service(ill).text

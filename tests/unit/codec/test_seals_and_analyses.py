@@ -1,0 +1,90 @@
+"""Seals and ends of jobs survive the wire, byte for byte the same each time."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parley.analyses import JobEnded, JobEndKind, JobTrigger
+from parley.codec import (
+    InvalidRecord,
+    decode_analysis,
+    decode_seal,
+    encode_job_ended,
+    encode_seal,
+)
+from parley.events import EndReason
+from parley.seals import Cut, SealCause, SegmentRetracted, SegmentSealed, SessionSettled
+from tests.unit.codec.samples import EVENT_ID, NOON, OTHER_ID
+
+SEALED = SegmentSealed(
+    tenant_id="acme",
+    conversation_id="c",
+    segment_id=EVENT_ID,
+    revision=2,
+    previous_revision=1,
+    cause=SealCause.LATE,
+    started_at=NOON,
+    ended_at=NOON + timedelta(microseconds=5),
+    first_event_id=EVENT_ID,
+    last_event_id=OTHER_ID,
+    message_count=2,
+    member_digest=b"\x00\xff" * 16,
+    first_offset=0,
+    last_offset=9,
+    incarnation="abc",
+    partition=3,
+    decided_offset=12,
+    watermark=NOON,
+    policy_id="default",
+    policy_version=1,
+    rule_version=1,
+    opening_event_id=EVENT_ID,
+    channel="voice",
+    participants=("a", "b"),
+    user_ids=("u",),
+    cut=Cut(NOON, OTHER_ID),
+    retracted=(SegmentRetracted(OTHER_ID, 1, EVENT_ID),),
+)
+SETTLED = SessionSettled(
+    "acme", "c", "s", 2, EndReason.IDLE, NOON, "abc", 3, 12, NOON + timedelta(minutes=30)
+)
+ENDED = JobEnded(
+    tenant_id="acme",
+    conversation_id="c",
+    segment_id=EVENT_ID,
+    revision=1,
+    pass_name="sentiment",
+    pass_version=1,
+    fingerprint="f",
+    end=JobEndKind.VERDICT,
+    reason="",
+    member_digest=b"m",
+    content_digest=b"c",
+    output_schema_version=1,
+    output_json='{"a":1}',
+    trigger=JobTrigger.SEAL,
+    attempt_count=1,
+    started_at=NOON,
+    ended_at=NOON + timedelta(seconds=1),
+    worker_id="w",
+)
+
+
+@pytest.mark.parametrize("seal", [SEALED, SETTLED], ids=["segment", "session"])
+def test_seals_survive_the_wire(seal: SegmentSealed | SessionSettled) -> None:
+    assert decode_seal(encode_seal(seal)) == seal
+
+
+def test_the_end_of_a_job_survives_the_wire() -> None:
+    assert decode_analysis(encode_job_ended(ENDED)) == ENDED
+
+
+@given(st.one_of(st.none(), st.binary(max_size=200)))
+def test_random_bytes_never_raise_anything_else(value: bytes | None) -> None:
+    for decode in (decode_seal, decode_analysis):
+        try:
+            decode(value)
+        except InvalidRecord as error:
+            assert error.reason

@@ -1,0 +1,187 @@
+"""What a client may send, and what becomes of everything else."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parley.events import Role
+from services.gateway.core.frames import (
+    End,
+    Hello,
+    Ping,
+    Utterance,
+    metric_type,
+    open_frame,
+    parse_frame,
+)
+from services.gateway.core.refusals import Code, Refused
+
+FIELDS = [
+    "text",
+    "role",
+    "is_final",
+    "audio_url",
+    "language",
+    "metadata",
+    "utterance_id",
+    "occurred_at",
+    "sent_at",
+    "client_id",
+    "user_id",
+    "channel",
+    "session_id",
+    "generation",
+]
+TYPES = ("hello", "transcript_update", "ai_response", "end", "ping", "state_update", "")
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["user", "tool", "2026-01-31T12:00:00Z", "0001-01-01T00:00:00+14:00"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+FRAMES = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(TYPES) | VALUES,
+        "id": st.text() | VALUES,
+        "payload": st.dictionaries(st.sampled_from(FIELDS), VALUES) | VALUES,
+        "ts": VALUES,
+    },
+)
+
+
+def frame(kind: str, frame_id: str | None = None, **payload: Any) -> Any:
+    value = {"type": kind, "payload": payload}
+    return parse_frame(open_frame(json.dumps({**value, "id": frame_id} if frame_id else value)))
+
+
+def refusal(kind: str, frame_id: str | None = None, **payload: Any) -> Refused:
+    with pytest.raises(Refused) as caught:
+        frame(kind, frame_id, **payload)
+    return caught.value
+
+
+def test_a_final_transcript_becomes_a_message_of_the_user() -> None:
+    said = frame("transcript_update", "7", text="hello", is_final=True, language="en")
+    assert isinstance(said, Utterance)
+    assert said.client_message_id == "7"
+    assert (said.body.role, said.body.content.text, said.body.language) == (
+        Role.USER,
+        "hello",
+        "en",
+    )
+
+
+def test_an_answer_becomes_a_message_of_the_assistant_whatever_role_it_names() -> None:
+    assert frame("ai_response", "7", text="hello", role="user").body.role is Role.ASSISTANT
+
+
+def test_an_interim_transcript_is_not_recorded() -> None:
+    assert refusal("transcript_update", "7", text="hel").code is Code.NOT_SUPPORTED
+    assert refusal("transcript_update", "7", text="h", is_final=False).code is Code.NOT_SUPPORTED
+
+
+def test_what_is_recorded_needs_an_id() -> None:
+    assert refusal("ai_response", text="hello").code is Code.ID_REQUIRED
+
+
+@pytest.mark.parametrize("text", ["", "  \n", None])
+def test_a_message_that_says_nothing_is_refused(text: str | None) -> None:
+    assert refusal("ai_response", "7", text=text).code is Code.INVALID_FRAME
+
+
+def test_a_message_may_be_audio_alone() -> None:
+    said = frame("ai_response", "7", audio_url="https://example.com/a.ogg")
+    assert said.body.content.audio_url == "https://example.com/a.ogg"
+
+
+def test_metadata_is_kept_as_json() -> None:
+    said = frame("ai_response", "7", text="x", metadata={"a": [1, {"b": None}]})
+    assert json.loads(said.body.content.metadata_json) == {"a": [1, {"b": None}]}
+
+
+def test_metadata_nested_too_deeply_is_refused() -> None:
+    nested: Any = {}
+    for _ in range(300):
+        nested = {"a": nested}
+    assert refusal("ai_response", "7", text="x", metadata=nested).code is Code.INVALID_FRAME
+
+
+def test_times_are_read_in_any_offset() -> None:
+    said = frame("ai_response", "7", text="x", occurred_at="2026-01-31T13:00:00.5+01:00")
+    assert said.clocks.occurred_at == datetime(2026, 1, 31, 12, 0, 0, 500_000, UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-31T12:00:00", "yesterday", "", 7, "0001-01-01T00:00:00+14:00"]
+)
+def test_a_time_that_is_none_or_has_no_offset_is_refused_or_absent(text: Any) -> None:
+    if text == "":
+        assert frame("ai_response", "7", text="x", occurred_at=text).clocks.occurred_at is None
+        return
+    refused = refusal("ai_response", "7", text="x", occurred_at=text)
+    assert refused.code is Code.INVALID_FRAME
+    assert "occurred_at" in refused.message
+
+
+def test_a_role_that_nobody_has_is_refused_by_name() -> None:
+    refused = refusal("transcript_update", "7", text="x", is_final=True, role="king")
+    assert "role must be one of user" in refused.message
+
+
+def test_a_hello_may_be_empty() -> None:
+    assert frame("hello") == Hello(None, "", "", "", None, None)
+
+
+def test_a_client_comes_back_with_its_session_and_generation_or_with_neither() -> None:
+    assert frame("hello", session_id="s", generation=3).generation == 3
+    assert refusal("hello", session_id="s").code is Code.INVALID_FRAME
+    assert refusal("hello", generation=1).code is Code.INVALID_FRAME
+
+
+@pytest.mark.parametrize("generation", [0, -1, 1.5, True, "1", 2**62])
+def test_a_generation_is_a_whole_number_from_one(generation: Any) -> None:
+    assert refusal("hello", session_id="s", generation=generation).code is Code.INVALID_FRAME
+
+
+def test_end_and_ping_need_no_id() -> None:
+    assert isinstance(frame("end"), End)
+    assert isinstance(frame("ping"), Ping)
+
+
+def test_a_wrong_payload_is_answered_to_the_frames_id() -> None:
+    raw = open_frame('{"type": "ai_response", "id": "7", "payload": []}')
+    assert raw.frame_id == "7"
+    with pytest.raises(Refused, match="payload"):
+        parse_frame(raw)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "nul", '"text"', "[]", '{"id": 5}', '{"type": "\\ud800"}', "[" * 5000, '{"a": NaN}'],
+)
+def test_what_is_no_frame_is_refused(text: str) -> None:
+    with pytest.raises(Refused):
+        open_frame(text)
+
+
+def test_types_that_clients_make_up_are_one_label() -> None:
+    assert metric_type("x" * 100) == metric_type("") == "unknown"
+    assert metric_type("hello") == "hello"
+
+
+@given(st.text() | FRAMES.map(json.dumps))
+def test_anything_at_all_is_read_or_refused(text: str) -> None:
+    try:
+        parse_frame(open_frame(text))
+    except Refused as refused:
+        assert refused.message
+        assert not refused.is_retryable
