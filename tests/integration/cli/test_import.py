@@ -210,14 +210,22 @@ async def test_what_an_import_needs_is_checked_before_the_file_is_read(
 
 
 async def begin(settings: Settings, parley: Command, file: str) -> "subprocess.Popen[bytes]":
-    """Start an import, and return in the middle of its publishing."""
+    """Start an import, and return it paused in the middle of its publishing.
+
+    It is paused whenever somebody looks, or on a busy machine it would be over between the look
+    and the signal that is to interrupt it.
+    """
     process = parley.start("import", "jsonl", file, "--no-wait")
 
     async def has_begun() -> bool:
+        process.send_signal(signal.SIGSTOP)
         assert process.poll() is None, "the import was over before it could be interrupted"
-        return await record_count(settings) > settings.partitions + 1_000
+        if await record_count(settings) > settings.partitions + 1_000:
+            return True
+        process.send_signal(signal.SIGCONT)
+        return False
 
-    await eventually(has_begun, every=0.01)
+    await eventually(has_begun, every=0.1)
     return process
 
 
@@ -246,6 +254,7 @@ async def test_ctrl_c_says_that_it_can_be_run_again(
     file = write(tmp_path / "many.jsonl", rows(60_000, conversations=3_000))
     process = await begin(settings, parley, file)
     process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
     _, stderr = await asyncio.to_thread(process.communicate)
     assert process.returncode == 130
     assert b"Run the same command again" in stderr
