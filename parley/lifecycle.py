@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from parley import logs
 from parley.errors import UserError
@@ -86,6 +87,7 @@ async def serve(
     *tasks: Task,
     drain: Drain | None = None,
     limits: WebSocketLimits = DEFAULT_LIMITS,
+    web_socket: type[asyncio.Protocol] = WebSocketsSansIOProtocol,
 ) -> None:
     """Serve HTTP and run the tasks until `stop` is set or one of them fails.
 
@@ -98,7 +100,7 @@ async def serve(
                 app,
                 log_config=None,
                 access_log=False,
-                ws="websockets-sansio",
+                ws=web_socket,
                 ws_per_message_deflate=False,
                 ws_max_size=limits.max_frame_bytes,
                 ws_ping_interval=limits.ping_every_s,

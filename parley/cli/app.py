@@ -6,7 +6,19 @@ import sys
 import structlog
 import typer
 
-from parley.cli import db, doctor, explain, imports, local, simulate, status, tail, topics
+from parley.cli import (
+    db,
+    doctor,
+    explain,
+    imports,
+    keys,
+    local,
+    simulate,
+    status,
+    tail,
+    tenant,
+    topics,
+)
 from parley.cli.output import say_error
 from parley.errors import UserError
 
@@ -21,6 +33,8 @@ app.add_typer(local.app, name="local")
 app.add_typer(topics.app, name="topics")
 app.add_typer(db.app, name="db")
 app.add_typer(imports.app, name="import")
+app.add_typer(tenant.app, name="tenant")
+app.add_typer(keys.app, name="keys")
 app.command()(simulate.simulate)
 app.command()(tail.tail)
 app.command()(status.status)

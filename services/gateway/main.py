@@ -13,14 +13,21 @@ from parley.log.admin import incarnation_of
 from parley.log.producer import Producer
 from parley.topics import Topic
 from services.gateway import client_faults
-from services.gateway.access import require_loopback
+from services.gateway.access import Access, require_loopback
 from services.gateway.api.app import build_app
 from services.gateway.connection.connection import HEARTBEAT_S
 from services.gateway.connection.connections import Connections
+from services.gateway.connection.parts import Parts
+from services.gateway.connection.web_socket import EvictableWebSocket
+from services.gateway.limits import Limits
+from services.gateway.rooms.rooms import Rooms
+from services.gateway.rooms.snapshots import Snapshots
 from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import Store
 from services.gateway.stream import Publisher
+from services.gateway.tail.tail import Tail
+from services.gateway.talk import Talk
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +59,15 @@ async def _serve(
 ) -> None:
     publisher = Publisher(producer, settings, incarnation, gateway_id=random_id())
     sessions = Sessions(settings, publisher)
-    connections = Connections(settings, publisher, sessions)
+    snapshots = Snapshots(pool, settings, incarnation)
+    tail = Tail(settings)
+    rooms = Rooms(settings, publisher, snapshots, tail, incarnation)
+    talk = Talk(rooms, publisher, snapshots)
+    access = Access(settings)
+    limits = Limits(settings)
+    connections = Connections(
+        Parts(settings, publisher, sessions, rooms, snapshots, talk, limits, access)
+    )
     store = Store(pool, settings)
     health = Health(
         "gateway",
@@ -60,21 +75,33 @@ async def _serve(
         optional=frozenset({"postgres"}),
         facts=lambda: {"conversation_tracker": _facts(publisher, sessions, connections)},
     )
-    app = build_app(settings, publisher, sessions, connections, store, health)
+    app = build_app(settings, publisher, sessions, connections, store, talk, access, health)
 
     async def drain() -> None:
         health.is_stopping = True
         await connections.drain()
 
-    log.warning("access_control_off", address=settings.http_host)
-    await serve(
-        app,
-        settings,
-        stop,
-        sessions.run,
-        drain=drain,
-        limits=WebSocketLimits(settings.gateway_max_frame_bytes, HEARTBEAT_S, HEARTBEAT_S),
-    )
+    if not access.is_on:
+        log.warning("access_control_off", address=settings.http_host)
+    await access.start()
+    await tail.start(await snapshots.fences())
+    try:
+        await serve(
+            app,
+            settings,
+            stop,
+            sessions.run,
+            rooms.run,
+            rooms.follow,
+            connections.run,
+            access.run,
+            drain=drain,
+            limits=WebSocketLimits(settings.gateway_max_frame_bytes, HEARTBEAT_S, HEARTBEAT_S),
+            web_socket=EvictableWebSocket,
+        )
+    finally:
+        await access.close()
+        await tail.stop()
 
 
 def _facts(publisher: Publisher, sessions: Sessions, connections: Connections) -> dict[str, Any]:

@@ -53,6 +53,12 @@ SELECT id, session_id, user_id, role, content, audio_url, metadata, language, oc
  WHERE tenant_id = $1 AND conversation_id = $2 AND (event_time, id) > ($3, $4)
  ORDER BY event_time, id LIMIT $5
 
+-- name: newest_messages
+-- The newest messages of a conversation, the last one first.
+SELECT id, role, content, event_time FROM conversation_messages
+ WHERE tenant_id = $1 AND conversation_id = $2
+ ORDER BY event_time DESC, id DESC LIMIT $3
+
 -- name: has_stored
 -- Whether the persister has passed a position; no row where it never read that partition.
 SELECT incarnation = $4 AND next_offset > $5 AS has_passed FROM fences

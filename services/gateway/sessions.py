@@ -6,7 +6,14 @@ from typing import Final
 import structlog
 
 from parley import clock
-from parley.events import Body, EndReason, SessionEnded, SessionResumed, SessionStarted
+from parley.events import (
+    Body,
+    EndReason,
+    SessionEnded,
+    SessionRefreshed,
+    SessionResumed,
+    SessionStarted,
+)
 from parley.ids import random_id
 from services.gateway import metrics
 from services.gateway.core.events import Said, Source
@@ -18,7 +25,10 @@ from services.gateway.stream import Lane, Publisher, Recorded
 
 log = structlog.get_logger(__name__)
 
-LONGEST_WAIT_S: Final = 3600.0
+# How late an open session may be refreshed.
+LONGEST_WAIT_S: Final = 30.0
+# At most so many at once, so that a thousand sessions do not fill the producer.
+AT_ONCE: Final = 100
 
 
 class Sessions:
@@ -29,6 +39,7 @@ class Sessions:
 
     def __init__(self, settings: GatewaySettings, publisher: Publisher) -> None:
         self._publisher = publisher
+        self._refresh_every = settings.gateway_session_refresh
         self._book = SessionBook(
             settings.gateway_reconnect_grace, settings.gateway_max_waiting_sessions
         )
@@ -59,7 +70,7 @@ class Sessions:
 
     def connect(self, source: Source, generation: int) -> None:
         """A connection of the session is open."""
-        self._book.connect(source, generation)
+        self._book.connect(source, generation, clock.monotonic())
 
     async def end(
         self, source: Source, generation: int, lane: Lane, clocks: Clocks = NO_CLOCKS
@@ -83,6 +94,7 @@ class Sessions:
             while not stop.is_set():
                 await self._sleep(stopping)
                 await self._end_all(self._book.take_due(clock.monotonic()))
+                await self._refresh(self._book.take_stale(clock.monotonic(), self._refresh_every))
         finally:
             stopping.cancel()
 
@@ -90,9 +102,25 @@ class Sessions:
         self._changed.clear()
         changed = asyncio.create_task(self._changed.wait())
         due_s = self._book.next_due_s()
-        wait_s = LONGEST_WAIT_S if due_s is None else max(0.0, due_s - clock.monotonic())
-        await asyncio.wait({stopping, changed}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        longest_s = min(LONGEST_WAIT_S, self._refresh_every.total_seconds())
+        wait_s = longest_s if due_s is None else max(0.0, due_s - clock.monotonic())
+        await asyncio.wait(
+            {stopping, changed}, timeout=min(wait_s, longest_s), return_when=asyncio.FIRST_COMPLETED
+        )
         changed.cancel()
+
+    async def _refresh(self, open_ones: list[tuple[Source, int]]) -> None:
+        """Say of sessions that they are still open: without a word for long they count as over."""
+        for first in range(0, len(open_ones), AT_ONCE):
+            some = open_ones[first : first + AT_ONCE]
+            await asyncio.gather(*(self._refresh_one(*one) for one in some))
+
+    async def _refresh_one(self, source: Source, generation: int) -> None:
+        body = SessionRefreshed(generation, source.connection_id)
+        try:
+            await self._publisher.record(source, _said(body, NO_CLOCKS), asyncio.Lock())
+        except Refused as refused:
+            log.warning("session_not_refreshed", session=source.session_id, reason=refused.code)
 
     async def _end_all(self, departures: list[Departure]) -> None:
         await asyncio.gather(*(self._end_departed(one) for one in departures))

@@ -97,6 +97,11 @@ class Store:
             "messages", self._tenant_id, conversation_id, after.event_time, after.event_id, limit
         )
 
+    async def newest_messages(self, tenant_id: str, conversation_id: str, limit: int) -> list[Row]:
+        """Up to `limit` of the newest messages, in order; raises StoreUnavailable."""
+        newest = await self._fetch("newest_messages", tenant_id, conversation_id, limit)
+        return newest[::-1]
+
     async def wait_until_stored(self, position: Position, patience_s: float) -> None:
         """Return once the tables hold what lies at the position.
 

@@ -9,11 +9,12 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from parley import clock
-from parley.codec import InvalidRecord, Outgoing, encode_event, event_key
+from parley.codec import InvalidRecord, Outgoing, encode_event, encode_live, event_key
 from parley.codec.events import EVENT_HEADERS
+from parley.codec.live import LIVE_HEADERS
 from parley.codec.validity import check
 from parley.events import Event
-from parley.ids import message_event_id
+from parley.live import LiveBody, LiveFrame
 from parley.position import Position
 from parley.topics import Topic
 from services.gateway import metrics
@@ -25,6 +26,9 @@ from services.gateway.settings import GatewaySettings
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_MS: Final = 1_000
+MAX_LIVE_PENDING: Final = 2_000
+LIVE_PATIENCE_S: Final = 2.0
+_LIVE_WHO: Final = ("session_id", "user_id", "sender", "client_id", "connection_id")
 
 # Held while one record is handed to the producer: waiters are served in the order of asking, so
 # the log has a connection's events in the order of its frames.
@@ -58,20 +62,24 @@ class Publisher:
     ) -> None:
         self._producer = producer
         self._settings = settings
-        self._gateway_id = gateway_id
+        self.gateway_id = gateway_id
         self._topic = settings.topic(Topic.EVENTS)
+        self._live_topic = settings.topic(Topic.LIVE)
+        self._live_pending: set[asyncio.Task[None]] = set()
         self._incarnation = incarnation
         self._max_age = settings.gateway_max_age
         self._ack_timeout_s = settings.gateway_ack_timeout.total_seconds()
         self.max_unacknowledged = settings.gateway_max_unacknowledged
         self.unacknowledged = 0
 
-    def source(self, conversation_id: str, channel: str = "", **who: str) -> Source:
+    def source(
+        self, conversation_id: str, channel: str = "", tenant_id: str | None = None, **who: str
+    ) -> Source:
         """Who writes into a conversation; `who` are further fields of a Source."""
         return Source(
-            tenant_id=self._settings.gateway_tenant,
+            tenant_id=tenant_id or self._settings.gateway_tenant,
             conversation_id=conversation_id,
-            gateway_id=self._gateway_id,
+            gateway_id=self.gateway_id,
             policy=self._settings.policy_for(channel),
             channel=channel,
             **who,
@@ -79,13 +87,7 @@ class Publisher:
 
     async def record_utterance(self, source: Source, said: Utterance, lane: Lane) -> Recorded:
         """Make a message durable under the id that its client gave it; raises Refused."""
-        event_id = message_event_id(
-            source.tenant_id,
-            source.conversation_id,
-            source.sender,
-            source.client_id,
-            said.client_message_id,
-        )
+        event_id = source.event_id(said.client_message_id)
         message = Said(event_id, said.body, said.clocks, said.client_message_id)
         return await self.record(source, message, lane)
 
@@ -100,6 +102,30 @@ class Publisher:
         metrics.ACK_SECONDS.observe(clock.monotonic() - started_at)
         position = Position(self._incarnation, metadata.partition, metadata.offset)
         return Recorded(said.event_id, position)
+
+    def publish_live(
+        self, tenant_id: str, conversation_id: str, body: LiveBody, source: Source | None = None
+    ) -> bool:
+        """Show something to everybody now; False where Kafka is too far behind for it."""
+        if len(self._live_pending) >= MAX_LIVE_PENDING:
+            metrics.LIVE_DROPPED.labels("kafka").inc()
+            return False
+        who = {} if source is None else {name: getattr(source, name) for name in _LIVE_WHO}
+        frame = LiveFrame(tenant_id, conversation_id, self.gateway_id, clock.now(), body, **who)
+        key = event_key(tenant_id, conversation_id)
+        outgoing = Outgoing(self._live_topic, key, encode_live(frame), LIVE_HEADERS)
+        task = asyncio.get_running_loop().create_task(self._send_live(outgoing))
+        self._live_pending.add(task)
+        task.add_done_callback(self._live_pending.discard)
+        return True
+
+    async def _send_live(self, outgoing: Outgoing) -> None:
+        try:
+            async with asyncio.timeout(LIVE_PATIENCE_S):
+                await (await self._producer.accept(outgoing))
+        except (TimeoutError, KafkaError):
+            # Nobody was promised it, and by now it is old.
+            metrics.LIVE_DROPPED.labels("kafka").inc()
 
     def _encode(self, event: Event) -> Outgoing:
         try:

@@ -15,7 +15,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from parley.db.schema.base import metadata
 
@@ -42,10 +42,32 @@ conversations = Table(
     Column("personality", Text),
     _version_of("metadata"),
     Column("metadata", JSONB),
+    # The fold of the conversation's requests in log order, and where its last one lies.
+    Column("state", Text, nullable=False, server_default=text("'idle'")),
+    Column(
+        "state_judged",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="event ids of the last requests: a copy of one decides nothing anew",
+    ),
+    Column("state_incarnation", Text),
+    Column("state_offset", BigInteger),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     comment="threads of talk; source: parley.events.v1",
 )
-Index("ix_conversations_recent", conversations.c.tenant_id, conversations.c.last_event_at)
+Index(
+    "ix_conversations_recent",
+    conversations.c.tenant_id,
+    conversations.c.last_event_at.desc(),
+    conversations.c.conversation_id,
+)
+Index(
+    "ix_conversations_user",
+    conversations.c.tenant_id,
+    conversations.c.user_id,
+    conversations.c.last_event_at.desc(),
+)
 
 conversation_sessions = Table(
     "conversation_sessions",
@@ -187,6 +209,7 @@ conversation_events = Table(
     Column("partition", Integer, nullable=False),
     Column("log_offset", BigInteger, nullable=False),
     Column("append_time", DateTime(timezone=True), nullable=False),
+    Column("is_granted", Boolean, comment="whether the fold granted it; null for no request"),
     Column("value", LargeBinary, nullable=False, comment="the record's bytes"),
     comment="every event once, at its lowest position; source: parley.events.v1",
 )
@@ -196,4 +219,18 @@ Index(
     conversation_events.c.conversation_id,
     conversation_events.c.partition,
     conversation_events.c.log_offset,
+)
+
+user_preferences = Table(
+    "user_preferences",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("version", Text(collation="C"), nullable=False),
+    Column("personality", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("voice", Text, nullable=False),
+    Column("free", JSONB),
+    Column("updated_at", DateTime(timezone=True), nullable=False, comment="the event time"),
+    comment="what a user prefers, whole: the latest statement; source: parley.events.v1",
 )

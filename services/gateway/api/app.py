@@ -5,18 +5,20 @@ from typing import Final
 from fastapi import FastAPI, WebSocket
 
 from parley.health import Health, health_router
-from services.gateway.access import OriginGuard
+from services.gateway.access import Access, AccessGuard, OriginGuard, caller_of
 from services.gateway.api import problems
 from services.gateway.api.documentation import documentation_router
 from services.gateway.api.page import page_router
-from services.gateway.api.problems import problem_response
+from services.gateway.api.problems import refusal_response
 from services.gateway.api.reading import reading_router
 from services.gateway.api.writing import writing_router
 from services.gateway.connection.connections import Connections
+from services.gateway.core.refusals import Refused
 from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import Store
 from services.gateway.stream import Publisher
+from services.gateway.talk import Talk
 
 DESCRIPTION: Final = """
 Takes in what is said, and answers once it is durable.
@@ -61,6 +63,8 @@ def build_app(
     sessions: Sessions,
     connections: Connections,
     store: Store,
+    talk: Talk,
+    access: Access,
     health: Health,
 ) -> FastAPI:
     """The application around its parts."""
@@ -73,7 +77,11 @@ def build_app(
         redoc_url=None,
     )
     problems.install(app)
-    app.add_middleware(OriginGuard, allowed_origins=settings.gateway_origins)
+    # The last one added comes first: who may connect at all, then who it is.
+    app.add_middleware(AccessGuard, access=access)
+    app.add_middleware(
+        OriginGuard, allowed_origins=settings.gateway_origins, any_host=access.is_on
+    )
     app.include_router(writing_router(publisher, sessions, settings.gateway_max_frame_bytes))
     app.include_router(reading_router(store))
     app.include_router(health_router(health))
@@ -82,10 +90,10 @@ def build_app(
 
     @app.websocket("/api/ws/conversations/{conversation_id}")
     async def converse(socket: WebSocket, conversation_id: str) -> None:
-        if connections.is_draining:
-            refusal = problem_response(503, "draining", "this gateway is stopping", retry_after_s=1)
-            await socket.send_denial_response(refusal)
-            return
-        await connections.serve(socket, conversation_id)
+        try:
+            connections.refuse_while_draining()
+            await connections.serve(socket, conversation_id, caller_of(socket))
+        except Refused as refused:
+            await socket.send_denial_response(refusal_response(refused))
 
     return app

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from services.gateway.core.refusals import Refused
+from services.gateway.core.refusals import Code, Refused
 from services.gateway.store import StoreBehind, StoreUnavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -85,10 +85,17 @@ def problem_response(
     return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
 
 
+_STATUSES: Final = {Code.UNAUTHENTICATED: 401, Code.TOKEN_EXPIRED: 401, Code.FORBIDDEN: 403}
+
+
 def refusal_response(refused: Refused) -> JSONResponse:
-    """A refusal as a response: 503 for what passes by itself, 422 for what does not."""
+    """A refusal as a response: 503 for what passes by itself; else 401, 403, or mostly 422."""
     if not refused.is_retryable:
-        return problem_response(422, refused.code, refused.message)
+        status = _STATUSES.get(refused.code, 422)
+        response = problem_response(status, refused.code, refused.message)
+        if status == HTTPStatus.UNAUTHORIZED:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
     # Never 0: a client that obeys it would turn in a circle.
     retry_after_s = max(1, ceil((refused.retry_after_ms or 0) / 1000))
     return problem_response(503, refused.code, refused.message, retry_after_s=retry_after_s)

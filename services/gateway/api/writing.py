@@ -22,7 +22,8 @@ from services.gateway.api.models import (
 from services.gateway.api.problems import documented
 from services.gateway.api.strict_json import strict_json_route
 from services.gateway.core.fields import write_json_object
-from services.gateway.core.frames import Clocks, Utterance, refuse_silence
+from services.gateway.core.frames import Clocks, Utterance
+from services.gateway.core.parsing import refuse_silence
 from services.gateway.core.refusals import Refused
 from services.gateway.sessions import Sessions
 from services.gateway.stream import Publisher

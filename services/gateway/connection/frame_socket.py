@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from fastapi import WebSocket, WebSocketDisconnect
 
 from parley import clock
 from services.gateway import metrics
-from services.gateway.core.frames import UNKNOWN, RawFrame, metric_type
+from services.gateway.connection.web_socket import EVICT
+from services.gateway.core.frames import RawFrame
+from services.gateway.core.outgoing import OutFrame, frame_text
+from services.gateway.core.parsing import UNKNOWN, metric_type
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.stream import Recorded
 
@@ -30,9 +32,9 @@ class FrameSocket:
         """What the client says that it is."""
         return self._socket.headers.get("user-agent", "")
 
-    async def accept(self) -> None:
+    async def accept(self, subprotocol: str | None = None) -> None:
         """Open it."""
-        await self._socket.accept()
+        await self._socket.accept(subprotocol)
 
     async def next_text(self) -> str | None:
         """The next text frame; None once the client is gone. Others are refused on the way."""
@@ -45,10 +47,10 @@ class FrameSocket:
                 return text
             await self.refuse(None, Refused(Code.BINARY_FRAME, "frames must be text"))
 
-    async def acknowledge(self, raw: RawFrame, recorded: Recorded) -> None:
-        """Answer a frame that is durable; one without an id is only counted."""
+    async def acknowledge(self, raw: RawFrame, recorded: Recorded | None) -> None:
+        """Answer a frame that is durable, or was only shown; one without an id is counted."""
         self.count(raw, "ok")
-        if raw.frame_id is None:
+        if raw.frame_id is None or recorded is None:
             return
         position = str(recorded.position)
         payload = {"id": raw.frame_id, "event_id": recorded.event_id, "position": position}
@@ -64,6 +66,8 @@ class FrameSocket:
             "message": refused.message,
             "retryable": refused.is_retryable,
             "retry_after_ms": refused.retry_after_ms,
+            "state": refused.state,
+            "allowed": refused.allowed,
         }
         await self.send("error", payload, frame_id)
 
@@ -80,19 +84,13 @@ class FrameSocket:
         position: str | None = None,
     ) -> None:
         """Send a frame; what is None is left out."""
-        frame = {
-            "type": kind,
-            "id": frame_id,
-            "position": position,
-            "payload": {name: value for name, value in payload.items() if value is not None},
-            "ts": clock.now().isoformat(timespec="milliseconds"),
-        }
-        present = {name: value for name, value in frame.items() if value is not None}
-        try:
-            await self._socket.send_text(orjson.dumps(present).decode())
-        except (WebSocketDisconnect, RuntimeError):
-            # The socket closed in between, which the reader sees too: nobody is left to tell.
-            return
+        await self._send_text(
+            frame_text(kind, payload, clock.now(), frame_id=frame_id, position=position)
+        )
+
+    async def pass_on(self, frame: OutFrame) -> None:
+        """Send a frame that was made for all connections."""
+        await self._send_text(frame.text)
 
     async def close(self, code: int) -> None:
         """Close it, if it is open."""
@@ -100,4 +98,15 @@ class FrameSocket:
             await self._socket.close(code)
         except (WebSocketDisconnect, RuntimeError):
             # The client was quicker.
+            return
+
+    def evict(self, code: int) -> None:
+        """Close it although the client takes nothing."""
+        self._socket.scope["state"][EVICT](code)
+
+    async def _send_text(self, text: str) -> None:
+        try:
+            await self._socket.send_text(text)
+        except (WebSocketDisconnect, RuntimeError):
+            # The socket closed in between, which the reader sees too: nobody is left to tell.
             return

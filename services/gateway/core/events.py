@@ -6,6 +6,7 @@ from typing import Final
 
 from parley import event_time
 from parley.events import Body, Event, Policy
+from parley.ids import message_event_id
 from services.gateway.core.frames import NO_CLOCKS, Clocks
 
 # Nobody is authenticated yet, so everybody is one sender; `client_id` keeps programs apart. With
@@ -27,6 +28,12 @@ class Source:
     channel: str = ""
     session_id: str = ""
     connection_id: str = ""
+
+    def event_id(self, client_message_id: str) -> str:
+        """The id of what this client calls so: the same for ever, wherever it arrives."""
+        return message_event_id(
+            self.tenant_id, self.conversation_id, self.sender, self.client_id, client_message_id
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,13 @@ class Fields:
         except ValueError as error:
             raise _wrong(name, f"must be one of {', '.join(kind)}") from error
 
+    def required_choice(self, name: str, kind: type[Choice]) -> Choice:
+        """One of an enumeration's values, which must be there."""
+        try:
+            return kind(self.text(name))
+        except ValueError as error:
+            raise _wrong(name, f"must be one of {', '.join(kind)}") from error
+
     def moment(self, name: str) -> datetime | None:
         """An ISO 8601 time with its offset from UTC."""
         text = self.optional_text(name)

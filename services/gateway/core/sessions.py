@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from services.gateway.core.events import Source
 
 # A session's id counts within its conversation: a client could name any.
-_Key = tuple[str, str]
+_Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,9 @@ class Departure:
 
 @dataclass(slots=True)
 class _Present:
+    source: Source
     generation: int
+    refreshed_s: float
     connection_ids: set[str] = field(default_factory=set)
 
 
@@ -52,9 +54,9 @@ class SessionBook:
         gone = waiting[1].generation if waiting else 0
         return max(here, gone, last_known) + 1
 
-    def connect(self, source: Source, generation: int) -> None:
+    def connect(self, source: Source, generation: int, now_s: float) -> None:
         """A client is here: whatever waited is off."""
-        present = self._present.setdefault(_key(source), _Present(generation))
+        present = self._present.setdefault(_key(source), _Present(source, generation, now_s))
         present.generation = max(present.generation, generation)
         present.connection_ids.add(source.connection_id)
         self._waiting.pop(_key(source), None)
@@ -87,6 +89,14 @@ class SessionBook:
             due.append(self._take_first())
         return due
 
+    def take_stale(self, now_s: float, every: timedelta) -> list[tuple[Source, int]]:
+        """Sessions that are still open and were not said to be for so long, with generations."""
+        stale_s = now_s - every.total_seconds()
+        stale = [one for one in self._present.values() if one.refreshed_s <= stale_s]
+        for one in stale:
+            one.refreshed_s = now_s
+        return [(one.source, one.generation) for one in stale]
+
     def next_due_s(self) -> float | None:
         """When to ask again; None while nothing waits."""
         first = next(iter(self._waiting.values()), None)
@@ -100,4 +110,4 @@ class SessionBook:
 
 
 def _key(source: Source) -> _Key:
-    return source.conversation_id, source.session_id
+    return source.tenant_id, source.conversation_id, source.session_id

@@ -24,8 +24,8 @@ class Client:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
 
-    async def send(self, kind: str, frame_id: str | None = None, **payload: Any) -> None:
-        frame = {"type": kind, "id": frame_id, "payload": payload}
+    async def send(self, frame_type: str, frame_id: str | None = None, /, **payload: Any) -> None:
+        frame = {"type": frame_type, "id": frame_id, "payload": payload}
         await self.socket.send(json.dumps(frame))
 
     async def say(self, frame_id: str, text: str = "hello", **payload: Any) -> None:

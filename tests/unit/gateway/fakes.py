@@ -1,16 +1,28 @@
-"""A producer without Kafka: acknowledges when it is told to."""
+"""A gateway's parts without Kafka and PostgreSQL: acknowledges when it is told to."""
 
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from parley.codec import LogRecord, Outgoing, decode_event
 from parley.codec.record import EPOCH
+from parley.conversation_state import NEW
 from parley.events import Event
+from parley.topics import Topic
+from services.gateway.access import Access
+from services.gateway.connection.parts import Parts
+from services.gateway.core.room import Snapshot
+from services.gateway.limits import Limits
+from services.gateway.rooms.rooms import Rooms
+from services.gateway.rooms.snapshots import Snapshots
+from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
 from services.gateway.stream import Publisher
+from services.gateway.tail.ring import Ring
+from services.gateway.tail.tail import Tail
+from services.gateway.talk import Talk
 
 
 @dataclass(frozen=True)
@@ -37,8 +49,11 @@ class FakeProducer:
             # Like aiokafka's: who waited for room wakes up some turns after there is some.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        self.accepted.append(outgoing)
         acknowledged: asyncio.Future[Metadata] = asyncio.get_running_loop().create_future()
+        if outgoing.topic == Topic.LIVE:
+            acknowledged.set_result(Metadata(0, 0))
+            return acknowledged
+        self.accepted.append(outgoing)
         if self.acknowledges:
             acknowledged.set_result(Metadata(0, len(self.accepted) - 1))
         else:
@@ -61,3 +76,36 @@ def _record(outgoing: Outgoing) -> LogRecord:
 def publisher(producer: FakeProducer, settings: GatewaySettings) -> Publisher:
     """A publisher onto the fake."""
     return Publisher(producer, settings, incarnation="incarnation", gateway_id="gateway")
+
+
+class StillTail:
+    """A log in which nothing passes."""
+
+    partition_count = 1
+
+    def __init__(self) -> None:
+        self._ring = Ring(0, 1_000_000)
+
+    def ring(self, _partition: int) -> Ring:
+        return self._ring
+
+    async def reach(self, _partition: int, next_offset: int, _patience_s: float) -> bool:
+        return next_offset <= self._ring.next_offset
+
+
+class NewSnapshots:
+    """Tables without a conversation."""
+
+    async def of(self, _tenant_id: str, partitions: dict[str, int]) -> dict[str, Snapshot]:
+        return {conversation_id: Snapshot(NEW, 0) for conversation_id in partitions}
+
+
+def parts(producer: FakeProducer, settings: GatewaySettings) -> Parts:
+    """A gateway's parts onto the fakes."""
+    writer = publisher(producer, settings)
+    snapshots = cast(Snapshots, NewSnapshots())
+    rooms = Rooms(settings, writer, snapshots, cast(Tail, StillTail()), "incarnation")
+    talk = Talk(rooms, writer, snapshots)
+    sessions = Sessions(settings, writer)
+    limits, access = Limits(settings), Access(settings)
+    return Parts(settings, writer, sessions, rooms, snapshots, talk, limits, access)

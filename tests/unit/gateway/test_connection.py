@@ -11,10 +11,9 @@ from fastapi import WebSocket
 
 from parley.events import SessionEnded, SessionStarted
 from services.gateway.connection.connections import Connections
-from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
 from tests.support.wait import eventually
-from tests.unit.gateway.fakes import FakeProducer, Metadata, publisher
+from tests.unit.gateway.fakes import FakeProducer, Metadata, parts
 
 
 class FakeSocket:
@@ -28,7 +27,7 @@ class FakeSocket:
         self.sent: list[dict[str, Any]] = []
         self.close_code: int | None = None
 
-    async def accept(self) -> None:
+    async def accept(self, subprotocol: str | None = None) -> None:
         """Accepted."""
 
     async def receive(self) -> dict[str, Any]:
@@ -59,15 +58,15 @@ class Scene:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.producer = FakeProducer()
-        writer = publisher(self.producer, settings)
-        self.sessions = Sessions(settings, writer)
-        self.connections = Connections(settings, writer, self.sessions)
+        made = parts(self.producer, settings)
+        self.sessions = made.sessions
+        self.connections = Connections(made)
         self.socket = FakeSocket()
 
     async def connect(self) -> None:
         self.socket.say("hello")
         self.serving = asyncio.create_task(
-            self.connections.serve(cast(WebSocket, self.socket), "c")
+            self.connections.serve(cast(WebSocket, self.socket), "c", None)
         )
         await self.until(lambda: bool(self.socket.sent))
 

@@ -27,6 +27,12 @@ def upgrade() -> None:
         sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("log_offset", sa.BigInteger(), nullable=False),
         sa.Column("append_time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "is_granted",
+            sa.Boolean(),
+            nullable=True,
+            comment="whether the fold granted it; null for no request",
+        ),
         sa.Column("value", sa.LargeBinary(), nullable=False, comment="the record's bytes"),
         sa.PrimaryKeyConstraint("tenant_id", "event_id", name=op.f("pk_conversation_events")),
         comment="every event once, at its lowest position; source: parley.events.v1",
@@ -121,6 +127,16 @@ def upgrade() -> None:
         sa.Column("personality", sa.Text(), nullable=True),
         sa.Column("metadata_version", sa.Text(collation="C"), server_default="", nullable=False),
         sa.Column("metadata", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("state", sa.Text(), server_default=sa.text("'idle'"), nullable=False),
+        sa.Column(
+            "state_judged",
+            postgresql.ARRAY(sa.Text()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+            comment="event ids of the last requests: a copy of one decides nothing anew",
+        ),
+        sa.Column("state_incarnation", sa.Text(), nullable=True),
+        sa.Column("state_offset", sa.BigInteger(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -131,7 +147,16 @@ def upgrade() -> None:
         comment="threads of talk; source: parley.events.v1",
     )
     op.create_index(
-        "ix_conversations_recent", "conversations", ["tenant_id", "last_event_at"], unique=False
+        "ix_conversations_recent",
+        "conversations",
+        ["tenant_id", sa.literal_column("last_event_at DESC"), "conversation_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_conversations_user",
+        "conversations",
+        ["tenant_id", "user_id", sa.literal_column("last_event_at DESC")],
+        unique=False,
     )
     op.create_table(
         "dead_letters",
@@ -510,6 +535,21 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "user_preferences",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(collation="C"), nullable=False),
+        sa.Column("personality", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("voice", sa.Text(), nullable=False),
+        sa.Column("free", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), nullable=False, comment="the event time"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "user_id", name=op.f("pk_user_preferences")),
+        comment="what a user prefers, whole: the latest statement; source: parley.events.v1",
+    )
+    op.create_table(
         "verdicts",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("segment_id", sa.UUID(as_uuid=False), nullable=False),
@@ -605,6 +645,7 @@ def downgrade() -> None:
     op.drop_table("conversation_messages")
     op.drop_index("ix_verdicts_conversation", table_name="verdicts")
     op.drop_table("verdicts")
+    op.drop_table("user_preferences")
     op.drop_index("ix_segments_conversation", table_name="segments")
     op.drop_table("segments")
     op.drop_index("ix_segment_revisions_conversation", table_name="segment_revisions")
@@ -639,6 +680,7 @@ def downgrade() -> None:
     op.drop_table("jobs")
     op.drop_table("fences")
     op.drop_table("dead_letters")
+    op.drop_index("ix_conversations_user", table_name="conversations")
     op.drop_index("ix_conversations_recent", table_name="conversations")
     op.drop_table("conversations")
     op.drop_index(

@@ -9,15 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.events import Role
-from services.gateway.core.frames import (
-    End,
-    Hello,
-    Ping,
-    Utterance,
-    metric_type,
-    open_frame,
-    parse_frame,
-)
+from services.gateway.core.frames import Deliver, End, Hello, Interim, Ping, Utterance
+from services.gateway.core.parsing import metric_type, open_frame, parse_frame
 from services.gateway.core.refusals import Code, Refused
 
 FIELDS = [
@@ -35,8 +28,27 @@ FIELDS = [
     "channel",
     "session_id",
     "generation",
+    "position",
+    "deliver",
+    "sequence",
+    "kind",
+    "target_id",
+    "target_event_id",
+    "state",
+    "cause",
+    "reopen",
+    "token",
 ]
-TYPES = ("hello", "transcript_update", "ai_response", "end", "ping", "state_update", "")
+TYPES = (
+    "hello",
+    "transcript_update",
+    "ai_response",
+    "end",
+    "ping",
+    "state_update",
+    "speech_event",
+    "",
+)
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -84,9 +96,11 @@ def test_an_answer_becomes_a_message_of_the_assistant_whatever_role_it_names() -
     assert frame("ai_response", "7", text="hello", role="user").body.role is Role.ASSISTANT
 
 
-def test_an_interim_transcript_is_not_recorded() -> None:
-    assert refusal("transcript_update", "7", text="hel").code is Code.NOT_SUPPORTED
-    assert refusal("transcript_update", "7", text="h", is_final=False).code is Code.NOT_SUPPORTED
+def test_an_interim_transcript_names_its_utterance_and_its_place_in_it() -> None:
+    said = frame("transcript_update", text="hel", utterance_id="u", sequence=2)
+    assert said == Interim("u", 2, Role.USER, "hel")
+    assert refusal("transcript_update", text="hel", utterance_id="u").code is Code.INVALID_FRAME
+    assert refusal("transcript_update", text="hel", sequence=1).code is Code.INVALID_FRAME
 
 
 def test_what_is_recorded_needs_an_id() -> None:
@@ -138,7 +152,7 @@ def test_a_role_that_nobody_has_is_refused_by_name() -> None:
 
 
 def test_a_hello_may_be_empty() -> None:
-    assert frame("hello") == Hello(None, "", "", "", None, None)
+    assert frame("hello") == Hello(None, None, "", "", "", None, None, None, Deliver.ALL)
 
 
 def test_a_client_comes_back_with_its_session_and_generation_or_with_neither() -> None:

@@ -1,9 +1,10 @@
-"""Who may talk to the gateway: this machine's programs, and pages from origins that it knows."""
+"""From where the gateway may be talked to: this machine, and pages from origins that it knows."""
 
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from parley.errors import UserError
@@ -13,29 +14,39 @@ from services.gateway.settings import GatewaySettings
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 GUARDED: Final = "/api"
 
+# What pages of other origins may send, and read beside the answer itself.
+METHODS: Final = ("GET", "POST", "PUT")
+REQUEST_HEADERS: Final = ("Authorization", "X-API-Key", "Idempotency-Key", "X-Parley-After")
+RESPONSE_HEADERS: Final = ("Retry-After", "WWW-Authenticate")
+
 
 def require_loopback(settings: GatewaySettings) -> None:
-    """Raise UserError where others than this machine's programs could connect.
+    """Raise UserError where others than this machine's programs could connect without a token.
 
     In a container every address is the container's own, so there the operator vouches for what
     is published.
     """
-    if settings.http_host not in LOOPBACK and not settings.gateway_open_to_anybody:
+    is_guarded = settings.gateway_access == "on" or settings.gateway_open_to_anybody
+    if settings.http_host not in LOOPBACK and not is_guarded:
         raise UserError(
             f"The gateway does not listen on {settings.http_host}: "
             "without access control it serves this machine only.",
-            "Set PARLEY_HTTP_HOST to 127.0.0.1, or unset it. Where nobody else can reach that "
-            "address, as in a container, set PARLEY_GATEWAY_OPEN_TO_ANYBODY=true.",
+            "Switch access control on with PARLEY_GATEWAY_ACCESS=on, or unset PARLEY_HTTP_HOST. "
+            "Where nobody else can reach that address, as in a container, set "
+            "PARLEY_GATEWAY_OPEN_TO_ANYBODY=true.",
         )
 
 
-def is_allowed(host: str, origin: str | None, allowed_origins: tuple[str, ...]) -> bool:
+def is_allowed(
+    host: str, origin: str | None, allowed_origins: tuple[str, ...], *, any_host: bool = False
+) -> bool:
     """Whether a request to this `Host`, from a page of this `Origin`, may go on.
 
     The host is checked too, since a foreign name that resolves to this machine would make a
-    foreign page look like our own. No origin means a program that is no browser.
+    foreign page look like our own. With `any_host` it is not: for a gateway that wants a token
+    from everybody, which such a page has not. No origin means a program that is no browser.
     """
-    is_ours = _split(f"//{host}").hostname in LOOPBACK
+    is_ours = any_host or _split(f"//{host}").hostname in LOOPBACK
     if not is_ours and host not in {_split(one).netloc for one in allowed_origins}:
         return False
     return origin is None or origin in allowed_origins or _split(origin).netloc == host
@@ -50,11 +61,24 @@ def _split(url: str) -> SplitResult:
 
 
 class OriginGuard:
-    """Refuses strangers' requests and WebSockets before anybody accepts them."""
+    """Refuses strangers' requests and WebSockets before anybody accepts them.
 
-    def __init__(self, app: ASGIApp, allowed_origins: tuple[str, ...]) -> None:
-        self._app = app
+    The pages of allowed origins may also read the answers (CORS): exactly those, and never with
+    cookies, which Parley does not have.
+    """
+
+    def __init__(
+        self, app: ASGIApp, allowed_origins: tuple[str, ...], *, any_host: bool = False
+    ) -> None:
+        self._app = CORSMiddleware(
+            app,
+            allow_origins=allowed_origins,
+            allow_methods=METHODS,
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=RESPONSE_HEADERS,
+        )
         self._allowed_origins = allowed_origins
+        self._any_host = any_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may go on; answer the rest with 403."""
@@ -71,4 +95,5 @@ class OriginGuard:
         if not scope["path"].startswith(GUARDED):
             return True
         headers = Headers(scope=scope)
-        return is_allowed(headers.get("host", ""), headers.get("origin"), self._allowed_origins)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        return is_allowed(host, origin, self._allowed_origins, any_host=self._any_host)

@@ -1,4 +1,4 @@
-"""Who may talk to the gateway."""
+"""From where the gateway may be talked to."""
 
 import pytest
 
@@ -74,3 +74,12 @@ def test_a_misspelt_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARLEY_GATEWAY_ORIGIN", "https://a.example")
     with pytest.raises(UserError, match="PARLEY_GATEWAY_ORIGIN is not a setting"):
         GatewaySettings.load()
+
+
+def test_with_access_control_the_gateway_may_listen_for_other_machines() -> None:
+    require_loopback(GatewaySettings(http_host="0.0.0.0", gateway_access="on"))  # noqa: S104
+
+
+def test_with_access_control_the_gateway_may_be_called_by_any_name() -> None:
+    assert is_allowed("gateway:8080", None, (), any_host=True)
+    assert not is_allowed("gateway:8080", "http://evil.example", (), any_host=True)

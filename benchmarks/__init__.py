@@ -1,0 +1,1 @@
+"""Measures Parley against its peers: both in one run on one machine, since only ratios travel."""

@@ -1,0 +1,92 @@
+"""`make bench`: one run on one machine, ratios on the screen, figures and plots in results/."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+
+from benchmarks import gateway, machine, plots, results
+from benchmarks.gateway import Effort
+from parley.db import migrations
+from parley.errors import UserError
+from parley.ids import random_id
+from parley.local.stack import Stack
+from parley.log.admin import apply_topics
+from parley.settings import Settings
+from tests.support.processes import ROOT
+
+# Where nobody looks, as in a pipe, the tables need not be folded into 80 columns.
+console = Console(width=None if sys.stdout.isatty() else 150)
+
+
+def main(
+    runs: Annotated[int, typer.Option(min=1, help="how often each is measured")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, help="how long each is measured")] = 6.0,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="measure on the local stack of this folder")
+    ] = None,
+    keep: Annotated[bool, typer.Option(help="write files into benchmarks/results")] = True,
+) -> None:
+    """Measure the gateway against its peers and say which targets are met."""
+    surroundings = machine.describe()
+    with (
+        tempfile.TemporaryDirectory(prefix="parley-bench-") as folder,
+        _stack(state_dir or Path(folder) / "stack", is_own=state_dir is None) as stack,
+    ):
+        settings = _prepare(stack, Path(folder) / "logs")
+        effort = Effort(runs, seconds)
+        series = gateway.measure(settings, _broker_pid(stack), effort, _say)
+        kb_per_connection = gateway.measure_memory(settings, _say)
+    targets = gateway.targets(series, kb_per_connection)
+    report = results.Report(surroundings, series, targets, tracker=None)
+    results.show(report, console)
+    if keep:
+        _say(f"written: {results.save(report).relative_to(ROOT)}")
+        _say(f"written: {plots.draw(report).relative_to(ROOT)}")
+
+
+@contextmanager
+def _stack(state_dir: Path, is_own: bool) -> Iterator[Stack]:
+    """A stack of this run's own, or the one that was named, which stays as it is."""
+    stack = Stack(state_dir, cache_dir=ROOT / ".parley")
+    try:
+        stack.up(_say)
+        yield stack
+    finally:
+        if is_own:
+            stack.down()
+
+
+def _prepare(stack: Stack, log_dir: Path) -> Settings:
+    """Topics that nobody else uses, and tables."""
+    endpoints = stack.endpoints()
+    settings = Settings(
+        kafka_bootstrap=endpoints.kafka_bootstrap,
+        database_url=SecretStr(endpoints.database_url),
+        topic_prefix=f"bench-{random_id()[:8]}.",
+        state_dir=log_dir,
+    )
+    asyncio.run(apply_topics(settings))
+    asyncio.run(migrations.upgrade(settings))
+    return settings
+
+
+def _broker_pid(stack: Stack) -> int:
+    if stack.kafka.pid is None:
+        raise UserError("The broker of this stack does not run.")
+    return stack.kafka.pid
+
+
+def _say(line: str) -> None:
+    console.print(line, style="dim", highlight=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""Keeps what is not acknowledged in files, so that a killed program loses nothing."""

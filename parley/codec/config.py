@@ -1,0 +1,141 @@
+"""Records of parley.config.v1 to what operators set and back, and the keys they are kept by."""
+
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from parley.codec.record import Header, InvalidRecord, LogRecord, Outgoing, headers_for
+from parley.codec.times import set_timestamp, to_datetime
+from parley.codec.validity import MAX_ID_BYTES
+from parley.config import ApiKey, ConfigChange, ConfigKind, Tenant, Unread
+from parley.wire import config_pb2
+
+CONFIG_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Config")
+
+_HASH_BYTES: Final = 32
+_KINDS: Final = frozenset(ConfigKind)
+
+
+def config_key(change: ConfigChange) -> bytes:
+    """The record's key, by which compaction keeps the latest: kind, tenant, name and version.
+
+    Tenants and API keys have no versions: a revocation is to replace what it revokes. Raises
+    ValueError for what this part of Parley does not write.
+    """
+    match change.body:
+        case Tenant(name):
+            return _key(ConfigKind.TENANT, change.tenant_id, name)
+        case ApiKey(key_id):
+            return _key(ConfigKind.API_KEY, change.tenant_id, key_id)
+        case Unread(field):
+            raise ValueError(f"a {field} is not written here")
+
+
+def _key(kind: ConfigKind, tenant_id: str, name: str) -> bytes:
+    # The version is last; NUL, which no name may hold, parts the four.
+    return f"{kind}\0{tenant_id}\0{name}\0".encode()
+
+
+def parse_config_key(key: bytes | None) -> tuple[ConfigKind, str, str] | None:
+    """Kind, tenant and name of what a record is about; None where it is nothing read here."""
+    try:
+        kind, tenant_id, name, version = (key or b"").decode().split("\0")
+    except ValueError:
+        return None
+    return (ConfigKind(kind), tenant_id, name) if kind in _KINDS and not version else None
+
+
+def encode_config(change: ConfigChange) -> bytes:
+    """The record's value."""
+    wire = config_pb2.Config(tenant_id=change.tenant_id, changed_by=change.changed_by)
+    set_timestamp(wire.changed_at, change.changed_at)
+    match change.body:
+        case Tenant() as tenant:
+            wire.tenant.name = tenant.name
+            wire.tenant.display_name = tenant.display_name
+            wire.tenant.is_enabled = tenant.is_enabled
+        case ApiKey() as key:
+            _write_key(wire.api_key, key)
+        case Unread(field):
+            raise ValueError(f"a {field} is not written here")
+    return wire.SerializeToString(deterministic=True)
+
+
+def _write_key(wire: config_pb2.ApiKey, key: ApiKey) -> None:
+    wire.key_id = key.key_id
+    wire.key_hash = key.key_hash
+    wire.subject = key.subject
+    wire.roles.extend(key.roles)
+    if key.expires_at is not None:
+        set_timestamp(wire.expires_at, key.expires_at)
+    if key.revoked_at is not None:
+        set_timestamp(wire.revoked_at, key.revoked_at)
+
+
+def config_record(topic: str, change: ConfigChange) -> Outgoing:
+    """The record that makes the change."""
+    return Outgoing(topic, config_key(change), encode_config(change), CONFIG_HEADERS)
+
+
+def decode_config(record: LogRecord) -> ConfigChange:
+    """The change that a record makes; raises InvalidRecord.
+
+    A record under another thing's key is invalid, since compaction would drop the wrong one.
+    """
+    if record.value is None:
+        raise InvalidRecord("no_value", "the record has no value")
+    try:
+        wire = config_pb2.Config.FromString(record.value)
+    except DecodeError as error:
+        raise InvalidRecord("protobuf", "the value is not a Config") from error
+    change = ConfigChange(
+        wire.tenant_id, wire.changed_by, to_datetime(wire.changed_at), _body(wire)
+    )
+    if not isinstance(change.body, Unread) and record.key != config_key(change):
+        raise InvalidRecord("key", "the record has the key of something else")
+    return change
+
+
+def _body(wire: config_pb2.Config) -> Tenant | ApiKey | Unread:
+    field = wire.WhichOneof("body")
+    if field is None:
+        raise InvalidRecord("body", "the record sets nothing that this release knows")
+    if field == "tenant":
+        return _tenant(wire)
+    if field == "api_key":
+        return _api_key(wire)
+    return Unread(field)
+
+
+def _tenant(wire: config_pb2.Config) -> Tenant:
+    part = wire.tenant
+    _check_name("tenant", part.name)
+    if wire.tenant_id != part.name:
+        raise InvalidRecord("tenant", "a tenant's record names another tenant")
+    return Tenant(part.name, part.display_name, part.is_enabled)
+
+
+def _api_key(wire: config_pb2.Config) -> ApiKey:
+    part = wire.api_key
+    for name, text in (
+        ("tenant", wire.tenant_id),
+        ("key id", part.key_id),
+        ("subject", part.subject),
+    ):
+        _check_name(name, text)
+    if len(part.key_hash) != _HASH_BYTES:
+        raise InvalidRecord("key_hash", f"a key's hash has {_HASH_BYTES} bytes")
+    return ApiKey(
+        part.key_id,
+        part.key_hash,
+        part.subject,
+        tuple(part.roles),
+        to_datetime(part.expires_at) if part.HasField("expires_at") else None,
+        to_datetime(part.revoked_at) if part.HasField("revoked_at") else None,
+    )
+
+
+def _check_name(name: str, text: str) -> None:
+    """By the rule of the events, which will carry it."""
+    if not text or "\0" in text or len(text.encode()) > MAX_ID_BYTES:
+        raise InvalidRecord("name", f"a {name} must have 1 to {MAX_ID_BYTES} bytes, and no NUL")

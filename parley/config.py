@@ -1,0 +1,70 @@
+"""What operators set, as values: the tenants, and the keys that programs talk with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ConfigKind(StrEnum):
+    """What a record of the config topic may set that this part of Parley reads."""
+
+    TENANT = "tenant"
+    API_KEY = "api_key"
+
+
+class AccessRole(StrEnum):
+    """What the holder of a key or a token is."""
+
+    USER = "user"
+    AGENT = "agent"
+    READER = "reader"
+    IMPORTER = "importer"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A customer; of a disabled one every key and every token is refused."""
+
+    name: str
+    display_name: str = ""
+    is_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key by its hash: the key itself is nowhere but with whom it was made for.
+
+    Roles are plain texts, since a later release may have more than this one knows.
+    """
+
+    key_id: str
+    key_hash: bytes
+    subject: str
+    roles: tuple[str, ...]
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something else that is set, such as a pass, by the name of its field."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChange:
+    """One record of the config topic: what is set from now on, by whom, and since when.
+
+    A tenant's own record names the tenant too.
+    """
+
+    tenant_id: str
+    changed_by: str
+    changed_at: datetime
+    body: Tenant | ApiKey | Unread

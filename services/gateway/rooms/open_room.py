@@ -1,0 +1,169 @@
+"""One conversation that is open here: its listeners, and what passes on its way to them."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from parley.codec import InvalidRecord, LogRecord, body_kind, decode_event, event_key
+from parley.events import Event, StateRequested
+from parley.live import LiveFrame
+from parley.position import Position
+from services.gateway import metrics
+from services.gateway.core.frames import Deliver
+from services.gateway.core.outgoing import Origin, OutFrame, durable_frame, live_frame
+from services.gateway.core.room import Decision, Room, Snapshot
+
+_REQUEST: Final = "state_requested"
+
+
+class Listener(Protocol):
+    """A connection, as the room sees it. Durable frames up to `after` it has had already."""
+
+    deliver: Deliver
+    origin: Origin
+    after: int
+
+    def push(self, frame: OutFrame) -> None:
+        """Send it soon."""
+
+
+class OpenRoom:
+    """A conversation with those who listen here. `users` counts who keeps it open."""
+
+    def __init__(
+        self, tenant_id: str, conversation_id: str, incarnation: str, partition: int
+    ) -> None:
+        self.tenant_id = tenant_id
+        self.conversation_id = conversation_id
+        self.partition = partition
+        self.key = event_key(tenant_id, conversation_id)
+        self.room = Room()
+        self.users = 0
+        self.loading: asyncio.Task[None] | None = None
+        self.failed_at_s = float("-inf")
+        self._incarnation = incarnation
+        self._listeners: set[Listener] = set()
+        self._waiting: dict[str, list[asyncio.Future[Decision]]] = {}
+
+    @property
+    def listener_count(self) -> int:
+        """Connections of this gateway."""
+        return len(self._listeners)
+
+    def position(self, offset: int) -> Position:
+        """A place in the conversation's partition."""
+        return Position(self._incarnation, self.partition, offset)
+
+    def holds(self, position: Position) -> bool:
+        """Whether a position can be one of this conversation's."""
+        return (position.incarnation, position.partition) == (self._incarnation, self.partition)
+
+    def join(self, listener: Listener, after: int) -> None:
+        """From now on the listener is told what lies after this offset."""
+        listener.after = after
+        self._listeners.add(listener)
+
+    def leave(self, listener: Listener) -> None:
+        """The listener is told nothing more."""
+        self._listeners.discard(listener)
+
+    def begin(self, snapshot: Snapshot, since: list[LogRecord]) -> None:
+        """The state is known: the snapshot, and what the log has had since."""
+        events = ((one.offset, event) for one in since if (event := _decoded(one)) is not None)
+        self.room.begin(snapshot, events)
+
+    def take(self, record: LogRecord) -> None:
+        """The conversation's next record has passed in the log."""
+        wants_frames = any(one.deliver is not Deliver.NONE for one in self._listeners)
+        # Reading an event costs more than looking at its kind.
+        if not wants_frames and body_kind(record.value) != _REQUEST:
+            return
+        event = _decoded(record)
+        if event is None:
+            return
+        decision = self.room.judge(record.offset, event)
+        self._tell_who_asked(event, decision)
+        if wants_frames and self.room.is_new(record.offset, event):
+            is_granted = decision is not None and decision.is_granted
+            self._pass_on(self.frame(record.offset, event, is_granted=is_granted))
+
+    def take_live(self, frame: LiveFrame) -> None:
+        """A live frame of the conversation has passed."""
+        if self._listeners and self.room.is_worth_seeing(frame):
+            self._pass_on(live_frame(frame))
+
+    def frame(self, offset: int, event: Event, *, is_granted: bool) -> OutFrame | None:
+        """The frame of an event at this offset."""
+        return durable_frame(event, self.position(offset), is_granted=is_granted)
+
+    def missed(self, records: list[LogRecord]) -> list[OutFrame] | None:
+        """The frames of records that are in memory; None where a decision is not known."""
+        frames = []
+        for record in records:
+            event = _decoded(record)
+            if event is None or self.room.seen_at(event.event_id) not in (None, record.offset):
+                continue
+            decision = self.room.decision(event.event_id)
+            is_request = isinstance(event.body, StateRequested) and event.import_id is None
+            if is_request and decision is None:
+                return None
+            # A copy that came later than what was decided about is no frame.
+            is_copy = decision is not None and decision.offset != record.offset
+            is_granted = decision is not None and decision.is_granted and not is_copy
+            frame = self.frame(record.offset, event, is_granted=is_granted)
+            if frame is not None:
+                frames.append(frame)
+        return frames
+
+    @contextmanager
+    def deciding(self, event_id: str) -> Iterator[asyncio.Future[Decision]]:
+        """What the log will decide about a request that is on its way."""
+        asked = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(event_id, []).append(asked)
+        try:
+            yield asked
+        finally:
+            others = self._waiting.get(event_id, [])
+            if asked in others:
+                others.remove(asked)
+            if not others:
+                self._waiting.pop(event_id, None)
+
+    def tell_all(self, frame: OutFrame) -> None:
+        """Send something to every listener who wants frames at all."""
+        self._pass_on(frame)
+
+    def _tell_who_asked(self, event: Event, decision: Decision | None) -> None:
+        for asked in self._waiting.pop(event.event_id, ()):
+            if decision is not None and not asked.done():
+                # A copy is told what was decided about the first.
+                asked.set_result(self.room.decision(event.event_id) or decision)
+
+    def _pass_on(self, frame: OutFrame | None) -> None:
+        if frame is None:
+            return
+        sent = 0
+        for listener in tuple(self._listeners):
+            if _wants(listener, frame):
+                listener.push(frame)
+                sent += 1
+        metrics.FRAMES_OUT.labels(frame.type).inc(sent)
+
+
+def _wants(listener: Listener, frame: OutFrame) -> bool:
+    if listener.deliver is Deliver.NONE:
+        return False
+    if frame.offset is not None:
+        if frame.offset <= listener.after:
+            return False
+        listener.after = frame.offset
+    return listener.deliver is Deliver.ALL or frame.origin != listener.origin
+
+
+def _decoded(record: LogRecord) -> Event | None:
+    try:
+        return decode_event(record)
+    except InvalidRecord:
+        # The persister makes a dead letter of it; here it is as if it were not there.
+        return None

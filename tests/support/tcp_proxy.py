@@ -1,0 +1,119 @@
+"""A network between two programs that a test can slow down, freeze, and break."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from socket import SO_LINGER, SOL_SOCKET
+from typing import Final, Self
+
+_CHUNK: Final = 64 * 1024
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+
+
+class TcpProxy:
+    """Passes bytes on to one address, both ways; each fault holds until `heal`.
+
+    `latency_s` delays every chunk, in each direction. A stall takes bytes and passes none on,
+    like a network that swallows packets. A cut closes what is open and refuses what is new.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._server: asyncio.Server | None = None
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._is_cut = False
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.latency_s = 0.0
+        self.port = 0
+        self.connections = 0
+        self.passed_bytes = 0
+
+    async def start(self) -> Self:
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def stop(self) -> None:
+        """Close everything."""
+        assert self._server is not None
+        self._server.close()
+        self.reset()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def stall(self) -> None:
+        """From now on nothing arrives, in either direction."""
+        self._flows.clear()
+
+    def reset(self) -> None:
+        """Close what is open at once, whatever is on its way."""
+        for writer in tuple(self._writers):
+            # Without lingering the kernel sends a reset, not an end.
+            writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _AT_ONCE)
+            writer.transport.abort()
+
+    def cut(self) -> None:
+        """Close what is open, and whatever comes in."""
+        self._is_cut = True
+        self.reset()
+
+    def heal(self) -> None:
+        """All faults are over; what was stalled arrives."""
+        self._is_cut = False
+        self.latency_s = 0.0
+        self._flows.set()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._connect(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.transport.abort()
+            return
+        self.connections += 1
+        try:
+            far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
+        except OSError:
+            writer.transport.abort()
+            return
+        ends = {writer, far_writer}
+        self._writers |= ends
+        try:
+            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+        finally:
+            self._writers -= ends
+            for end in ends:
+                end.transport.abort()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while chunk := await reader.read(_CHUNK):
+                if self.latency_s:
+                    await asyncio.sleep(self.latency_s)
+                await self._flows.wait()
+                writer.write(chunk)
+                await writer.drain()
+                self.passed_bytes += len(chunk)
+            writer.write_eof()
+        except OSError:
+            # One end is gone: so is the other.
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def proxied(host: str, port: int) -> AsyncIterator[TcpProxy]:
+    """A proxy in front of an address."""
+    proxy = await TcpProxy(host, port).start()
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()
