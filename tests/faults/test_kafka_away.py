@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.integration]
 MIB = 1024 * 1024
 ACK_TIMEOUT_S = 2
 # What was under way when Kafka went may still be acknowledged.
-SETTLE_S = 1.5
-MOST_UNACKNOWLEDGED = 60
+SETTLE_S = 0.3
+MOST_UNACKNOWLEDGED = 300
 RETRYABLE = {"not_durable", "overloaded"}
 MOST_GROWTH_BYTES = 50 * MIB
 

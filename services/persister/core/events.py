@@ -5,18 +5,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, get_args
 
-from parley.events import Body, Event, MessageRecorded, MessageRevised
+from parley.events import Body, Event, MessageRecorded, MessageRevised, PreferencesChanged
 from services.persister.core.conversations import conversation_of, merge_conversations
 from services.persister.core.rows import (
     ConversationRow,
     EventRow,
     MessageRow,
     Place,
+    PreferencesRow,
     ReceivedEvent,
     SessionRow,
     VersionRow,
 )
 from services.persister.core.sessions import merge_sessions, session_of
+from services.persister.core.versions import latest
 
 # MessageRecorded to "message_recorded", as the body is called on the wire.
 _KINDS: Final = {
@@ -32,12 +34,17 @@ class EventRows:
     sessions: dict[tuple[str, str], SessionRow] = field(default_factory=dict)
     messages: list[MessageRow] = field(default_factory=list)
     versions: list[VersionRow] = field(default_factory=list)
+    preferences: list[PreferencesRow] = field(default_factory=list)
 
 
 def fold(batch: Iterable[ReceivedEvent]) -> EventRows:
     """The rows of events of which none is known yet and none is there twice."""
     rows = EventRows()
     for event, place, _, _ in batch:
+        if isinstance(event.body, PreferencesChanged):
+            # A user's, and no conversation's: its key only gives it a place in the log.
+            rows.preferences.extend(_preferences(event, event.body))
+            continue
         _add_conversation(rows.conversations, conversation_of(event))
         if event.session_id:
             _add_session(rows.sessions, session_of(event))
@@ -75,6 +82,23 @@ def _add_session(rows: dict[tuple[str, str], SessionRow], row: SessionRow) -> No
     key = row[:2]
     other = rows.get(key)
     rows[key] = row if other is None else merge_sessions(other, row)
+
+
+def _preferences(event: Event, body: PreferencesChanged) -> list[PreferencesRow]:
+    if not event.user_id:
+        return []
+    return [
+        PreferencesRow(
+            event.tenant_id,
+            event.user_id,
+            latest(event.event_time, event.event_id),
+            body.personality,
+            body.language,
+            body.voice,
+            body.free_json,
+            event.event_time,
+        )
+    ]
 
 
 def _message(event: Event, body: MessageRecorded, place: Place) -> MessageRow:

@@ -120,6 +120,19 @@ class MessageRow(NamedTuple):
     log_offset: int
 
 
+class PreferencesRow(NamedTuple):
+    """What a user prefers, whole; the greatest version counts."""
+
+    tenant_id: str
+    user_id: str
+    version: str
+    personality: str
+    language: str
+    voice: str
+    free_text: str
+    updated_at: datetime
+
+
 class VersionRow(NamedTuple):
     """Another content of a message; `version_id` is the revising event's id."""
 

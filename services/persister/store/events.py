@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+from parley.conversation_state import ConversationStatus
 from parley.db.pool import Connection
+from parley.events import ConversationState
 from services.persister.core.events import event_row, fold
 from services.persister.core.judging import Judged, first_of_each, judge
-from services.persister.core.rows import ReceivedEvent
+from services.persister.core.rows import PreferencesRow, ReceivedEvent
+from services.persister.core.states import fold_states, key_of, requests_of
 from services.persister.store.copying import SQL, copy_rows, run, stored_identities
 
 
@@ -28,6 +31,7 @@ class EventTables:
         )
         judged = await _insert_events(connection, items)
         await _merge(connection, judged.fresh)
+        await _fold_states(connection, items)
         return judged
 
 
@@ -46,6 +50,7 @@ async def _merge(connection: Connection, fresh: Sequence[ReceivedEvent]) -> None
     await copy_rows(connection, "incoming_sessions", [*rows.sessions.values()])
     await copy_rows(connection, "incoming_messages", rows.messages)
     await copy_rows(connection, "incoming_versions", rows.versions)
+    await _save_preferences(connection, rows.preferences)
     await run(
         connection,
         "merge_conversations",
@@ -57,3 +62,27 @@ async def _merge(connection: Connection, fresh: Sequence[ReceivedEvent]) -> None
         "keep_originals",
         "show_revisions",
     )
+
+
+async def _fold_states(connection: Connection, items: Sequence[ReceivedEvent]) -> None:
+    """Judge the batch's requests where their conversations stand, in the order of the log."""
+    requests = requests_of(items)
+    if not requests:
+        return
+    keys = sorted({key_of(one) for one in requests})
+    found = await connection.fetch(SQL["states"], *zip(*keys, strict=True))
+    known = {
+        (row["tenant_id"], row["conversation_id"]): ConversationStatus(
+            ConversationState(row["state"]), tuple(row["state_judged"])
+        )
+        for row in found
+    }
+    states, grants = fold_states(requests, known)
+    # Arrays of unequal lengths cannot be unnested side by side, so each row goes for itself.
+    await connection.executemany(SQL["save_state"], states)
+    await connection.execute(SQL["save_grants"], *map(list, zip(*grants, strict=True)))
+
+
+async def _save_preferences(connection: Connection, rows: Sequence[PreferencesRow]) -> None:
+    if rows:
+        await connection.execute(SQL["merge_preferences"], *map(list, zip(*rows, strict=True)))

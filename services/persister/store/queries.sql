@@ -272,6 +272,46 @@ UPDATE conversation_messages m
    AND m.conversation_id = w.conversation_id
    AND m.content_version IS DISTINCT FROM w.version_id
 
+-- name: states
+-- Where conversations stand; the fence keeps everybody else from moving them.
+SELECT c.tenant_id, c.conversation_id, c.state, c.state_judged
+  FROM conversations c
+  JOIN unnest($1::text[], $2::text[]) AS k (tenant_id, conversation_id)
+       USING (tenant_id, conversation_id)
+
+-- name: save_state
+-- Where a conversation stands after the batch.
+UPDATE conversations
+   SET state = $3, state_judged = $4::text[], state_incarnation = $5, state_offset = $6
+ WHERE tenant_id = $1 AND conversation_id = $2
+
+-- name: save_grants
+-- What became of each request, on the row of its first copy.
+UPDATE conversation_events e
+   SET is_granted = g.is_granted
+  FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bool[])
+       AS g (tenant_id, event_id, log_offset, is_granted)
+ WHERE e.tenant_id = g.tenant_id AND e.event_id = g.event_id AND e.log_offset = g.log_offset
+
+-- name: merge_preferences
+-- The latest statement of what a user prefers is all that counts.
+INSERT INTO user_preferences AS p (
+    tenant_id, user_id, version, personality, language, voice, free, updated_at)
+SELECT DISTINCT ON (tenant_id, user_id)
+       tenant_id, user_id, version, personality, language, voice, nullif(free, '')::jsonb, at
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+              $8::timestamptz[])
+       AS i (tenant_id, user_id, version, personality, language, voice, free, at)
+ ORDER BY tenant_id, user_id, version COLLATE "C" DESC
+ON CONFLICT (tenant_id, user_id) DO UPDATE SET
+    version = excluded.version,
+    personality = excluded.personality,
+    language = excluded.language,
+    voice = excluded.voice,
+    free = excluded.free,
+    updated_at = excluded.updated_at
+ WHERE excluded.version > p.version
+
 -- name: insert_revisions
 -- New decisions about segments; what comes back was there before.
 WITH inserted AS (

@@ -7,14 +7,17 @@ from typing import Any, Final
 
 CANARY: Final = "canary-7c2e9a"
 
+Values = tuple[Any, ...]
+
 _HUGE: Final = 10**30
-_TEXT: Final = (1, 1.5, True, [], {}, ["x"], "nul \0", _HUGE)
+_NO_TEXT: Final[Values] = (1, 1.5, True, [], {}, ["x"], _HUGE)
+_TEXT: Final[Values] = (*_NO_TEXT, "nul \0")
 # Ids have a length, and go into keys and indexes.
-_ID: Final = (*_TEXT, "x" * 600, "ü" * 300)
-_FLAG: Final = (0, 1, "true", [], {}, 1.5)
-_NUMBER: Final = ("1", 0, -1, 1.5, True, [], {}, 2**62, 2**63, 2**64, _HUGE, -_HUGE)
-_OBJECT: Final = ("x", 1, True, [], [{}], {"a": "\0"}, {"\0": 1}, "{}")
-_MOMENT: Final = (
+_ID: Final[Values] = (*_TEXT, "x" * 600, "ü" * 300)
+_FLAG: Final[Values] = (0, 1, "true", [], {}, 1.5)
+_NUMBER: Final[Values] = ("1", 0, -1, 1.5, True, [], {}, 2**62, 2**63, 2**64, _HUGE, -_HUGE)
+_OBJECT: Final[Values] = ("x", 1, True, [], [{}], {"a": "\0"}, {"\0": 1}, "{}")
+_MOMENT: Final[Values] = (
     1,
     True,
     {},
@@ -25,11 +28,24 @@ _MOMENT: Final = (
     "9999-12-31T23:59:59-23:59",
     "2026-01-31T12:00:00+99:99",
 )
-_CHOICE: Final = ("nobody", "", "USER", "user ", 1, True, [], {})
-_POSITION: Final = ("x", "::", "a:1", "1:2:3:4", "a:-1:0", "a:0:-1", f"a:{_HUGE}:0", 1, [], {})
-_UUID: Final = ("x", "{}", "12345678-1234-1234-1234-12345678901", 1, [], "\0")
+_CHOICE: Final[Values] = ("nobody", "", "USER", "user ", 1, True, [], {})
+_POSITION: Final[Values] = (
+    "x",
+    "::",
+    "a:1",
+    "1:2:3:4",
+    "a:-1:0",
+    "a:0:-1",
+    f"a:{_HUGE}:0",
+    1,
+    [],
+    {},
+)
+_UUID: Final[Values] = ("x", "{}", "12345678-1234-1234-1234-12345678901", 1, [], "\0")
 
-_CLOCKS: Final = {"occurred_at": _MOMENT, "sent_at": _MOMENT}
+_NO_OBJECT: Final[Values] = ("x", 1, True, [], [{}])
+
+_CLOCKS: Final[dict[str, Values]] = {"occurred_at": _MOMENT, "sent_at": _MOMENT}
 _SAID: Final = {
     "text": _TEXT,
     "audio_url": _TEXT,
@@ -39,7 +55,7 @@ _SAID: Final = {
     **_CLOCKS,
 }
 _HELLO: Final = {
-    "token": (1, 1.5, True, [], {}, _HUGE),
+    "token": _NO_TEXT,
     "client_id": _ID,
     "user_id": _ID,
     "channel": _ID,
@@ -59,7 +75,7 @@ class Form:
 
     type: str
     payload: dict[str, Any]
-    wrong: dict[str, tuple[Any, ...]]
+    wrong: dict[str, Values]
 
 
 HELLOS: Final = (Form("hello", {}, _HELLO), Form("hello", _SESSION, _BACK))
@@ -69,18 +85,18 @@ FORMS: Final = (
     Form(
         "transcript_update",
         {"text": "x", "utterance_id": "u", "sequence": 1},
-        {**_ROLE, "text": _TEXT[:-2], "sequence": _NUMBER, "utterance_id": ("", 1, [], {})},
+        {**_ROLE, "text": _TEXT, "sequence": _NUMBER, "utterance_id": ("", *_NO_TEXT)},
     ),
     Form("ai_response", {"text": "x"}, _SAID),
     Form(
         "speech_event",
         {"kind": "speech_started"},
-        {**_ROLE, "kind": _CHOICE, "utterance_id": (1, 1.5, True, [], {})},
+        {**_ROLE, "kind": _CHOICE, "utterance_id": _NO_TEXT},
     ),
     Form(
         "speech_event",
         _SPOKEN,
-        {"target_event_id": _UUID, "target_id": (1, [], {}), "text": _TEXT, **_CLOCKS},
+        {"target_event_id": _UUID, "target_id": _NO_TEXT, "text": _TEXT, **_CLOCKS},
     ),
     Form(
         "state_update",
@@ -110,10 +126,10 @@ def wrong_fields(form: Form, frame_id: str) -> Iterator[WrongFrame]:
 
 def wrong_outsides(form: Form) -> Iterator[tuple[str, set[str]]]:
     """The form with an id or a payload that is none, and the codes that may answer it."""
-    for wrong_id in (1, 1.5, True, [], {}):
+    for wrong_id in _NO_TEXT:
         frame = {"type": form.type, "id": wrong_id, "payload": form.payload}
         yield json.dumps(frame), {"invalid_frame"}
-    for payload in ("x", 1, True, [], [{}]):
+    for payload in _NO_OBJECT:
         yield json.dumps({"type": form.type, "id": "1", "payload": payload}), {"invalid_frame"}
 
 
@@ -211,7 +227,7 @@ def origins(host: str, port: int) -> Iterator[bytes]:
         f"http://0177.0.0.1:{port}".encode(),
         f"http://127.1:{port}".encode(),
         f"http://[::ffff:127.0.0.1]:{port}".encode(),
-        "http://gateway.xn--e1afmkfd.example".encode(),
+        b"http://gateway.xn--e1afmkfd.example",
         "http://пример.example".encode(),
         b"file://",
         b"data:text/html,x",
@@ -237,7 +253,7 @@ HOSTS: Final = (
     "evil.example:127",
     "[::1",
     "127.0.0.2",
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104 - somebody else says so
     "2130706433",
     "",
     "x" * 5_000,

@@ -189,9 +189,8 @@ async def test_a_flood_of_wrong_frames_is_answered_one_by_one_and_delays_nobody(
 
 async def test_what_is_said_is_in_no_log_and_in_no_metric(attacked: ServiceProcess) -> None:
     secret = f"secret {CANARY}"
-    fields = {
-        name: secret for name in ("text", "cause", "language", "audio_url", "utterance_id", "token")
-    }
+    names = ("text", "cause", "language", "audio_url", "utterance_id", "token")
+    fields = dict.fromkeys(names, secret)
     everything = {**fields, "metadata": {"a": secret}}
     async with connected(attacked, "c", Authorization=secret) as client:
         await client.hello(metadata={"a": secret}, deliver="none")
