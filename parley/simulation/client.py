@@ -85,6 +85,8 @@ class Client:
             "client_id": self._speaker.client_id,
             "user_id": self._speaker.user_id,
             "channel": self._speaker.channel,
+            # It knows what it says itself, and nobody else is there.
+            "deliver": "none",
             **self._session,
         }
         await connection.send(_frame("hello", payload))

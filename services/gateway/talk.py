@@ -1,6 +1,8 @@
 """What can be done in a conversation, over whatever it was asked: WebSocket or HTTP."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +26,7 @@ from services.gateway.rooms.rooms import Rooms
 from services.gateway.rooms.snapshots import Snapshots, SnapshotUnavailable
 from services.gateway.stream import Lane, Publisher, Recorded
 
-# From Kafka's acknowledgement until this gateway's tail has read what was acknowledged.
+# Until this gateway's tail has read what it asked for, and what was asked before.
 DECISION_PATIENCE_S: Final = 10.0
 RETRY_AFTER_MS: Final = 1_000
 
@@ -100,7 +102,8 @@ class Talk:
             async with self._rooms.opened(source.tenant_id, source.conversation_id) as opened:
                 return await self.transition(source, wanted, lane, opened)
         try:
-            change = await self._decide(source, wanted, lane, room)
+            async with _patiently(), room.asking:
+                change = await self._decide(source, wanted, lane, room)
         except Refused as refused:
             metrics.TRANSITIONS.labels(refused.code).inc()
             raise
@@ -153,16 +156,7 @@ class Talk:
     async def _ask(self, source: Source, said: Said, lane: Lane, room: OpenRoom) -> Decision:
         with room.deciding(said.event_id) as deciding:
             await self._publisher.record(source, said, lane)
-            try:
-                async with asyncio.timeout(DECISION_PATIENCE_S):
-                    return await deciding
-            except TimeoutError as error:
-                raise Refused(
-                    Code.STATE_UNKNOWN,
-                    "it is durable, but what the log decided is not known yet: "
-                    "send the same id again",
-                    RETRY_AFTER_MS,
-                ) from error
+            return await deciding
 
     async def _decided_before(
         self, room: OpenRoom, event_id: str, wanted: Transition
@@ -201,11 +195,25 @@ class Talk:
 
     async def _imply(self, source: Source, kind: SpeechKind, lane: Lane, room: OpenRoom) -> None:
         target, states = _IMPLIED[kind]
-        status = room.room.status
-        if status is None or status.state not in states:
-            return
-        body = StateRequested(status.state, target, kind)
-        await self._publisher.record(source, Said(random_id(), body), lane)
+        async with _patiently(), room.asking:
+            status = room.room.status
+            if status is None or status.state not in states:
+                return
+            body = StateRequested(status.state, target, kind)
+            await self._ask(source, Said(random_id(), body), lane, room)
+
+
+@asynccontextmanager
+async def _patiently() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(DECISION_PATIENCE_S):
+            yield
+    except TimeoutError as error:
+        raise Refused(
+            Code.STATE_UNKNOWN,
+            "what the log decided is not known yet: the same id may be sent again",
+            RETRY_AFTER_MS,
+        ) from error
 
 
 def _known(room: OpenRoom) -> ConversationStatus:

@@ -40,7 +40,8 @@ async def test_a_message_typed_by_hand_becomes_a_row_a_segment_and_verdicts(
     with Product(empty_settings) as product:
         url = product.url().replace("http://", "ws://")
         async with websockets.connect(f"{url}/api/ws/conversations/by-hand") as socket:
-            hello = {"type": "hello", "payload": {"channel": "demo", "user_id": "ada"}}
+            who = {"channel": "demo", "user_id": "ada", "deliver": "none"}
+            hello = {"type": "hello", "payload": who}
             await socket.send(json.dumps(hello))
             connected = json.loads(await socket.recv())
             assert connected["payload"]["status"] == "connected"

@@ -22,6 +22,9 @@ from parley.position import Position
 Origin = tuple[str, str]
 NOBODY: Final[Origin] = ("", "")
 
+# A snapshot of null: there is one, and nobody can read it now.
+_NULL_SAYS_SOMETHING: Final = frozenset({"snapshot"})
+
 
 @dataclass(frozen=True, slots=True)
 class OutFrame:
@@ -98,7 +101,11 @@ def frame_text(
         "type": kind,
         "id": frame_id,
         "position": position,
-        "payload": {name: value for name, value in payload.items() if value is not None},
+        "payload": {
+            name: value
+            for name, value in payload.items()
+            if value is not None or name in _NULL_SAYS_SOMETHING
+        },
         "ts": at.isoformat(timespec="milliseconds"),
     }
     present = {name: value for name, value in frame.items() if value is not None}

@@ -40,6 +40,8 @@ class OpenRoom:
         self.key = event_key(tenant_id, conversation_id)
         self.room = Room()
         self.users = 0
+        # Who asks for a transition here waits for the one before: its own may build upon it.
+        self.asking = asyncio.Lock()
         self.loading: asyncio.Task[None] | None = None
         self.failed_at_s = float("-inf")
         self._incarnation = incarnation

@@ -36,7 +36,8 @@ class Client:
         return frame
 
     async def hello(self, **payload: Any) -> Frame:
-        await self.send("hello", **payload)
+        """Say hello and wait for the welcome; without `deliver` only answers come after it."""
+        await self.send("hello", **{"deliver": "none", **payload})
         frame = await self.receive()
         assert frame["type"] == "connection_status", frame
         status: Frame = frame["payload"]

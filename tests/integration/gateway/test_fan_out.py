@@ -1,14 +1,12 @@
 """Connections of one conversation on several replicas: one order, resumes, states, presence."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from parley.settings import Settings
-from tests.integration.gateway.clients import Client, Frame, connected
+from tests.integration.gateway.readers import Reader, reading
 from tests.support.processes import ServiceProcess
 from tests.support.wait import eventually
 
@@ -20,52 +18,6 @@ def replicas(settings: Settings) -> Iterator[list[ServiceProcess]]:
     """Two gateways."""
     with ServiceProcess("gateway", settings) as one, ServiceProcess("gateway", settings) as two:
         yield [one, two]
-
-
-class Reader:
-    """A connection whose frames are kept as they come."""
-
-    def __init__(self, client: Client, hello: Frame) -> None:
-        self.client = client
-        self.hello = hello
-        self.frames: list[Frame] = []
-
-    async def read(self) -> None:
-        while True:
-            self.frames.append(await self.client.receive())
-
-    def durable(self) -> list[tuple[str, str]]:
-        return [
-            (one["position"], one["payload"]["event_id"]) for one in self.frames if self._is(one)
-        ]
-
-    @staticmethod
-    def _is(frame: Frame) -> bool:
-        return "position" in frame and frame["type"] != "ack"
-
-    def payloads(self, kind: str) -> list[dict[str, Any]]:
-        return [one["payload"] for one in self.frames if one["type"] == kind]
-
-    async def until(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
-        async def is_there() -> bool:
-            return len(self.payloads(kind)) >= count
-
-        await eventually(is_there, timeout=15, every=0.01)
-        return self.payloads(kind)
-
-
-@asynccontextmanager
-async def reading(
-    gateway: ServiceProcess, conversation: str, **hello: Any
-) -> AsyncIterator[Reader]:
-    async with connected(gateway, conversation) as client:
-        reader = Reader(client, await client.hello(**hello))
-        task = asyncio.create_task(reader.read())
-        try:
-            yield reader
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_all_connections_see_the_same_frames_in_the_same_order(
@@ -99,7 +51,7 @@ async def test_a_client_that_comes_back_elsewhere_gets_what_it_missed_and_nothin
         for number in range(2, 6):
             await talker.client.say(str(number))
         await talker.until("ack", 5)
-        back = {name: page.hello[name] for name in ("session_id", "generation")}
+        back = page.session()
         async with reading(two, "c", client_id="page", position=last, **back) as again:
             await again.until("transcript_update", 4)
             await talker.client.say("6")
