@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from parley.events import ConversationState, StateRequested
 from parley.settings import Settings
 from tests.integration.gateway.readers import Reader, reading
 from tests.support.processes import ServiceProcess
+from tests.support.publish import event, publish
 from tests.support.wait import eventually
 
 pytestmark = pytest.mark.integration
@@ -116,6 +118,28 @@ async def test_of_transitions_that_race_one_wins_and_the_other_is_told(
         assert len(left.payloads("ack") + right.payloads("ack")) == 20
         codes = {one["code"] for one in left.payloads("error") + right.payloads("error")}
         assert codes <= {"transition_lost", "invalid_transition"}
+
+
+async def test_a_request_that_lost_in_the_log_is_told_to_nobody(
+    settings: Settings, replicas: list[ServiceProcess]
+) -> None:
+    one, two = replicas
+    idle, listening, processing = (
+        ConversationState.IDLE,
+        ConversationState.LISTENING,
+        ConversationState.PROCESSING,
+    )
+    async with reading(one, "c") as left, reading(two, "c") as right:
+        asked = [
+            StateRequested(idle, listening, "first"),
+            StateRequested(idle, listening, "second"),
+            StateRequested(listening, processing, "third"),
+        ]
+        await publish(settings, [event("c", body) for body in asked])
+        for reader in (left, right):
+            causes = [one["cause"] for one in await reader.until("state_update", 2)]
+            assert causes == ["first", "third"]
+        assert left.durable() == right.durable()
 
 
 async def test_interim_transcripts_are_seen_elsewhere_until_their_final_has_passed(
