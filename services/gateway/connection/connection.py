@@ -46,6 +46,7 @@ from services.gateway.stream import Recorded
 HEARTBEAT_S: Final = 20.0
 DONE: Final = 1000
 POLICY_VIOLATION: Final = 1008
+EXPIRY_NOTICE_S: Final = 1.0
 SERVICE_RESTART: Final = 1012
 TRY_AGAIN_LATER: Final = 1013
 # For these refusals of a hello another one over the same connection would not help.
@@ -278,8 +279,13 @@ class Connection:
         """What the client was let in with counts no more: tell it, and close."""
         refused = Refused(Code.TOKEN_EXPIRED, "your token has expired or was revoked")
         metrics.EVICTIONS.labels(refused.code).inc()
-        await self._socket.refuse(None, refused)
-        await self._socket.close(POLICY_VIOLATION)
+        try:
+            # One that takes nothing must not keep the others from being sent away.
+            async with asyncio.timeout(EXPIRY_NOTICE_S):
+                await self._socket.refuse(None, refused)
+                await self._socket.close(POLICY_VIOLATION)
+        except TimeoutError:
+            self._socket.evict(POLICY_VIOLATION)
 
     def _refuse_while_draining(self) -> None:
         if self._is_draining:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 
 from parley import clock
 from parley.api_keys import PresentedKey, make_key
@@ -17,6 +18,7 @@ from parley.log.producer import Producer
 from parley.settings import Settings
 from parley.topics import Topic
 from services.gateway.access import Access
+from services.gateway.access.registry import Registry
 from services.gateway.core.refusals import Refused
 from services.gateway.settings import GatewaySettings
 from tests.support.command import Command
@@ -31,9 +33,9 @@ WITHIN_S = 1.0
 class Gateway:
     """The part of a gateway that knows tenants and keys."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, registry: Registry | None = None) -> None:
         whole = {name: getattr(settings, name) for name in Settings.model_fields}
-        self.access = Access(GatewaySettings(**whole, gateway_access="on"))
+        self.access = Access(GatewaySettings(**whole, gateway_access="on"), registry)
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
@@ -97,6 +99,10 @@ def operator(settings: Settings, producer: Producer) -> Operator:
     return Operator(settings, producer)
 
 
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
 async def becomes(gateway: Gateway, key: PresentedKey, *, taken: bool) -> None:
     async def has_come() -> bool:
         return gateway.takes(key) is taken
@@ -145,7 +151,7 @@ async def test_a_gateway_that_starts_knows_all_there_is(
     settings: Settings, operator: Operator
 ) -> None:
     await operator.set("acme", Tenant("acme"))
-    kept = [(await operator.key())[0] for _ in range(1_200)]
+    kept = [made for made, _ in await asyncio.gather(*(operator.key() for _ in range(1_200)))]
     revoked, key = await operator.key()
     await operator.set("acme", replace(key, revoked_at=clock.now()))
     gateway = Gateway(settings)
@@ -169,6 +175,24 @@ async def test_a_record_that_cannot_be_read_takes_away_what_it_was_about(
     await operator.write(b"no key of ours", b"\xff\xff")
     await becomes(gateway, broken, taken=False)
     assert gateway.takes(other)
+
+
+async def test_past_its_bound_a_gateway_refuses_new_keys_and_tells_it(
+    settings: Settings, operator: Operator
+) -> None:
+    gateway = Gateway(settings, Registry(max_keys=1))
+    await operator.set("acme", Tenant("acme"))
+    first, second = (await operator.key())[0], (await operator.key())[0]
+    before = sample("parley_gateway_config_skipped_total", reason="registry_full")
+    await gateway.start()
+    try:
+        assert gateway.takes(first)
+        assert not gateway.takes(second)
+        after = sample("parley_gateway_config_skipped_total", reason="registry_full")
+        assert after == before + 1
+        assert sample("parley_gateway_config_entries", kind="api_key") == 1
+    finally:
+        await gateway.stop()
 
 
 async def test_another_topic_of_the_same_name_begins_anew(
