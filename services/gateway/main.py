@@ -71,7 +71,7 @@ async def _serve(
     store = Store(pool, settings)
     health = Health(
         "gateway",
-        checks={"kafka": producer.check, "postgres": store.check},
+        checks={"kafka": producer.check, "log_tail": tail.check, "postgres": store.check},
         optional=frozenset({"postgres"}),
         facts=lambda: {"conversation_tracker": _facts(publisher, sessions, connections)},
     )

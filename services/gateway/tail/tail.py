@@ -24,7 +24,14 @@ AT_ONCE: Final = 200
 # Where the tables' fences are not known: enough for connections that were away for a moment.
 UNKNOWN_BACKLOG: Final = 2_000
 
+# What takes longer to read than a client waits for its own frame.
+MAX_LAG: Final = 10_000
+
 Take = Callable[[LogRecord], None]
+
+
+class TailBehind(Exception):
+    """The tail is far from the end of the log."""
 
 
 class Tail:
@@ -37,6 +44,7 @@ class Tail:
         self._rings: dict[int, Ring] = {}
         self._consumer: Any = None
         self._advanced = asyncio.Event()
+        self._lag = 0
 
     @property
     def partition_count(self) -> int:
@@ -92,6 +100,11 @@ class Tail:
             return False
         return True
 
+    async def check(self) -> None:
+        """Raises TailBehind while clients would be shown the past."""
+        if self._lag > MAX_LAG:
+            raise TailBehind(f"{self._lag} records of the log are still to be read")
+
     async def stop(self) -> None:
         """Disconnect."""
         consumer, self._consumer = self._consumer, None
@@ -113,11 +126,11 @@ class Tail:
     def _note_progress(self) -> None:
         advanced, self._advanced = self._advanced, asyncio.Event()
         advanced.set()
-        lag = 0
+        self._lag = 0
         for number, ring in self._rings.items():
             end = self._consumer.highwater(TopicPartition(self._events, number))
-            lag += max(0, (end or 0) - ring.next_offset)
-        metrics.TAIL_LAG.set(lag)
+            self._lag += max(0, (end or 0) - ring.next_offset)
+        metrics.TAIL_LAG.set(self._lag)
 
 
 def _consumer(settings: GatewaySettings) -> Any:
