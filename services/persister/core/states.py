@@ -27,6 +27,8 @@ class GrantRow(NamedTuple):
 
     tenant_id: str
     event_id: str
+    incarnation: str
+    partition: int
     log_offset: int
     is_granted: bool
 
@@ -57,8 +59,9 @@ def fold_states(
         assert isinstance(event.body, StateRequested)  # noqa: S101 - as requests_of chose them
         status = statuses.get(key) or known.get(key, NEW)
         statuses[key], is_granted = fold(status, event.event_id, event.body)
-        places[key] = item.place
-        grants.append(GrantRow(event.tenant_id, event.event_id, item.place.offset, is_granted))
+        places[key] = place = item.place
+        at = (place.incarnation, place.partition, place.offset)
+        grants.append(GrantRow(event.tenant_id, event.event_id, *at, is_granted))
     rows = [
         StateRow(*key, status.state, status.judged, places[key].incarnation, places[key].offset)
         for key, status in sorted(statuses.items())

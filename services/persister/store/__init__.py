@@ -1,6 +1,7 @@
 """PostgreSQL: COPY into temporary tables, then one merge a table, in the order of the locks.
 
-The order everywhere: fence, conversation_events, conversations, conversation_sessions,
-conversation_messages, message_versions, segment_revisions, segments, verdicts, dead_letters,
-ledger, outbox.
+The order everywhere: fence, conversation_events, user_preferences, conversations,
+conversation_sessions, conversation_messages, message_versions, segment_revisions, segments,
+verdicts, dead_letters, ledger, outbox. The states come last, on rows of conversations and
+conversation_events that only the holder of the fence touches.
 """

@@ -286,12 +286,15 @@ UPDATE conversations
  WHERE tenant_id = $1 AND conversation_id = $2
 
 -- name: save_grants
--- What became of each request, on the row of its first copy.
+-- What became of each request, on the row of its first copy: the whole place tells which one that
+-- is, since a copy in another partition or incarnation may lie at the same offset.
 UPDATE conversation_events e
    SET is_granted = g.is_granted
-  FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bool[])
-       AS g (tenant_id, event_id, log_offset, is_granted)
- WHERE e.tenant_id = g.tenant_id AND e.event_id = g.event_id AND e.log_offset = g.log_offset
+  FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::bigint[], $6::bool[])
+       AS g (tenant_id, event_id, incarnation, partition, log_offset, is_granted)
+ WHERE e.tenant_id = g.tenant_id AND e.event_id = g.event_id
+   AND e.incarnation = g.incarnation AND e.partition = g.partition
+   AND e.log_offset = g.log_offset
 
 -- name: merge_preferences
 -- The latest statement of what a user prefers is all that counts.

@@ -8,7 +8,8 @@ from parley.settings import Settings
 from parley.topics import Topic
 
 # Where a record lies and when it was read are not facts of the conversation; the bytes and the
-# rows name the tenant, by which two readings are told apart here.
+# rows name the tenant, by which two readings are told apart here. The state is the fold of one
+# order, and so no fact of the events alone.
 _ASIDE: Final = [
     "tenant_id",
     "value",
@@ -17,6 +18,11 @@ _ASIDE: Final = [
     "partition",
     "log_offset",
     "append_time",
+    "state",
+    "state_judged",
+    "state_incarnation",
+    "state_offset",
+    "is_granted",
 ]
 VIEWS: Final = (
     "conversations",
@@ -24,6 +30,7 @@ VIEWS: Final = (
     "conversation_messages",
     "message_versions",
     "conversation_events",
+    "user_preferences",
 )
 
 

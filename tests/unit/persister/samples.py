@@ -12,17 +12,20 @@ from parley.events import (
     Body,
     Content,
     ConversationCreated,
+    ConversationState,
     ConversationUpdated,
     EndReason,
     Event,
     MessageRecorded,
     MessageRevised,
+    PreferencesChanged,
     RevisionKind,
     Role,
     SessionEnded,
     SessionRefreshed,
     SessionResumed,
     SessionStarted,
+    StateRequested,
 )
 from parley.ids import derived_id
 from parley.seals import SealCause, SegmentRetracted, SegmentSealed, SessionSettled
@@ -213,6 +216,8 @@ def _random_body(chance: Random, number: int, target: int) -> Body:
         SessionResumed(generation, "", f"10.0.1.{number % 9}"),
         SessionRefreshed(generation),
         SessionEnded(generation, chance.choice(list(EndReason))),
+        StateRequested(ConversationState.IDLE, chance.choice(list(ConversationState))),
+        PreferencesChanged(f"personality {number}", "en", "", metadata),
     ]
     revised = MessageRevised(
         derived_id("event", str(target)),
