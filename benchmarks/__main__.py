@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
 from rich.console import Console
 
-from benchmarks import gateway, machine, plots, results
+from benchmarks import gateway, handover, machine, plots, results
 from benchmarks.gateway import Effort
 from parley.db import migrations
 from parley.errors import UserError
@@ -32,6 +32,9 @@ def main(
     state_dir: Annotated[
         Path | None, typer.Option(help="measure on the local stack of this folder")
     ] = None,
+    tracker_calls: Annotated[
+        int, typer.Option(min=0, help="messages handed to a Tracker in each round; 0: leave it out")
+    ] = 200_000,
     keep: Annotated[bool, typer.Option(help="write files into benchmarks/results")] = True,
 ) -> None:
     """Measure the gateway against its peers and say which targets are met."""
@@ -44,8 +47,9 @@ def main(
         effort = Effort(runs, seconds)
         series = gateway.measure(settings, _broker_pid(stack), effort, _say)
         kb_per_connection = gateway.measure_memory(settings, _say)
-    targets = gateway.targets(series, kb_per_connection)
-    report = results.Report(surroundings, series, targets, tracker=None)
+        tracker = _measure_tracker(settings, tracker_calls)
+    targets = gateway.targets(series, kb_per_connection) + handover.targets(tracker)
+    report = results.Report(surroundings, series, targets, tracker)
     results.show(report, console)
     if keep:
         _say(f"written: {results.save(report).relative_to(ROOT)}")
@@ -76,6 +80,13 @@ def _prepare(stack: Stack, log_dir: Path) -> Settings:
     asyncio.run(apply_topics(settings))
     asyncio.run(migrations.upgrade(settings))
     return settings
+
+
+def _measure_tracker(settings: Settings, calls: int) -> dict[str, Any]:
+    if not calls:
+        return {}
+    _say(f"the tracker: {calls:,} messages in each round")
+    return handover.measure(settings, calls)
 
 
 def _broker_pid(stack: Stack) -> int:

@@ -74,7 +74,7 @@ def measure(
 def measure_memory(settings: Settings, progress: Callable[[str], None]) -> float:
     """Kilobytes (of 1,000 bytes) of one idle connection that has said hello."""
     progress(f"memory of {IDLE_CONNECTIONS} idle connections")
-    with _gateway(settings) as gateway:
+    with running_gateway(settings) as gateway:
         plan = Plan(_url(gateway, "warm"), connections=100, measure_s=2.0)
         # What the first connections make the process load and keep is nobody's.
         run_load(plan, gateway.pid, {})
@@ -118,7 +118,7 @@ def _jobs(
 ) -> Iterator[tuple[str, ServiceProcess, Plan]]:
     ceiling = _ceiling(stack, settings)
     echo = stack.enter_context(ServiceProcess("benchmarks.echo", settings))
-    gateway = stack.enter_context(_gateway(settings))
+    gateway = stack.enter_context(running_gateway(settings))
 
     def plan(process: ServiceProcess, name: str, connections: int, per_second: float = 0) -> Plan:
         return Plan(
@@ -159,7 +159,8 @@ def _ceiling(stack: ExitStack, settings: Settings) -> ServiceProcess:
 
 
 @contextmanager
-def _gateway(settings: Settings) -> Iterator[ServiceProcess]:
+def running_gateway(settings: Settings) -> Iterator[ServiceProcess]:
+    """A gateway whose limits are out of the way."""
     with ServiceProcess("gateway", settings, **ENVIRONMENT) as process:
         yield process
 

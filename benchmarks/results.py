@@ -60,8 +60,8 @@ class Report:
     surroundings: dict[str, Any]
     series: tuple[Series, ...]
     targets: tuple[Target, ...]
-    tracker: dict[str, Any] | None
-    """What `benchmarks.tracker` found; None where it was left out."""
+    tracker: dict[str, Any]
+    """What `benchmarks.tracker` found, by pace; empty where it was left out."""
 
     def find(self, name: str) -> Series:
         """The series of that name; raises StopIteration."""
@@ -77,8 +77,6 @@ def show(report: Report, console: Console) -> None:
     """Print the tables."""
     console.print(_series_table(report.series))
     console.print(_targets_table(report.targets))
-    if report.tracker is not None:
-        console.print("[bold]Tracker[/]", report.tracker)
 
 
 def save(report: Report) -> Path:

@@ -4,6 +4,7 @@ from parley.client.conversation import Conversation, connect
 from parley.client.errors import Refused
 from parley.client.frames import (
     Ack,
+    Corrected,
     Gap,
     Heard,
     Interim,
@@ -23,6 +24,7 @@ __all__ = [
     "Ack",
     "CloseReport",
     "Conversation",
+    "Corrected",
     "Gap",
     "Heard",
     "Interim",

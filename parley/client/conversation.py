@@ -7,11 +7,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from parley import clock
+from parley.client.answers import Answers, closed
 from parley.client.dialing import socket_url
-from parley.client.errors import CLOSED, NOT_ACKNOWLEDGED, TOO_MANY, UNREACHABLE, Refused
+from parley.client.errors import UNREACHABLE, Refused
 from parley.client.frames import (
     Ack,
     Connected,
+    Corrected,
     Frame,
     Gap,
     Heard,
@@ -26,11 +28,11 @@ from parley.client.frames import (
 )
 from parley.client.identity import FrameIds, process_client_id
 from parley.client.inbox import Inbox
-from parley.client.line import Greeting, Line, Token
+from parley.client.line import Line
+from parley.client.listener import Greeting, Token
 from parley.client.sending import Outgoing, live_frame, outgoing, utterance
 
 PATIENCE_S: Final = 30.0
-MAX_UNACKNOWLEDGED: Final = 10_000
 
 
 def connect(
@@ -73,8 +75,7 @@ class Conversation:
         self._ids = FrameIds()
         self._line = Line(url, greeting, self, token, reconnects=reconnects)
         self._inbox = Inbox()
-        self._waiting: dict[str, asyncio.Future[Ack]] = {}
-        self._troubles: dict[str, Problem] = {}
+        self._answers = Answers()
         self._last_trouble: Problem | None = None
         self._greeted = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -138,8 +139,12 @@ class Conversation:
 
     async def _leave(self) -> None:
         self._line.stop()
-        if self._running is not None:
-            await asyncio.gather(self._running, return_exceptions=True)
+        if self._running is None:
+            return
+        if not self.is_connected:
+            # Nobody is there to say goodbye to, and a connection may be long in coming.
+            self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
 
     async def _run(self) -> None:
         failure: BaseException | None = None
@@ -150,9 +155,7 @@ class Conversation:
             raise
         finally:
             self._inbox.close(failure)
-            for waiting in self._waiting.values():
-                if not waiting.done():
-                    waiting.set_exception(failure or _closed())
+            self._answers.fail_all(failure or closed())
             self._greeted.set()
 
     # --- saying -------------------------------------------------------------------------------
@@ -259,33 +262,18 @@ class Conversation:
 
     async def _send(self, kind: str, payload: Mapping[str, Any], frame_id: str | None) -> Ack:
         frame = outgoing(kind, frame_id or self._ids.next(), payload)
-        self._refuse_if_impossible(frame.frame_id)
-        waiting: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
-        self._waiting[frame.frame_id] = waiting
+        if self._running is None or self._running.done():
+            raise closed()
+        answer = self._answers.expect(frame.frame_id)
         self._line.add(frame)
         try:
             async with asyncio.timeout(self._patience_s):
-                return await waiting
+                return await answer
         except TimeoutError:
-            raise Refused(self._trouble_of(frame.frame_id)) from None
+            raise Refused(self._answers.trouble_of(frame.frame_id)) from None
         finally:
-            del self._waiting[frame.frame_id]
-            self._troubles.pop(frame.frame_id, None)
+            self._answers.forget(frame.frame_id)
             self._line.outbox.settle(frame.frame_id)
-
-    def _refuse_if_impossible(self, frame_id: str) -> None:
-        if self._running is None or self._running.done():
-            raise _closed()
-        if frame_id in self._waiting:
-            raise ValueError("a frame with this id is being sent already")
-        if len(self._waiting) >= MAX_UNACKNOWLEDGED:
-            problem = Problem(TOO_MANY, "too much waits for an answer", retryable=True, id=frame_id)
-            raise Refused(problem)
-
-    def _trouble_of(self, frame_id: str) -> Problem:
-        message = "no answer in time: perhaps it was recorded, perhaps not"
-        unanswered = Problem(NOT_ACKNOWLEDGED, message, retryable=True, id=frame_id)
-        return self._troubles.get(frame_id) or unanswered
 
     # --- hearing ------------------------------------------------------------------------------
 
@@ -314,28 +302,23 @@ class Conversation:
 
     def acknowledged(self, frame: Outgoing, ack: Ack) -> None:
         """Let whoever waits go on."""
-        waiting = self._waiting.get(frame.frame_id)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(ack)
+        self._answers.take(frame.frame_id, ack)
         if frame.frame_id == self._end_id:
             self._line.stop()
 
     def refused(self, frame: Outgoing, problem: Problem) -> None:
         """Tell whoever waits."""
-        waiting = self._waiting.get(frame.frame_id)
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(Refused(problem))
+        self._answers.refuse(frame.frame_id, problem)
 
     def troubled(self, problem: Problem) -> None:
         """Remember it, for when patience runs out."""
         self._last_trouble = problem
-        if problem.id in self._waiting:
-            self._troubles[problem.id] = problem
+        self._answers.note_trouble(problem)
 
     def heard(self, frame: Frame) -> None:
         """Keep it for whoever iterates."""
         match frame:
-            case Message() | StateChanged() | Interrupted():
+            case Message() | StateChanged() | Interrupted() | Corrected():
                 self._line.place.position = frame.position or self.position
                 if isinstance(frame, StateChanged):
                     self._state = frame.state
@@ -345,7 +328,3 @@ class Conversation:
                 self._inbox.put(Gap(frame.reason))
             case Interim() | Speech() | Presence() | Resumed() | Problem():
                 self._inbox.put(frame)
-
-
-def _closed() -> Refused:
-    return Refused(Problem(CLOSED, "the conversation is not connected any more"))

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from parley.client.frames import Gap, Heard, Interrupted, Message, StateChanged
+from parley.client.frames import Durable, Gap, Heard
 
 CAPACITY: Final = 1_000
 # A gateway repeats what a client sent again; twice the gateway's own memory for such copies.
@@ -26,7 +26,7 @@ class Inbox:
 
     def put(self, frame: Heard) -> None:
         """Keep it for the reader, unless it is a durable frame that was here before."""
-        if isinstance(frame, Message | StateChanged | Interrupted) and self._is_repeat(frame):
+        if isinstance(frame, Durable) and self._is_repeat(frame):
             return
         if len(self._frames) >= self._capacity:
             self._frames.popleft()
@@ -53,7 +53,7 @@ class Inbox:
             return Gap("slow_reader")
         return self._frames.popleft()
 
-    def _is_repeat(self, frame: Message | StateChanged | Interrupted) -> bool:
+    def _is_repeat(self, frame: Durable) -> bool:
         if frame.event_id in self._seen:
             return True
         self._seen[frame.event_id] = None

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 import orjson
 from websockets.asyncio.client import ClientConnection
@@ -14,8 +13,10 @@ from parley import clock
 from parley.client.backoff import Backoff
 from parley.client.dialing import dial
 from parley.client.errors import FRAME_TOO_BIG, UNREACHABLE, Refused
-from parley.client.frames import Ack, Connected, Draining, Frame, Problem, parse
+from parley.client.frames import Ack, Connected, Draining, Frame, Problem
+from parley.client.listener import Greeting, Listener, Place, Token
 from parley.client.outbox import Outbox
+from parley.client.parsing import parse
 from parley.client.sending import Outgoing
 
 HELLO_TIMEOUT_S: Final = 10.0
@@ -29,53 +30,6 @@ MAX_LIVE: Final = 64
 MESSAGE_TOO_BIG: Final = 1009
 _SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
-
-Token = str | Callable[[], str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Greeting:
-    """How a client introduces itself on every connection."""
-
-    client_id: str
-    user_id: str = ""
-    channel: str = ""
-    metadata: Mapping[str, Any] | None = None
-    deliver: str = "all"
-
-
-@dataclass(slots=True)
-class Place:
-    """Where to go on after a reconnect: the session, and the last frame that was seen."""
-
-    session_id: str = ""
-    generation: int = 0
-    position: str = ""
-
-
-class Listener(Protocol):
-    """What wants to know how a line fares; all are called from the line's event loop."""
-
-    def connected(self, status: Connected) -> None:
-        """The gateway took the hello, for the first time or again."""
-
-    def lost(self) -> None:
-        """The connection is gone; what was in flight will be sent again."""
-
-    def sent(self, frame: Outgoing, is_again: bool) -> None:
-        """A frame is on its way."""
-
-    def acknowledged(self, frame: Outgoing, ack: Ack) -> None:
-        """A frame is durable."""
-
-    def refused(self, frame: Outgoing, problem: Problem) -> None:
-        """A frame is not taken, and never will be."""
-
-    def troubled(self, problem: Problem) -> None:
-        """Something went wrong that may pass; it is tried again."""
-
-    def heard(self, frame: Frame) -> None:
-        """Something else was said."""
 
 
 class _TryAgain(Exception):

@@ -10,16 +10,14 @@ from types import TracebackType
 from typing import Any, Final, Self
 from weakref import WeakSet
 
-import orjson
-
 from parley import clock
 from parley.client.dialing import socket_url
 from parley.client.identity import FrameIds, process_client_id
-from parley.client.line import Token
+from parley.client.listener import Token
 from parley.client.sending import InvalidArgument, outgoing, utterance
-from parley.client.spool.records import SpooledSession, frame_line
+from parley.client.spool.records import frame_line
 from parley.client.spool.spool import SMALLEST_SPOOL, Spool
-from parley.client.tracking.desk import Desk, Entry, Session, Wait
+from parley.client.tracking.desk import Desk, Entry, Session, Wait, session_of
 from parley.client.tracking.stats import CloseReport, Stats
 from parley.client.tracking.worker import Worker
 from parley.ids import random_id
@@ -32,7 +30,6 @@ SPOOL_BYTES: Final = 64 * 1024 * 1024
 CLOSE_TIMEOUT_S: Final = 10.0
 # The program is ending already: nobody waits longer for what the spool could keep.
 AT_EXIT_TIMEOUT_S: Final = 3.0
-MAX_ID_BYTES: Final = 512
 
 
 class Tracker:
@@ -102,8 +99,8 @@ class Tracker:
         """
         handle = random_id()
         try:
-            about = _about(handle, conversation_id, self._client_id, user_id, channel, metadata)
-            self._open(Session(about, about.encode()))
+            who = (self._client_id, user_id, channel)
+            self._open(session_of(handle, conversation_id, *who, metadata))
         except InvalidArgument as error:
             self._drop(error.kind)
         except Exception as error:  # noqa: BLE001 - whatever it is, the talk must go on
@@ -313,27 +310,6 @@ class Tracker:
             self._spool.forget()
         if sessions:
             log.warning("a tracker was forked with %d sessions; make one per process", sessions)
-
-
-def _about(
-    handle: str,
-    conversation_id: str,
-    client_id: str,
-    user_id: str,
-    channel: str,
-    metadata: Mapping[str, Any] | None,
-) -> SpooledSession:
-    for name, text in (
-        ("conversation_id", conversation_id),
-        ("user_id", user_id),
-        ("channel", channel),
-    ):
-        if not isinstance(text, str) or len(text.encode()) > MAX_ID_BYTES:
-            raise InvalidArgument(name)
-    if not conversation_id:
-        raise InvalidArgument("conversation_id")
-    metadata_json = orjson.dumps(dict(metadata)).decode() if metadata else ""
-    return SpooledSession(handle, conversation_id, client_id, user_id, channel, metadata_json)
 
 
 _TRACKERS: "WeakSet[Tracker]" = WeakSet()

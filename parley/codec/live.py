@@ -1,6 +1,6 @@
 """Records of parley.live.v1 to live frames and back."""
 
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
@@ -38,8 +38,7 @@ def encode_live(frame: LiveFrame) -> bytes:
             wire.interim_transcript.text = interim.text
             wire.interim_transcript.language = interim.language
         case SpeechEvent() as speech:
-            name = f"SPEECH_EVENT_KIND_{speech.kind.upper()}"
-            wire.speech_event.kind = live_pb2.SpeechEventKind.Value(name)
+            wire.speech_event.kind = _kind_number(speech.kind)
             wire.speech_event.role = _role_number(speech.role)
             wire.speech_event.utterance_id = speech.utterance_id
         case Presence() as presence:
@@ -79,6 +78,9 @@ def _role(number: int) -> Role:
     return Role(enum_name("ROLE_", content_pb2.Role, number))
 
 
-def _role_number(role: Role) -> int:
-    number: int = content_pb2.Role.Value(f"ROLE_{role.upper()}")
-    return number
+def _kind_number(kind: SpeechKind) -> Any:
+    return live_pb2.SpeechEventKind.Value(f"SPEECH_EVENT_KIND_{kind.upper()}")
+
+
+def _role_number(role: Role) -> Any:
+    return content_pb2.Role.Value(f"ROLE_{role.upper()}")

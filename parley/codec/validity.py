@@ -20,10 +20,12 @@ from parley.events import (
     Policy,
     PreferencesChanged,
     RecordRejected,
+    SealForced,
     SessionEnded,
     SessionRefreshed,
     SessionResumed,
     SessionStarted,
+    StateRequested,
 )
 
 VALIDITY_VERSION: Final = 1
@@ -60,7 +62,7 @@ def check(event: Event) -> None:
 
 
 def _check_ids(event: Event) -> None:
-    for text in (
+    check_ids(
         event.tenant_id,
         event.conversation_id,
         event.session_id,
@@ -73,7 +75,12 @@ def _check_ids(event: Event) -> None:
         event.channel,
         event.import_id or "",
         event.policy.policy_id,
-    ):
+    )
+
+
+def check_ids(*texts: str) -> None:
+    """Raise InvalidRecord unless all of them may be ids."""
+    for text in texts:
         if "\0" in text:
             raise InvalidRecord("nul", "an id holds a NUL character")
         if len(text) > MAX_ID_BYTES or len(text.encode()) > MAX_ID_BYTES:
@@ -81,7 +88,12 @@ def _check_ids(event: Event) -> None:
 
 
 def _check_times(event: Event) -> None:
-    for moment in (event.event_time, event.received_at, event.occurred_at, event.sent_at):
+    check_times(event.event_time, event.received_at, event.occurred_at, event.sent_at)
+
+
+def check_times(*moments: datetime | None) -> None:
+    """Raise InvalidRecord unless all of them lie in the years that are believed."""
+    for moment in moments:
         if moment is not None and not EARLIEST <= moment < LATEST:
             raise InvalidRecord("time", "a timestamp lies outside the years 1900 to 2200")
 
@@ -101,7 +113,7 @@ def check_policy(policy: Policy) -> None:
 def _check_body(event: Event) -> None:
     body = event.body
     if isinstance(body, MessageRecorded):
-        _check_content(body.content)
+        check_message(body)
     elif isinstance(body, MessageRevised):
         check_uuid("target_event_id", body.target_event_id)
         _check_content(body.content)
@@ -111,6 +123,13 @@ def _check_body(event: Event) -> None:
         check_json_object(text)
     for text in _plain_texts(body):
         _check_text(text)
+
+
+def check_message(message: MessageRecorded) -> None:
+    """Raise InvalidRecord unless the message may be stored."""
+    _check_content(message.content)
+    _check_text(message.utterance_id)
+    _check_text(message.language)
 
 
 def _check_session(session_id: str, generation: int) -> None:
@@ -144,8 +163,10 @@ def _plain_texts(body: object) -> Iterator[str]:
         yield from (body.connection_id, body.client_ip, body.user_agent)
     elif isinstance(body, PreferencesChanged):
         yield from (body.personality, body.language, body.voice)
-    elif isinstance(body, MessageRecorded):
-        yield from (body.utterance_id, body.language)
+    elif isinstance(body, StateRequested):
+        yield from (body.cause, body.request_id)
+    elif isinstance(body, SealForced):
+        yield from (body.request_id, body.requested_by, body.reason)
 
 
 def check_uuid(name: str, text: str) -> None:

@@ -43,6 +43,7 @@ class Chatter:
         text: str = "hello",
         deliver: str = "all",
         talks: bool = True,
+        longest_away_s: float = 0.2,
     ) -> None:
         self.name = name
         self.conversation_id = conversation_id
@@ -51,6 +52,7 @@ class Chatter:
         self._every_s = every_s
         self._text = text
         self._deliver = deliver
+        self._longest_away_s = longest_away_s
         self.talks = talks
         self.is_connected = asyncio.Event()
         # The ledger: ids with their event ids, and durable frames with their positions.
@@ -79,7 +81,7 @@ class Chatter:
             except (OSError, EOFError, ConnectionClosed, InvalidHandshake, TimeoutError) as error:
                 self.codes[type(error).__name__] += 1
             self.is_connected.clear()
-            await asyncio.sleep(self._chance.uniform(0.02, 0.2))
+            await asyncio.sleep(self._chance.uniform(0.02, self._longest_away_s))
 
     async def _stay(self, port: int) -> None:
         url = f"ws://127.0.0.1:{port}/api/ws/conversations/{self.conversation_id}"

@@ -5,6 +5,8 @@ import base64
 import secrets
 import socket
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import orjson
 
@@ -55,14 +57,19 @@ def _masked(payload: bytes) -> bytes:
     return struct.pack("!BB4x", 0x81, 0x80 | len(payload)) + payload
 
 
-async def connect_mutes(port: int, conversation_id: str, count: int) -> list[MuteClient]:
-    """So many of them, a few at a time."""
-    mutes = [MuteClient(port, conversation_id) for _ in range(count)]
+@asynccontextmanager
+async def mutes(port: int, conversation_id: str, count: int) -> AsyncIterator[None]:
+    """So many of them, connected a few at a time; they go away at the end."""
+    clients = [MuteClient(port, conversation_id) for _ in range(count)]
     gate = asyncio.Semaphore(8)
 
-    async def connect(mute: MuteClient) -> None:
+    async def connect(client: MuteClient) -> None:
         async with gate:
-            await asyncio.to_thread(mute.connect)
+            await asyncio.to_thread(client.connect)
 
-    await asyncio.gather(*map(connect, mutes))
-    return mutes
+    try:
+        await asyncio.gather(*map(connect, clients))
+        yield
+    finally:
+        for client in clients:
+            client.close()

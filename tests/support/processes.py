@@ -18,8 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment(settings: Settings, **extra: str) -> dict[str, str]:
-    """The variables that make a process use these settings; nothing of PARLEY_ is inherited."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+    """The variables that make a process use these settings; nothing of ours is inherited."""
+    ours = ("PARLEY_", "OPENAI_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {
         **kept,
         "PYTHONPATH": str(ROOT),

@@ -23,12 +23,9 @@ class Segment:
         self.settled = 0
         self._end = 0
         self._done: list[str] = []
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _reserve(file, size)
-            self._memory = mmap.mmap(file, size)
-        finally:
-            os.close(file)
+        _reserve(path, size)
+        with path.open("r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), size)
 
     @property
     def is_settled(self) -> bool:
@@ -94,9 +91,9 @@ def delete_files(path: Path) -> None:
     path.with_suffix(DONE).unlink(missing_ok=True)
 
 
-def _reserve(file: int, size: int) -> None:
-    # Room that the file system has not really given would kill the program when it is written.
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file, 0, size)
-    else:
-        os.write(file, bytes(size))
+def _reserve(path: Path, size: int) -> None:
+    # Room that the file system has not really given would kill the program when it is written;
+    # and what was written once is written again without a wait for the file system's journal.
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "wb") as opened:
+        opened.write(bytes(size))

@@ -88,6 +88,17 @@ class Spool:
             is_sparse = oldest.settled * 2 > oldest.written
             return oldest if is_sparse and oldest is not self._current else None
 
+    def move(self, line: bytes, old: Segment) -> Segment | None:
+        """Write a line of `old` again, so that `old` can go; None when there is no room.
+
+        Until `old` is deleted the line is in both, and in neither is it done with.
+        """
+        with self._lock:
+            fresh = self.write(line)
+        if fresh is not None:
+            old.move_out()
+        return fresh
+
     def note_session(self, handle: str, session_id: str, generation: int) -> None:
         """Keep which session the gateway gave, so that another run can go on with it."""
         self._sessions[handle] = (session_id, generation)

@@ -2,12 +2,17 @@
 
 import threading
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Final, Protocol
 
-from parley.client.sending import Outgoing
+import orjson
+
+from parley.client.sending import InvalidArgument, Outgoing
 from parley.client.spool.records import SpooledSession
 from parley.client.spool.segment import Segment
+
+MAX_ID_BYTES: Final = 512
 
 
 class Keeper(Protocol):
@@ -27,7 +32,10 @@ class Session:
 
 @dataclass(slots=True)
 class Entry:
-    """A message, or the end of a session, that was accepted and is not settled."""
+    """A message, or the end of a session, that was accepted and is not settled.
+
+    `number` counts from 1; those of earlier runs have 0.
+    """
 
     number: int
     session: Session
@@ -35,6 +43,11 @@ class Entry:
     accepted_s: float
     is_end: bool = False
     keeper: "Segment | Keeper | None" = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is one of this run's messages, as the statistics count them."""
+        return self.number > 0 and not self.is_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +90,26 @@ class Desk:
         with self.lock:
             oldest = [next(iter(one.values()), None) for one in (self.open, self.ending)]
         return all(entry is None or entry.number > number for entry in oldest)
+
+
+def session_of(
+    handle: str,
+    conversation_id: str,
+    client_id: str,
+    user_id: str,
+    channel: str,
+    metadata: Mapping[str, Any] | None,
+) -> Session:
+    """A session as its agent describes it; raises InvalidArgument."""
+    for name, text in (
+        ("conversation_id", conversation_id),
+        ("user_id", user_id),
+        ("channel", channel),
+    ):
+        if not isinstance(text, str) or len(text.encode()) > MAX_ID_BYTES:
+            raise InvalidArgument(name)
+    if not conversation_id:
+        raise InvalidArgument("conversation_id")
+    metadata_json = orjson.dumps(dict(metadata)).decode() if metadata else ""
+    about = SpooledSession(handle, conversation_id, client_id, user_id, channel, metadata_json)
+    return Session(about, about.encode())

@@ -1,5 +1,6 @@
 """The connection of one tracked session: its messages, then its end."""
 
+import asyncio
 from typing import Protocol
 
 import orjson
@@ -7,7 +8,8 @@ import orjson
 from parley.client.dialing import socket_url
 from parley.client.errors import Refused
 from parley.client.frames import Ack, Connected, Frame, Problem
-from parley.client.line import Greeting, Line, Place, Token
+from parley.client.line import Line
+from parley.client.listener import Greeting, Place, Token
 from parley.client.sending import Outgoing
 from parley.client.tracking.desk import Entry, Session
 from parley.client.tracking.stats import Books
@@ -27,8 +29,8 @@ class Clerk(Protocol):
     def note_connected(self, session: Session, status: Connected) -> None:
         """The gateway gave the session its id."""
 
-    def note_problem(self, problem: Problem) -> None:
-        """Something went wrong that may pass."""
+    def note_problem(self, problem: Problem) -> bool:
+        """Something went wrong that may pass; whether it was logged."""
 
 
 class SessionLine:
@@ -50,6 +52,8 @@ class SessionLine:
         self._refusal: Problem | None = None
         self._was_connected = False
         self.is_over = False
+        # Whoever runs it keeps its task here, to wait for its end.
+        self.task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Talk until the end is acknowledged, or the gateway refuses the session for good."""
@@ -111,7 +115,7 @@ class SessionLine:
         self._go_on()
 
     def _refuse(self, entry: Entry, problem: Problem) -> None:
-        self._clerk.books.refused_by_gateway += not entry.is_end
+        self._clerk.books.refused_by_gateway += entry.is_counted
         self._clerk.note_problem(problem)
         self._clerk.settle(entry)
         if entry.is_end:
@@ -133,7 +137,7 @@ class SessionLine:
     def sent(self, frame: Outgoing, is_again: bool) -> None:
         """Count it."""
         entry = self._entries.get(frame.frame_id)
-        if entry is not None and not entry.is_end:
+        if entry is not None and entry.is_counted:
             self._clerk.books.resent += is_again
             self._clerk.books.sent += not is_again
 
@@ -143,7 +147,7 @@ class SessionLine:
         if entry is not None and entry.is_end:
             self._finish()
         elif entry is not None:
-            self._clerk.books.acknowledged += 1
+            self._clerk.books.acknowledged += entry.is_counted
         self._go_on()
 
     def refused(self, frame: Outgoing, problem: Problem) -> None:

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from parley import clock
 from parley.client.frames import Connected, Problem
-from parley.client.line import Place, Token
+from parley.client.listener import Place, Token
 from parley.client.spool.leftover import Leftover, dead_runs
 from parley.client.spool.records import SpooledFrame, SpooledSession, frame_line
 from parley.client.spool.segment import Segment
@@ -30,6 +31,17 @@ STOP_S: Final = 3.0
 RESTART_S: Final = 1.0
 RECOVERY_POLL_S: Final = 0.1
 QUIET_S: Final = 60.0
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop that can still look up names while the interpreter ends."""
+
+    async def getaddrinfo(self, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().getaddrinfo(*args, **options)
+        except RuntimeError:
+            # By then there are no threads to ask in; and nobody else waits for this one.
+            return socket.getaddrinfo(*args, **options)
 
 
 class Worker:
@@ -53,7 +65,7 @@ class Worker:
         self._is_awake = False
         self._told: dict[str, float] = {}
         self._stop = asyncio.Event()
-        self._loop = asyncio.SelectorEventLoop()
+        self._loop = _Loop()
         self._thread = threading.Thread(target=self._main, name="parley-tracker", daemon=True)
 
     def start(self) -> None:
@@ -95,19 +107,28 @@ class Worker:
         if self._folder is not None:
             self._keep(self._loop.create_task(self._recover(self._folder)))
         await self._stop.wait()
-        for line in self.lines.values():
+        # What is not connected has nobody to say goodbye to: it is cancelled with the rest.
+        leaving = [one for one in self.lines.values() if one.line.is_connected]
+        for line in leaving:
             line.line.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=STOP_S)
+        if leaving:
+            goodbyes = [one.task for one in leaving if one.task is not None]
+            await asyncio.wait(goodbyes, timeout=STOP_S)
         if self._leftover is not None:
             self._leftover.close()
             self._leftover = None
 
     def _drain(self) -> None:
         taken = 0
-        while self._desk.queue and taken < MAX_TAKEN_AT_ONCE:
-            self._take(self._desk.queue.popleft())
-            taken += 1
+        try:
+            while self._desk.queue and taken < MAX_TAKEN_AT_ONCE:
+                taken += 1
+                self._take(self._desk.queue.popleft())
+        finally:
+            # Whatever goes wrong with one of them, the others are looked after.
+            self._drain_again(taken)
+
+    def _drain_again(self, taken: int) -> None:
         if taken:
             self._loop.call_later(0 if self._desk.queue else LINGER_S, self._drain)
             return
@@ -136,12 +157,14 @@ class Worker:
     def _open(self, session: Session, place: Place | None = None) -> SessionLine:
         line = SessionLine(self._url, session, self._token, self, place)
         self.lines[session.about.handle] = line
-        self._keep(self._loop.create_task(self._run(line)))
+        line.task = self._loop.create_task(self._run(line))
+        self._keep(line.task)
         return line
 
     async def _run(self, line: SessionLine) -> None:
-        while not await self._runs_well(line):
-            log.info("a tracked session is tried again")
+        is_well = False
+        while not is_well:
+            is_well = await self._runs_well(line)
         if line.is_over:
             self._forget_line(line)
 
@@ -156,8 +179,8 @@ class Worker:
             await line.run()
         except Exception as error:
             # Such as a token function that fails: the session goes on when it works again.
-            self.note_problem(Problem(type(error).__name__))
-            log.exception("a tracked session met an error")
+            if self.note_problem(Problem(type(error).__name__)):
+                log.exception("a tracked session met an error")
             await asyncio.sleep(RESTART_S)
             return False
         return True
@@ -186,16 +209,25 @@ class Worker:
 
     def note_connected(self, session: Session, status: Connected) -> None:
         """Keep the session's id in the spool."""
-        if self._spool is not None:
-            self._spool.note_session(session.about.handle, status.session_id, status.generation)
+        handle = session.about.handle
+        if self._spool is None:
+            return
+        try:
+            self._spool.note_session(handle, status.session_id, status.generation)
+        except OSError as error:
+            # The next run would begin another session, and the messages are the same.
+            self.note_problem(Problem(f"spool_{type(error).__name__}"))
 
-    def note_problem(self, problem: Problem) -> None:
-        """Remember it, and log it once a minute; never with what was said."""
+    def note_problem(self, problem: Problem) -> bool:
+        """Remember it, and log its code once a minute; returns whether it was logged."""
         self.books.last_problem = problem.code
         now_s = clock.monotonic()
-        if now_s - self._told.get(problem.code, -QUIET_S) >= QUIET_S:
-            self._told[problem.code] = now_s
-            log.warning("tracking met %s; unacknowledged: %d", problem.code, len(self._desk.open))
+        told_s = self._told.get(problem.code)
+        if told_s is not None and now_s - told_s < QUIET_S:
+            return False
+        self._told[problem.code] = now_s
+        log.warning("tracking met %s; unacknowledged: %d", problem.code, len(self._desk.open))
+        return True
 
     def _check_waits(self) -> None:
         self._is_checking = False
@@ -234,11 +266,7 @@ class Worker:
 
     def _move(self, entry: Entry, old: Segment, spool: Spool) -> None:
         line = frame_line(entry.session.encoded, entry.frame, entry.is_end)
-        with self._desk.lock:
-            fresh = spool.write(line)
-        if fresh is not None:
-            entry.keeper = fresh
-            old.move_out()
+        entry.keeper = spool.move(line, old) or old
 
     async def _recover(self, folder: Path) -> None:
         """Send what dead runs left behind, one run after the other."""
@@ -248,13 +276,15 @@ class Worker:
             while leftover.remaining or any(one in self.lines for one in lines):
                 self.books.recovered_remaining = leftover.remaining
                 await asyncio.sleep(RECOVERY_POLL_S)
-            self.books.recovered_remaining = 0
             leftover.close()
             self._leftover = None
+            self.books.recovered_remaining = 0
 
     def _reopen(self, leftover: Leftover) -> set[str]:
         left: dict[SpooledSession, list[SpooledFrame]] = {}
-        for one in leftover.read():
+        found = leftover.read()
+        self.books.recovered_remaining = leftover.remaining
+        for one in found:
             left.setdefault(one.session, []).append(one)
             self.books.recovered += not one.is_end
         self.books.spool_torn += leftover.torn

@@ -49,7 +49,7 @@ def is_allowed(
     is_ours = any_host or _split(f"//{host}").hostname in LOOPBACK
     if not is_ours and host not in {_split(one).netloc for one in allowed_origins}:
         return False
-    return origin is None or origin in allowed_origins or _split(origin).netloc == host
+    return origin is None or origin in (f"http://{host}", f"https://{host}", *allowed_origins)
 
 
 def _split(url: str) -> SplitResult:

@@ -25,6 +25,9 @@ class Fields:
             return default
         if not isinstance(value, str):
             raise _wrong(name, "must be a string")
+        # No table can hold it.
+        if "\0" in value:
+            raise _wrong(name, "must not hold a NUL character")
         return value
 
     def optional_text(self, name: str) -> str | None:

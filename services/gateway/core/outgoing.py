@@ -112,6 +112,19 @@ def frame_text(
     return orjson.dumps(present).decode()
 
 
+def ack_text(frame_id: str, event_id: str, position: str, at: datetime) -> bytes:
+    """The acknowledgement of a frame: as of `frame_text`, which takes thrice as long."""
+    return orjson.dumps(
+        {
+            "type": "ack",
+            "id": frame_id,
+            "position": position,
+            "payload": {"id": frame_id, "event_id": event_id, "position": position},
+            "ts": at.isoformat(timespec="milliseconds"),
+        }
+    )
+
+
 def _who(event: Event) -> dict[str, Any]:
     return {
         "event_id": event.event_id,

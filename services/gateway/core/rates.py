@@ -1,10 +1,6 @@
 """How often somebody may: token buckets, which fill by themselves and hold no clock."""
 
 from collections import OrderedDict
-from typing import Final
-
-# Who comes back exactly when told is not refused over a float's rounding.
-_ROUNDING_S: Final = 1e-6
 
 
 class TokenBucket:
@@ -33,7 +29,7 @@ class TokenBucket:
         needed_s = min(count, self._burst) / self._rate_per_second
         full_at_s = max(self._full_at_s, now_s)
         wait_s = full_at_s + needed_s - self._burst / self._rate_per_second - now_s
-        if wait_s > _ROUNDING_S:
+        if wait_s > 0:
             return wait_s
         self._full_at_s = full_at_s + takes_s
         return 0.0

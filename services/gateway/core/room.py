@@ -106,6 +106,11 @@ class Room:
             _remember(self._finished, utterance_id, None, REMEMBERED_UTTERANCES)
         return True
 
+    def recall(self, offset: int, event_id: str) -> None:
+        """An event passed before anybody here listened."""
+        if event_id not in self._seen:
+            _remember(self._seen, event_id, offset, REMEMBERED_EVENTS)
+
     def seen_at(self, event_id: str) -> int | None:
         """The offset at which an event passed, if it is remembered."""
         return self._seen.get(event_id)

@@ -199,6 +199,10 @@ def origins(host: str, port: int) -> Iterator[bytes]:
         b"http://",
         b"http:///",
         b"//" + own.encode(),
+        f"ftp://{own}".encode(),
+        f"http://{own}/evil".encode(),
+        f"http://{own}?evil".encode(),
+        f"http://{own}#evil".encode(),
         own.encode(),
         b"http://[::1",
         b"http://\xff\xfe",
@@ -234,7 +238,7 @@ def origins(host: str, port: int) -> Iterator[bytes]:
         b"chrome-extension://abcdefghijklmnop",
         b"javascript:alert(1)",
     )
-    for number in range(960):
+    for number in range(956):
         kind = number % 6
         yield (
             f"http://{host}:{(port + 1 + number) % 65536}",
@@ -242,7 +246,7 @@ def origins(host: str, port: int) -> Iterator[bytes]:
             f"http://{own}.{number}.example",
             f"http://{'a' * (number + 1)}.example",
             f"https://x{number}.example:{port}",
-            f"http://{number % 127}.0.0.1:{port}",
+            f"http://127.0.{number // 250 + 1}.{number % 250}:{port}",
         )[kind].encode()
 
 
@@ -257,4 +261,16 @@ HOSTS: Final = (
     "2130706433",
     "",
     "x" * 5_000,
+)
+
+# Conversations in a URL: NUL, too long, no UTF-8, a path, blank.
+STRANGE_CONVERSATIONS: Final = (
+    "%00",
+    "a%00b",
+    "x" * 513,
+    "%FC" * 200,
+    "%ff%fe",
+    "..%2f..%2fetc",
+    "%20",
+    "%F0%9F%98%80",
 )

@@ -156,13 +156,13 @@ async def test_a_fault_that_stays_is_told_at_once(
     assert counted("replies_total", outcome=reason) == before + 1
 
 
-async def test_it_is_tried_twice_more_and_not_for_ever(
-    provider: Provider, responder: Responder
-) -> None:
+async def test_it_is_tried_twice_more_and_not_for_ever(provider: Provider) -> None:
+    responder = responder_at(provider.base_url, gateway_responder_timeout=timedelta(seconds=10))
     provider.otherwise = Refuses(500)
     failed = await failure(responder)
     assert (failed.reason, failed.is_retryable) == ("unavailable", True)
     assert len(provider.asked) == 3
+    await responder.close()
 
 
 async def test_the_provider_is_left_alone_for_as_long_as_it_asks(

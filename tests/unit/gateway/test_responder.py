@@ -270,6 +270,19 @@ async def test_a_lost_transition_is_asked_for_again_from_where_the_conversation_
     assert scene.talk.passed == [PROCESSING, SPEAKING, WAITING]
 
 
+async def test_a_lost_transition_to_the_same_state_is_asked_for_under_another_id() -> None:
+    scene = Scene(LISTENING)
+    rivals = [IDLE]
+
+    def somebody_is_quicker(wanted: Transition) -> None:
+        if wanted.target is PROCESSING and rivals:
+            scene.talk.go(rivals.pop())
+
+    scene.talk.before_transition = somebody_is_quicker
+    assert await scene.answer() is not None
+    assert scene.talk.passed == [LISTENING, PROCESSING, SPEAKING, WAITING]
+
+
 async def test_who_loses_every_transition_still_answers() -> None:
     scene = Scene(WAITING)
 
@@ -281,12 +294,23 @@ async def test_who_loses_every_transition_still_answers() -> None:
     assert scene.talk.passed == []
 
 
-async def test_a_user_who_speaks_meanwhile_keeps_the_state() -> None:
+@pytest.mark.parametrize("state", [IDLE, LISTENING, WAITING, ERROR])
+async def test_whoever_moves_the_state_meanwhile_keeps_it(state: ConversationState) -> None:
     scene = Scene()
-    scene.responder.meanwhile = lambda: scene.talk.go(LISTENING)
+    scene.responder.meanwhile = lambda: scene.talk.go(state)
     assert await scene.answer() is not None
     assert scene.talk.passed == [LISTENING, PROCESSING]
-    assert scene.talk.status.state is LISTENING
+    assert scene.talk.status.state is state
+
+
+@pytest.mark.parametrize("state", [IDLE, LISTENING, WAITING])
+async def test_a_failure_moves_no_state_that_is_another_s(state: ConversationState) -> None:
+    scene = Scene()
+    scene.responder.meanwhile = lambda: scene.talk.go(state)
+    scene.responder.failure = ResponderFailed("timeout", is_retryable=True)
+    assert await scene.answer() is None
+    assert scene.talk.passed == [LISTENING, PROCESSING]
+    assert scene.talk.status.state is state
 
 
 async def test_a_conversation_that_has_ended_is_not_answered() -> None:
