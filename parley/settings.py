@@ -27,8 +27,9 @@ from parley.topics import Topic
 PREFIX: Final = "PARLEY_"
 # Settings of one service begin with its name, so that all services can share one environment.
 SERVICES: Final = ("GATEWAY", "PERSISTER", "SEALER", "ANALYZER")
-# Read by the local stack and the tests, before any service starts.
+# Read by the local stack and the tests, before any service starts; or by the gateway alone.
 OUTSIDE: Final = (
+    "PARLEY_TEST_ENDPOINTS",
     "PARLEY_JAVA",
     "PARLEY_HYPOTHESIS_EXAMPLES",
     "PARLEY_TEST_STACK",

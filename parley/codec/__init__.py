@@ -1,7 +1,13 @@
 """Bytes of the log to values and back, and the one rule of which records are valid."""
 
 from parley.codec.analyses import decode_analysis, encode_job_ended
-from parley.codec.events import body_digest, body_kind, decode_event, encode_event, event_key
+from parley.codec.events import (
+    body_digest,
+    decode_event,
+    encode_event,
+    event_key,
+    glance_at,
+)
 from parley.codec.live import decode_live, encode_live
 from parley.codec.record import Header, InvalidRecord, LogRecord, Outgoing
 from parley.codec.seals import decode_seal, encode_seal
@@ -15,7 +21,6 @@ __all__ = [
     "LogRecord",
     "Outgoing",
     "body_digest",
-    "body_kind",
     "decode_analysis",
     "decode_event",
     "decode_live",
@@ -25,4 +30,5 @@ __all__ = [
     "encode_live",
     "encode_seal",
     "event_key",
+    "glance_at",
 ]

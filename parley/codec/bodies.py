@@ -18,10 +18,12 @@ def _content(wire: content_pb2.Content) -> domain.Content:
 
 
 def _write_content(wire: content_pb2.Content, content: domain.Content) -> None:
-    wire.plain.text = content.text
+    plain = wire.plain
+    plain.text = content.text
     if content.audio_url is not None:
-        wire.plain.audio_url = content.audio_url
-    wire.plain.metadata_json = content.metadata_json
+        plain.audio_url = content.audio_url
+    if content.metadata_json:
+        plain.metadata_json = content.metadata_json
 
 
 def _role(value: int) -> domain.Role:
@@ -136,6 +138,21 @@ _PLAIN_FIELDS: Final[dict[type, tuple[str, tuple[str, ...]]]] = {
     domain.Forgotten: ("forgotten", ("key_id", "request_id")),
     domain.Tick: ("tick", ()),
 }
+
+
+_ROLES: Final[dict[domain.Role, Any]] = {
+    role: content_pb2.Role.Value(f"ROLE_{role.name}") for role in domain.Role
+}
+
+
+def write_message(wire: events_pb2.MessageRecorded, message: domain.MessageRecorded) -> None:
+    """Set a message: the one body of which there are very many."""
+    wire.role = _ROLES[message.role]
+    _write_content(wire.content, message.content)
+    if message.utterance_id:
+        wire.utterance_id = message.utterance_id
+    if message.language:
+        wire.language = message.language
 
 
 def write_body(wire: events_pb2.Event, body: domain.Body) -> None:

@@ -30,9 +30,10 @@ def to_timedelta(duration: Duration) -> timedelta:
 
 def set_timestamp(stamp: Timestamp, moment: datetime) -> None:
     """Write `moment` into a field of a message."""
+    # From its fields: dividing a timedelta takes five times as long, and every event has times.
     elapsed = moment - EPOCH
-    stamp.seconds = elapsed // _SECOND
-    stamp.nanos = (elapsed % _SECOND) // _MICROSECOND * 1_000
+    stamp.seconds = elapsed.days * 86_400 + elapsed.seconds
+    stamp.nanos = elapsed.microseconds * 1_000
 
 
 def set_duration(duration: Duration, span: timedelta) -> None:

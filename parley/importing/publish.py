@@ -143,7 +143,9 @@ class _Run:
         event = Event(
             ids.random_id(), body, now, now, sender=SENDER, import_id=self._envelope.import_id
         )
-        return await self._producer.send_batch(partition, [self._outgoing(None, event, partition)])
+        mark = self._outgoing(None, event, partition)
+        [offset] = await self._producer.send_batch(partition, [mark])
+        return offset
 
     def _outgoing(self, key: bytes | None, event: Event, partition: int) -> Outgoing:
         return Outgoing(self._topic, key, encode_event(event), EVENT_HEADERS, partition)

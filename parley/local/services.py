@@ -89,8 +89,15 @@ def specs(endpoints: Endpoints, service_ports: Mapping[str, int]) -> list[Servic
         ServiceSpec(
             name,
             tuple(environment.python_module(f"services.{name.partition('-')[0]}.main")),
-            environment_of(endpoints, port),
+            environment_of(endpoints, port) | _extras(name),
             f"http://{ports.LOOPBACK}:{port}",
         )
         for name, port in service_ports.items()
     ]
+
+
+def _extras(name: str) -> dict[str, str]:
+    """What one service alone is told, as the others refuse settings that are not theirs."""
+    if name.partition("-")[0] != GATEWAY:
+        return {}
+    return {"PARLEY_TEST_ENDPOINTS": environment.read("PARLEY_TEST_ENDPOINTS") or "1"}

@@ -15,11 +15,15 @@ from parley.topics import Topic
 from services.gateway import client_faults
 from services.gateway.access import Access, require_loopback
 from services.gateway.api.app import build_app
+from services.gateway.api.import_log import ImportLog
 from services.gateway.connection.connection import HEARTBEAT_S
 from services.gateway.connection.connections import Connections
+from services.gateway.connection.hurried_http import HurriedHttp
 from services.gateway.connection.parts import Parts
-from services.gateway.connection.web_socket import EvictableWebSocket
+from services.gateway.connection.web_socket import DirectWebSocket
 from services.gateway.limits import Limits
+from services.gateway.responder.answering import Answering
+from services.gateway.responder.responder import Responder
 from services.gateway.rooms.rooms import Rooms
 from services.gateway.rooms.snapshots import Snapshots
 from services.gateway.sessions import Sessions
@@ -33,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 # The producer flushes as long as Kafka is there; without it there is nothing to wait for.
 FLUSH_S: Final = 3.0
+# How long answers that are under way may still take when it stops.
+ANSWER_PATIENCE_S: Final = 10.0
 
 
 async def start(settings: GatewaySettings, stop: asyncio.Event) -> None:
@@ -57,7 +63,8 @@ async def _serve(
     incarnation: str,
     pool: database.Pool,
 ) -> None:
-    publisher = Publisher(producer, settings, incarnation, gateway_id=random_id())
+    partition_count = await producer.partition_count(settings.topic(Topic.EVENTS))
+    publisher = Publisher(producer, settings, incarnation, random_id(), partition_count)
     sessions = Sessions(settings, publisher)
     snapshots = Snapshots(pool, settings, incarnation)
     tail = Tail(settings)
@@ -69,17 +76,31 @@ async def _serve(
         Parts(settings, publisher, sessions, rooms, snapshots, talk, limits, access)
     )
     store = Store(pool, settings)
+    responder = Responder(settings)
+    answering = Answering(talk, responder, store, settings)
     health = Health(
         "gateway",
         checks={"kafka": producer.check, "log_tail": tail.check, "postgres": store.check},
         optional=frozenset({"postgres"}),
         facts=lambda: {"conversation_tracker": _facts(publisher, sessions, connections)},
     )
-    app = build_app(settings, publisher, sessions, connections, store, talk, access, health)
+    app = build_app(
+        settings,
+        publisher,
+        sessions,
+        connections,
+        store,
+        talk,
+        access,
+        health,
+        limits=limits,
+        answering=answering,
+        imports=ImportLog(publisher, producer, settings, incarnation, partition_count),
+    )
 
     async def drain() -> None:
         health.is_stopping = True
-        await connections.drain()
+        await asyncio.gather(connections.drain(), answering.drain(ANSWER_PATIENCE_S))
 
     if not access.is_on:
         log.warning("access_control_off", address=settings.http_host)
@@ -97,9 +118,11 @@ async def _serve(
             access.run,
             drain=drain,
             limits=WebSocketLimits(settings.gateway_max_frame_bytes, HEARTBEAT_S, HEARTBEAT_S),
-            web_socket=EvictableWebSocket,
+            web_socket=DirectWebSocket,
+            http=HurriedHttp,
         )
     finally:
+        await responder.close()
         await access.close()
         await tail.stop()
 

@@ -1,5 +1,7 @@
 """What the gateway counts; labels hold no id of a tenant or a conversation."""
 
+from functools import lru_cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 CONNECTIONS = Gauge("parley_gateway_connections", "WebSockets that are open.")
@@ -8,6 +10,15 @@ FRAMES = Counter(
     "Frames and requests that came in, by type and what became of them.",
     ["type", "outcome"],
 )
+
+
+# Finding a counter by its labels takes longer than counting. There are few types and outcomes.
+@lru_cache(maxsize=256)
+def frames(kind: str, outcome: str) -> Counter:
+    """The counter of FRAMES with these labels."""
+    return FRAMES.labels(kind, outcome)
+
+
 ACK_SECONDS = Histogram(
     "parley_gateway_ack_seconds",
     "Seconds from an event's arrival to Kafka's acknowledgement.",

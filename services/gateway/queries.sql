@@ -2,7 +2,12 @@
 
 -- name: conversation
 -- A conversation with its counts.
-SELECT c.conversation_id, c.user_id, c.title, c.channel, c.first_event_at, c.last_event_at,
+SELECT c.conversation_id, c.user_id, c.title, c.personality, c.channel, c.metadata, c.state,
+       c.first_event_at, c.last_event_at,
+       EXISTS (SELECT FROM conversation_sessions s
+                WHERE s.tenant_id = c.tenant_id AND s.conversation_id = c.conversation_id
+                  AND s.is_active)
+           AS is_active,
        (SELECT count(*) FROM conversation_messages m
          WHERE m.tenant_id = c.tenant_id AND m.conversation_id = c.conversation_id)
            AS message_count,
@@ -20,6 +25,57 @@ SELECT c.conversation_id, c.user_id, c.title, c.channel, c.first_event_at, c.las
            AS verdict_count
   FROM conversations c
  WHERE c.tenant_id = $1 AND c.conversation_id = $2
+
+-- name: conversations
+-- A page of the list, last active first; what is null was not asked for.
+SELECT c.conversation_id, c.user_id, c.title, c.personality, c.channel, c.metadata, c.state,
+       c.first_event_at, c.last_event_at,
+       EXISTS (SELECT FROM conversation_sessions s
+                WHERE s.tenant_id = c.tenant_id AND s.conversation_id = c.conversation_id
+                  AND s.is_active)
+           AS is_active
+  FROM conversations c
+ WHERE c.tenant_id = $1
+   AND ($2::text IS NULL OR c.user_id = $2)
+   AND ($3::text IS NULL OR c.state = $3)
+   AND ($4::timestamptz IS NULL OR c.last_event_at >= $4)
+   AND ($5::timestamptz IS NULL OR c.last_event_at < $5)
+   AND ($6::boolean IS NULL OR $6 = EXISTS (
+           SELECT FROM conversation_sessions s
+            WHERE s.tenant_id = c.tenant_id AND s.conversation_id = c.conversation_id
+              AND s.is_active))
+   AND ($7::text IS NULL OR c.title ILIKE $7 OR c.conversation_id ILIKE $7 OR EXISTS (
+           SELECT FROM conversation_messages m
+            WHERE m.tenant_id = c.tenant_id AND m.conversation_id = c.conversation_id
+              AND m.content ILIKE $7))
+   AND ($8::timestamptz IS NULL OR c.last_event_at <= $8
+        AND (c.last_event_at < $8 OR c.conversation_id > $9::text))
+ ORDER BY c.last_event_at DESC, c.conversation_id LIMIT $10
+
+-- name: preferences
+-- What a user prefers.
+SELECT personality, language, voice, free, updated_at FROM user_preferences
+ WHERE tenant_id = $1 AND user_id = $2
+
+-- name: manner
+-- How an answer should sound: always one row.
+SELECT coalesce(nullif(c.personality, ''), p.personality, '') AS personality,
+       coalesce(p.language, '') AS language
+  FROM (SELECT) AS always
+  LEFT JOIN conversations c ON c.tenant_id = $1 AND c.conversation_id = $2
+  LEFT JOIN user_preferences p ON p.tenant_id = $1 AND p.user_id = $3
+
+-- name: places
+-- Where events lie in the log.
+SELECT event_id, incarnation, partition, log_offset FROM conversation_events
+ WHERE tenant_id = $1 AND event_id = ANY ($2::uuid[])
+
+-- name: requests
+-- Requests for another state, and what became of them.
+SELECT event_id, value, is_granted, incarnation, partition, log_offset, append_time
+  FROM conversation_events
+ WHERE tenant_id = $1 AND conversation_id = $2 AND is_granted IS NOT NULL
+ ORDER BY partition, log_offset LIMIT $3
 
 -- name: sessions
 -- The latest sessions, newest first.

@@ -21,7 +21,7 @@ from services.gateway.core.frames import NO_CLOCKS, Clocks, Hello
 from services.gateway.core.refusals import Refused
 from services.gateway.core.sessions import Departure, SessionBook
 from services.gateway.settings import GatewaySettings
-from services.gateway.stream import Lane, Publisher, Recorded
+from services.gateway.stream import Publisher, Recorded
 
 log = structlog.get_logger(__name__)
 
@@ -51,16 +51,16 @@ class Sessions:
         """Sessions with a connection here."""
         return self._book.present_count
 
-    async def start(self, source: Source, body: SessionStarted, lane: Lane) -> Recorded:
+    async def start(self, source: Source, body: SessionStarted) -> Recorded:
         """Begin a session; raises Refused."""
-        recorded = await self._publisher.record(source, Said(random_id(), body), lane)
+        recorded = await self._publisher.record(source, Said(random_id(), body))
         self.started_count += 1
         metrics.SESSIONS_STARTED.inc()
         return recorded
 
-    async def resume(self, source: Source, body: SessionResumed, lane: Lane) -> Recorded:
+    async def resume(self, source: Source, body: SessionResumed) -> Recorded:
         """Go on with a session over another connection; raises Refused."""
-        recorded = await self._publisher.record(source, Said(random_id(), body), lane)
+        recorded = await self._publisher.record(source, Said(random_id(), body))
         metrics.SESSIONS_RESUMED.inc()
         return recorded
 
@@ -72,12 +72,10 @@ class Sessions:
         """A connection of the session is open."""
         self._book.connect(source, generation, clock.monotonic())
 
-    async def end(
-        self, source: Source, generation: int, lane: Lane, clocks: Clocks = NO_CLOCKS
-    ) -> Recorded:
+    async def end(self, source: Source, generation: int, clocks: Clocks = NO_CLOCKS) -> Recorded:
         """End a session because its client said so; raises Refused, and then it goes on."""
         body = SessionEnded(generation, EndReason.EXPLICIT, source.connection_id)
-        recorded = await self._write_end(source, body, lane, clocks)
+        recorded = await self._write_end(source, body, clocks)
         self._book.end(source, generation)
         return recorded
 
@@ -118,7 +116,7 @@ class Sessions:
     async def _refresh_one(self, source: Source, generation: int) -> None:
         body = SessionRefreshed(generation, source.connection_id)
         try:
-            await self._publisher.record(source, _said(body, NO_CLOCKS), asyncio.Lock())
+            await self._publisher.record(source, _said(body, NO_CLOCKS))
         except Refused as refused:
             log.warning("session_not_refreshed", session=source.session_id, reason=refused.code)
 
@@ -131,15 +129,13 @@ class Sessions:
         # It happened when the client went away, not when the wait for it was over.
         clocks = Clocks(occurred_at=departure.departed_at)
         try:
-            await self._write_end(source, body, asyncio.Lock(), clocks)
+            await self._write_end(source, body, clocks)
         except Refused as refused:
             # The sealer will settle it by its silence.
             log.warning("session_end_not_written", session=source.session_id, reason=refused.code)
 
-    async def _write_end(
-        self, source: Source, body: SessionEnded, lane: Lane, clocks: Clocks
-    ) -> Recorded:
-        recorded = await self._publisher.record(source, _said(body, clocks), lane)
+    async def _write_end(self, source: Source, body: SessionEnded, clocks: Clocks) -> Recorded:
+        recorded = await self._publisher.record(source, _said(body, clocks))
         metrics.SESSIONS_ENDED.labels(body.reason).inc()
         return recorded
 

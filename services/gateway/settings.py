@@ -82,6 +82,17 @@ class GatewaySettings(Settings):
         le=128 * 1024,
         description="the largest frame, and the largest request body",
     )
+    gateway_max_batch_bytes: int = Field(
+        default=8 * 1024 * 1024,
+        ge=1024,
+        le=64 * 1024 * 1024,
+        description="the largest body of events:batch",
+    )
+    gateway_test_endpoints: bool = Field(
+        default=False,
+        validation_alias=AliasChoices("PARLEY_TEST_ENDPOINTS", "gateway_test_endpoints"),
+        description="1: with the endpoints under /api/test, for trying things out",
+    )
     gateway_max_in_flight: int = Field(
         default=64, ge=1, le=10_000, description="unacknowledged frames of one connection"
     )

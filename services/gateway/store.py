@@ -25,6 +25,8 @@ _SQL: Final = load(__package__)
 PERSISTER: Final = "persister"
 POLL_S: Final = 0.02
 NEWEST: Final = 50
+# A search reads what was said, so it may not go on for as long as other statements.
+SEARCH_TIMEOUT_S: Final = 5.0
 
 Row = Mapping[str, Any]
 
@@ -43,6 +45,26 @@ class Place:
 
     event_time: datetime = datetime(1, 1, 1, tzinfo=UTC)
     event_id: str = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A place in the list of conversations: behind the one of this last event and id."""
+
+    last_event_at: datetime
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which conversations are wanted; None leaves it open. `text` is looked for as it is."""
+
+    user_id: str | None = None
+    state: str | None = None
+    active_since: datetime | None = None
+    active_before: datetime | None = None
+    is_active: bool | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +94,74 @@ class Overview:
 
 
 class Store:
-    """The tables that the persister fills, of one tenant."""
+    """The tables that the persister fills; who reads names the tenant."""
 
     def __init__(self, pool: Pool, settings: GatewaySettings) -> None:
         self._pool = pool
-        self._tenant_id = settings.gateway_tenant
         self._topic = settings.topic(Topic.EVENTS)
 
     async def check(self) -> None:
         """Raises StoreUnavailable when PostgreSQL does not answer."""
         await self._fetch_text("SELECT 1")
 
-    async def overview(self, conversation_id: str) -> Overview | None:
+    async def conversations(
+        self, tenant_id: str, search: Search, after: Activity | None, limit: int
+    ) -> list[Row]:
+        """Up to `limit` conversations, the one that was last active first.
+
+        Raises StoreUnavailable, also where a search for a text takes too long.
+        """
+        return await self._fetch(
+            "conversations",
+            tenant_id,
+            search.user_id,
+            search.state,
+            search.active_since,
+            search.active_before,
+            search.is_active,
+            None if search.text is None else _pattern(search.text),
+            after and after.last_event_at,
+            after and after.conversation_id,
+            limit,
+            timeout_s=SEARCH_TIMEOUT_S,
+        )
+
+    async def overview(self, tenant_id: str, conversation_id: str) -> Overview | None:
         """A conversation; None where it is unknown. Raises StoreUnavailable."""
-        found = await self._fetch("conversation", self._tenant_id, conversation_id)
+        found = await self._fetch("conversation", tenant_id, conversation_id)
         if not found:
             return None
-        sessions = await self._fetch("sessions", self._tenant_id, conversation_id, NEWEST)
-        return Overview(found[0], sessions, await self._segments(conversation_id))
+        sessions = await self._fetch("sessions", tenant_id, conversation_id, NEWEST)
+        return Overview(found[0], sessions, await self._segments(tenant_id, conversation_id))
 
-    async def messages(self, conversation_id: str, after: Place, limit: int) -> list[Row]:
+    async def messages(
+        self, tenant_id: str, conversation_id: str, after: Place, limit: int
+    ) -> list[Row]:
         """Up to `limit` messages in order; raises StoreUnavailable."""
         return await self._fetch(
-            "messages", self._tenant_id, conversation_id, after.event_time, after.event_id, limit
+            "messages", tenant_id, conversation_id, after.event_time, after.event_id, limit
         )
+
+    async def requests(self, tenant_id: str, conversation_id: str, limit: int) -> list[Row]:
+        """The first `limit` requests for another state, in the order of the log."""
+        return await self._fetch("requests", tenant_id, conversation_id, limit)
+
+    async def places(self, tenant_id: str, event_ids: Sequence[str]) -> dict[str, Position]:
+        """Where these events lie, as far as they are stored; raises StoreUnavailable."""
+        rows = await self._fetch("places", tenant_id, event_ids)
+        return {
+            str(row["event_id"]): Position(row["incarnation"], row["partition"], row["log_offset"])
+            for row in rows
+        }
+
+    async def preferences(self, tenant_id: str, user_id: str) -> Row | None:
+        """What a user prefers; None where nobody said it. Raises StoreUnavailable."""
+        rows = await self._fetch("preferences", tenant_id, user_id)
+        return rows[0] if rows else None
+
+    async def manner(self, tenant_id: str, conversation_id: str, user_id: str) -> Row:
+        """The conversation's personality or the user's, and the user's language."""
+        return (await self._fetch("manner", tenant_id, conversation_id, user_id))[0]
 
     async def newest_messages(self, tenant_id: str, conversation_id: str, limit: int) -> list[Row]:
         """Up to `limit` of the newest messages, in order; raises StoreUnavailable."""
@@ -124,28 +190,38 @@ class Store:
         )
         return bool(rows and rows[0]["has_passed"])
 
-    async def _segments(self, conversation_id: str) -> list[Segment]:
-        rows = await self._fetch("segments", self._tenant_id, conversation_id, NEWEST)
+    async def _segments(self, tenant_id: str, conversation_id: str) -> list[Segment]:
+        rows = await self._fetch("segments", tenant_id, conversation_id, NEWEST)
         ids = [row["segment_id"] for row in rows]
         revisions = [row["revision"] for row in rows]
         verdicts: dict[Any, list[Verdict]] = {}
-        for row in await self._fetch("verdicts", self._tenant_id, ids, revisions):
+        for row in await self._fetch("verdicts", tenant_id, ids, revisions):
             verdict = Verdict(row["pass_name"], row["pass_version"], json.loads(row["output"]))
             verdicts.setdefault(row["segment_id"], []).append(verdict)
         return [Segment(row, verdicts.get(row["segment_id"], [])) for row in rows]
 
-    async def _fetch(self, query: str, *arguments: Any) -> list[Row]:
-        return await self._fetch_text(_SQL[query], *arguments)
+    async def _fetch(
+        self, query: str, *arguments: Any, timeout_s: float | None = None
+    ) -> list[Row]:
+        return await self._fetch_text(_SQL[query], *arguments, timeout_s=timeout_s)
 
-    async def _fetch_text(self, text: str, *arguments: Any) -> list[Row]:
+    async def _fetch_text(
+        self, text: str, *arguments: Any, timeout_s: float | None = None
+    ) -> list[Row]:
         try:
-            rows: list[Row] = await self._pool.fetch(text, *arguments)
+            rows: list[Row] = await self._pool.fetch(text, *arguments, timeout=timeout_s)
         except Exception as error:
             if not (is_transient(error) or _is_refused(error)):
                 raise
             log.warning("store_unavailable", error=type(error).__name__)
             raise StoreUnavailable from error
         return rows
+
+
+def _pattern(text: str) -> str:
+    """What ILIKE finds the text by, wherever it stands; its own wildcards are let be."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
 
 
 def _is_refused(error: Exception) -> bool:

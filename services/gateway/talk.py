@@ -1,7 +1,7 @@
 """What can be done in a conversation, over whatever it was asked: WebSocket or HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -24,7 +24,7 @@ from services.gateway.core.room import Decision
 from services.gateway.rooms.open_room import OpenRoom
 from services.gateway.rooms.rooms import Rooms
 from services.gateway.rooms.snapshots import Snapshots, SnapshotUnavailable
-from services.gateway.stream import Lane, Publisher, Recorded
+from services.gateway.stream import MessageWriter, Publisher, Recorded, Then
 
 # Until this gateway's tail has read what it asked for, and what was asked before.
 DECISION_PATIENCE_S: Final = 10.0
@@ -78,20 +78,49 @@ class Talk:
         async with self._rooms.opened(tenant_id, conversation_id) as room:
             return _known(room)
 
+    async def owner(self, tenant_id: str, conversation_id: str) -> str | None:
+        """Whose conversation it is; None for nobody's, as a new one's."""
+        async with self._rooms.opened(tenant_id, conversation_id) as room:
+            if room.room.owner is None:
+                _known(room)
+            return room.room.owner
+
     async def record(
-        self, source: Source, utterance: Utterance, lane: Lane, room: OpenRoom | None = None
+        self, source: Source, utterance: Utterance, room: OpenRoom | None = None
     ) -> Recorded:
         """Make a message durable; conversation_ended where the talk is over."""
         if room is None:
             async with self._rooms.opened(source.tenant_id, source.conversation_id) as opened:
-                return await self.record(source, utterance, lane, opened)
+                return await self.record(source, utterance, opened)
         event_id = source.event_id(utterance.client_message_id)
         if room.room.is_ended:
             return _recorded_before(room, event_id)
-        return await self._publisher.record_utterance(source, utterance, lane)
+        return await self._publisher.record_utterance(source, utterance)
+
+    async def record_all(
+        self, tenant_id: str, messages: Sequence[tuple[Source, Utterance]]
+    ) -> list[Recorded | Refused]:
+        """Make messages of one tenant's conversations durable, each or not; in their order.
+
+        Raises nothing: what became of each is in its place.
+        """
+        conversation_ids = {source.conversation_id for source, _ in messages}
+        async with self._rooms.opened_all(tenant_id, conversation_ids) as rooms:
+            # Each begins in its turn, and its record is on its way before the next one begins.
+            return await asyncio.gather(
+                *(self._tried(source, said, rooms) for source, said in messages)
+            )
+
+    async def _tried(
+        self, source: Source, said: Utterance, rooms: Mapping[str, OpenRoom]
+    ) -> Recorded | Refused:
+        try:
+            return await self.record(source, said, rooms[source.conversation_id])
+        except Refused as refused:
+            return refused
 
     async def transition(
-        self, source: Source, wanted: Transition, lane: Lane, room: OpenRoom | None = None
+        self, source: Source, wanted: Transition, room: OpenRoom | None = None
     ) -> StateChange:
         """Ask for a transition and wait for the log's decision.
 
@@ -100,17 +129,30 @@ class Talk:
         """
         if room is None:
             async with self._rooms.opened(source.tenant_id, source.conversation_id) as opened:
-                return await self.transition(source, wanted, lane, opened)
+                return await self.transition(source, wanted, opened)
         try:
             async with _patiently(), room.asking:
-                change = await self._decide(source, wanted, lane, room)
+                change = await self._decide(source, wanted, room)
         except Refused as refused:
             metrics.TRANSITIONS.labels(refused.code).inc()
             raise
         metrics.TRANSITIONS.labels("granted").inc()
         return change
 
-    async def interim(self, source: Source, interim: Interim) -> None:
+    def submit(
+        self, writer: MessageWriter, utterance: Utterance, room: OpenRoom, then: Then
+    ) -> None:
+        """As `record` over an open room, for who sends much: `then` is told what became of it.
+
+        What can be refused at once is raised, and then nobody is told.
+        """
+        if room.room.is_ended:
+            recorded = _recorded_before(room, writer.event_id(utterance.client_message_id))
+            asyncio.get_running_loop().call_soon(then, recorded)
+        else:
+            writer.submit(utterance, then)
+
+    def interim(self, source: Source, interim: Interim) -> None:
         """Show an utterance while it is still being said."""
         body = InterimTranscript(
             interim.utterance_id, interim.sequence, interim.role, interim.text, interim.language
@@ -118,24 +160,22 @@ class Talk:
         self._publisher.publish_live(source.tenant_id, source.conversation_id, body, source)
 
     async def speech(
-        self, source: Source, speech: Speech, lane: Lane, room: OpenRoom | None = None
+        self, source: Source, speech: Speech, room: OpenRoom | None = None
     ) -> Recorded | None:
         """Show a voice's change, record what was really spoken, and the state that follows."""
         if room is None:
             async with self._rooms.opened(source.tenant_id, source.conversation_id) as opened:
-                return await self.speech(source, speech, lane, opened)
+                return await self.speech(source, speech, opened)
         recorded = None
         if speech.spoken is not None:
-            recorded = await self._revise(source, speech.spoken, lane)
+            recorded = await self._revise(source, speech.spoken)
         else:
             body = SpeechEvent(speech.kind, speech.role, speech.utterance_id)
             self._publisher.publish_live(source.tenant_id, source.conversation_id, body, source)
-        await self._imply(source, speech.kind, lane, room)
+        await self._imply(source, speech.kind, room)
         return recorded
 
-    async def _decide(
-        self, source: Source, wanted: Transition, lane: Lane, room: OpenRoom
-    ) -> StateChange:
+    async def _decide(self, source: Source, wanted: Transition, room: OpenRoom) -> StateChange:
         event_id = source.event_id(wanted.client_message_id)
         former = await self._decided_before(room, event_id, wanted)
         if former is not None:
@@ -147,15 +187,15 @@ class Talk:
         if not is_allowed(status.state, body):
             raise _not_allowed(status.state, wanted)
         said = Said(event_id, body, wanted.clocks, wanted.client_message_id)
-        decision = await self._ask(source, said, lane, room)
+        decision = await self._ask(source, said, room)
         if not decision.is_granted:
             raise _lost(room)
         position = room.position(decision.offset)
         return StateChange(wanted.target, decision.previous, Recorded(event_id, position))
 
-    async def _ask(self, source: Source, said: Said, lane: Lane, room: OpenRoom) -> Decision:
+    async def _ask(self, source: Source, said: Said, room: OpenRoom) -> Decision:
         with room.deciding(said.event_id) as deciding:
-            await self._publisher.record(source, said, lane)
+            await self._publisher.record(source, said)
             return await deciding
 
     async def _decided_before(
@@ -185,22 +225,22 @@ class Talk:
         offset, is_granted = found
         return Decision(offset, is_granted, status.state, wanted.target)
 
-    async def _revise(self, source: Source, spoken: Spoken, lane: Lane) -> Recorded:
+    async def _revise(self, source: Source, spoken: Spoken) -> Recorded:
         target = spoken.target_event_id or source.event_id(spoken.target_id or "")
         body = MessageRevised(target, RevisionKind.INTERRUPTED, Content(spoken.text))
         said = Said(
             source.event_id(spoken.client_message_id), body, spoken.clocks, spoken.client_message_id
         )
-        return await self._publisher.record(source, said, lane)
+        return await self._publisher.record(source, said)
 
-    async def _imply(self, source: Source, kind: SpeechKind, lane: Lane, room: OpenRoom) -> None:
+    async def _imply(self, source: Source, kind: SpeechKind, room: OpenRoom) -> None:
         target, states = _IMPLIED[kind]
         async with _patiently(), room.asking:
             status = room.room.status
             if status is None or status.state not in states:
                 return
             body = StateRequested(status.state, target, kind)
-            await self._ask(source, Said(random_id(), body), lane, room)
+            await self._ask(source, Said(random_id(), body), room)
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.ids import derived_id, message_event_id
+from parley.ids import IdFamily, derived_id, message_event_id, message_ids
 from parley.position import InvalidPosition, Position
 
 
@@ -23,6 +23,19 @@ def test_ids_of_messages_never_change_between_releases() -> None:
 def test_parts_never_run_into_each_other(parts: list[str], data: st.DataObject) -> None:
     other = data.draw(st.lists(st.text(max_size=5), min_size=2, max_size=5))
     assert (derived_id(*parts) == derived_id(*other)) == (parts == other)
+
+
+@given(st.lists(st.text(), max_size=5), st.text())
+def test_the_ids_of_a_family_are_those_of_their_parts(shared: list[str], last: str) -> None:
+    family = IdFamily(*shared)
+    assert family.of(last) == derived_id(*shared, last)
+    # Asking for one does not change the next.
+    assert family.of(last) == derived_id(*shared, last)
+
+
+def test_a_clients_messages_are_a_family() -> None:
+    ids = message_ids("t", "c", "s", "phone")
+    assert ids.of("1") == message_event_id("t", "c", "s", "phone", "1")
 
 
 @given(st.integers(0, 2**31), st.integers(0, 2**62))

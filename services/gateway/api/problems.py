@@ -9,11 +9,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
+from parley.events import ConversationState
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.store import StoreBehind, StoreUnavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
+MAX_ERRORS: Final = 50
+_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 class FieldProblem(BaseModel):
@@ -47,7 +51,13 @@ class Problem(BaseModel):
     code: str
     detail: str
     retryable: bool
-    errors: list[FieldProblem] = Field(default_factory=list)
+    errors: list[FieldProblem] = Field(default_factory=list, description="At most 50.")
+    state: ConversationState | None = Field(
+        default=None, description="Of a refused transition: where the conversation stands."
+    )
+    allowed: list[ConversationState] | None = Field(
+        default=None, description="Of a refused transition: where it may go from there."
+    )
 
 
 REF: Final = "#/components/schemas/{model}"
@@ -71,6 +81,7 @@ def problem_response(
     *,
     retry_after_s: int | None = None,
     errors: list[FieldProblem] | None = None,
+    **more: Any,
 ) -> JSONResponse:
     """A problem as a response; it is retryable when it says when."""
     problem = Problem(
@@ -80,25 +91,42 @@ def problem_response(
         detail=detail,
         retryable=retry_after_s is not None,
         errors=errors or [],
+        **more,
     )
     headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
 
 
-_STATUSES: Final = {Code.UNAUTHENTICATED: 401, Code.TOKEN_EXPIRED: 401, Code.FORBIDDEN: 403}
+_STATUSES: Final = {
+    Code.UNAUTHENTICATED: 401,
+    Code.TOKEN_EXPIRED: 401,
+    Code.FORBIDDEN: 403,
+    Code.NO_CONVERSATION: 404,
+    Code.INVALID_TRANSITION: 409,
+    Code.TRANSITION_LOST: 409,
+    Code.CONVERSATION_ENDED: 409,
+    Code.RATE_LIMITED: 429,
+}
 
 
 def refusal_response(refused: Refused) -> JSONResponse:
-    """A refusal as a response: 503 for what passes by itself; else 401, 403, or mostly 422."""
-    if not refused.is_retryable:
-        status = _STATUSES.get(refused.code, 422)
-        response = problem_response(status, refused.code, refused.message)
-        if status == HTTPStatus.UNAUTHORIZED:
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
-    # Never 0: a client that obeys it would turn in a circle.
-    retry_after_s = max(1, ceil((refused.retry_after_ms or 0) / 1000))
-    return problem_response(503, refused.code, refused.message, retry_after_s=retry_after_s)
+    """A refusal as a response: mostly 503 for what passes by itself, and 422 for what does not."""
+    retry_after_s = None
+    if refused.is_retryable:
+        # Never 0: a client that obeys it would turn in a circle.
+        retry_after_s = max(1, ceil((refused.retry_after_ms or 0) / 1000))
+    status = _STATUSES.get(refused.code, 503 if refused.is_retryable else 422)
+    response = problem_response(
+        status,
+        refused.code,
+        refused.message,
+        retry_after_s=retry_after_s,
+        state=refused.state,
+        allowed=None if refused.allowed is None else list(refused.allowed),
+    )
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 async def _on_refused(_: Request, error: Exception) -> JSONResponse:
@@ -122,25 +150,43 @@ async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - by its registration
     errors = [
         FieldProblem(field=".".join(map(str, one["loc"])), message=one["msg"])
-        for one in error.errors()
+        # A body of thousands of mistakes is not answered by thousands of lines.
+        for one in error.errors()[:MAX_ERRORS]
     ]
     return problem_response(422, "invalid_request", "the request is not valid", errors=errors)
 
 
-async def _on_http(_: Request, error: Exception) -> JSONResponse:
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - by its registration
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     response = problem_response(error.status_code, code, str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(_methods_at(request))
     return response
+
+
+def _methods_at(request: Request) -> list[str]:
+    """What this path takes, over all routes: Starlette names those of the first one only."""
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 async def _on_bug(_request: Request, _error: Exception) -> JSONResponse:
     return problem_response(500, "internal_error", "this is a fault of the gateway")
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of the app a problem, and say so in its documentation."""
+def install(app: FastAPI, *more_models: type[BaseModel]) -> None:
+    """Make every error of the app a problem, and say so in its documentation.
+
+    `more_models` are documented too: those that are only referred to by their names.
+    """
     app.add_exception_handler(Refused, _on_refused)
     app.add_exception_handler(StoreUnavailable, _on_unavailable)
     app.add_exception_handler(StoreBehind, _on_behind)
@@ -152,12 +198,14 @@ def install(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = without_problems()
         # FastAPI collects only the models of `application/json`.
-        document["components"]["schemas"].update(_schemas())
+        models: tuple[type[BaseModel], ...] = (Problem, *more_models)
+        for model in models:
+            document["components"]["schemas"].update(_schemas(model))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _schemas() -> dict[str, Any]:
-    schema = Problem.model_json_schema(ref_template=REF)
-    return {**schema.pop("$defs"), "Problem": schema}
+def _schemas(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema(ref_template=REF)
+    return {**schema.pop("$defs", {}), model.__name__: schema}

@@ -1,11 +1,14 @@
 """Reads request bodies as strictly as frames: of a bounded size, and without NaN or surrogates."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
+
+JSON: Final = "application/json"
+WITHOUT_BODY: Final = ("GET", "HEAD", "OPTIONS", "DELETE")
 
 
 def strict_json_route(max_body_bytes: int) -> type[APIRoute]:
@@ -36,8 +39,16 @@ def strict_json_route(max_body_bytes: int) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def handle_strictly(request: Request) -> Response:
+                _refuse_other_kinds(request)
                 return await handle(StrictRequest(request.scope, request.receive))
 
             return handle_strictly
 
     return StrictJsonRoute
+
+
+def _refuse_other_kinds(request: Request) -> None:
+    """Raise 415 for a body that says it is something else; one that says nothing is read."""
+    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if request.method not in WITHOUT_BODY and kind != JSON:
+        raise HTTPException(415, f"bodies are {JSON}")

@@ -2,15 +2,14 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from fastapi import WebSocket
 
-from parley.events import Role
 from parley.ids import random_id
 from services.gateway import metrics
-from services.gateway.access import Identity, Permission
+from services.gateway.access import Identity
 from services.gateway.connection.frame_socket import FrameSocket
 from services.gateway.connection.greeting import (
     Guest,
@@ -21,30 +20,18 @@ from services.gateway.connection.greeting import (
     refuse_strangers,
     source_of,
 )
+from services.gateway.connection.intake import Intake, Speaker, draining
 from services.gateway.connection.outbox import Outbox, ReaderTooSlow
 from services.gateway.connection.parts import Parts
-from services.gateway.core.frames import (
-    Deliver,
-    End,
-    Frame,
-    Hello,
-    Interim,
-    Ping,
-    RawFrame,
-    Speech,
-    Transition,
-    Utterance,
-)
+from services.gateway.core.frames import Deliver, Frame, Hello, RawFrame
 from services.gateway.core.outgoing import NOBODY, Origin, OutFrame
 from services.gateway.core.parsing import open_frame, parse_frame
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.limits import user_key
 from services.gateway.rooms.open_room import OpenRoom
 from services.gateway.rooms.replay import NotRecovered, Replay
-from services.gateway.stream import Recorded
 
 HEARTBEAT_S: Final = 20.0
-DONE: Final = 1000
 POLICY_VIOLATION: Final = 1008
 EXPIRY_NOTICE_S: Final = 1.0
 SERVICE_RESTART: Final = 1012
@@ -68,15 +55,11 @@ class Connection:
         self._socket = FrameSocket(socket)
         self._conversation_id = conversation_id
         self._parts = parts
-        self._lane = asyncio.Lock()
         self._outbox = Outbox(parts.settings.gateway_max_unsent)
-        # Past it the socket is not read, and so the client has to wait.
-        self._room_for_frames = asyncio.Semaphore(parts.settings.gateway_max_in_flight)
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._intake: Intake | None = None
         self._guest: Guest
         self._room: OpenRoom
         self._user = ""
-        self._is_ended = False
         self._is_draining = False
         self._is_evicted = False
         self.deliver = Deliver.ALL
@@ -95,14 +78,19 @@ class Connection:
         """Take nothing more, let what is in flight be answered, and close."""
         self._is_draining = True
         retry_after_ms = self._spread() if hasattr(self, "_guest") else 0
+        if self._intake is not None:
+            self._intake.is_draining = True
         status = {"status": "draining", "retry_after_ms": retry_after_ms}
         await self._socket.send("connection_status", status)
-        if self._in_flight:
-            await asyncio.wait(self._in_flight)
+        if self._intake is not None:
+            await self._intake.answered()
         await self._socket.close(SERVICE_RESTART)
 
     def push(self, frame: OutFrame) -> None:
         """Send a frame of the conversation soon; a reader too slow for that is sent away."""
+        if self._socket.is_writable and not self._outbox:
+            self._socket.write(frame.text)
+            return
         try:
             self._outbox.put(frame)
         except ReaderTooSlow:
@@ -158,7 +146,7 @@ class Connection:
         opened = parts.rooms.opened(source.tenant_id, source.conversation_id)
         room = await held.enter_async_context(opened)
         refuse_strangers(identity, room)
-        guest = await begin_session(parts, self._socket, source, hello, self._lane)
+        guest = await begin_session(parts, self._socket, source, hello)
         self.identity = identity
         held.push_async_callback(self._leave)
         self._room, self._guest = room, guest
@@ -183,97 +171,26 @@ class Connection:
         return True
 
     async def _serve(self) -> None:
-        writer = asyncio.create_task(self._write())
+        identity = self.identity
+        if identity is None:
+            raise RuntimeError("nobody said hello")
+        speaker = Speaker(self._guest, self._room, identity, self._user, self._bucket)
         try:
             async with asyncio.TaskGroup() as tasks:
-                await self._read(tasks)
+                intake = self._intake = Intake(self._parts, self._socket, speaker, tasks)
+                intake.is_draining = self._is_draining
+                self._socket.hand_over(intake.take, self._write_on)
+                await self._socket.gone()
+                await intake.finish()
         finally:
-            writer.cancel()
             self._parts.rooms.leave(self._room, self)
 
-    async def _write(self) -> None:
-        while True:
-            await self._socket.pass_on(await self._outbox.take())
-
-    async def _read(self, tasks: asyncio.TaskGroup) -> None:
-        while not self._is_ended:
-            await self._room_for_frames.acquire()
-            text = await self._socket.next_text()
-            if text is None:
-                return
-            await self._take(text, tasks)
-
-    async def _take(self, text: str, tasks: asyncio.TaskGroup) -> None:
-        """Answer a frame, or leave that to a task which gives its room back."""
-        raw: RawFrame | None = None
-        try:
-            raw = open_frame(text)
-            self._parts.limits.spend(self._user, self._bucket)
-            match _allowed(parse_frame(raw), self.identity):
-                case Utterance() | Speech() | Transition() as said:
-                    self._start(tasks, self._answer(raw, said))
-                    return
-                case End() as end:
-                    # A task too, so that it comes after those that have not begun yet.
-                    await self._start(tasks, self._end(raw, end))
-                    return
-                case Interim() as interim:
-                    self._refuse_while_draining()
-                    await self._parts.talk.interim(self._guest.source, interim)
-                    self._socket.count(raw, "ok")
-                case Ping():
-                    self._socket.count(raw, "ok")
-                    await self._socket.send("pong", {}, raw.frame_id)
-                case Hello():
-                    refused = Refused(Code.ALREADY_CONNECTED, "this connection has said hello")
-                    await self._socket.refuse(raw, refused)
-        except Refused as refused:
-            await self._socket.refuse(raw, refused)
-        self._room_for_frames.release()
-
-    def _start(self, tasks: asyncio.TaskGroup, work: Any) -> asyncio.Task[None]:
-        # Tasks begin in the order in which they are made, which is that of the frames.
-        task = tasks.create_task(work)
-        self._in_flight.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._in_flight.discard(task)
-        self._room_for_frames.release()
-
-    async def _answer(self, raw: RawFrame, said: Utterance | Speech | Transition) -> None:
-        try:
-            self._refuse_while_draining()
-            recorded = await self._do(said)
-        except Refused as refused:
-            await self._socket.refuse(raw, refused)
-        else:
-            await self._socket.acknowledge(raw, recorded)
-
-    async def _do(self, said: Utterance | Speech | Transition) -> Recorded | None:
-        talk, source = self._parts.talk, self._guest.source
-        match said:
-            case Utterance():
-                return await talk.record(source, said, self._lane, self._room)
-            case Speech():
-                return await talk.speech(source, said, self._lane, self._room)
-            case Transition():
-                change = await talk.transition(source, said, self._lane, self._room)
-                return change.recorded
-
-    async def _end(self, raw: RawFrame, end: End) -> None:
-        guest = self._guest
-        try:
-            self._refuse_while_draining()
-            recorded = await self._parts.sessions.end(
-                guest.source, guest.generation, self._lane, end.clocks
-            )
-        except Refused as refused:
-            await self._socket.refuse(raw, refused)
-        else:
-            self._is_ended = True
-            await self._socket.acknowledge(raw, recorded)
+    def _write_on(self) -> None:
+        """The client reads again."""
+        while self._outbox and self._socket.is_writable:
+            self._socket.write(self._outbox.take().text)
+        if self._intake is not None:
+            self._intake.go_on()
 
     async def expire(self) -> None:
         """What the client was let in with counts no more: tell it, and close."""
@@ -289,23 +206,15 @@ class Connection:
 
     def _refuse_while_draining(self) -> None:
         if self._is_draining:
-            raise Refused(Code.DRAINING, "this gateway is stopping: connect again", 0)
+            raise draining()
 
     def _spread(self) -> int:
         return UUID(self._guest.source.connection_id).int % SPREAD_MS
 
     async def _leave(self) -> None:
-        if self._is_ended:
-            await self._socket.close(DONE)
-        elif not self._is_draining:
+        is_ended = self._intake is not None and self._intake.is_ended
+        if not is_ended and not self._is_draining:
             await self._parts.sessions.depart(self._guest.source)
-
-
-def _allowed(frame: Frame, identity: Identity | None) -> Frame:
-    """The frame, unless it speaks as somebody that its sender is not; raises Refused."""
-    if isinstance(frame, Utterance) and frame.body.role is not Role.USER and identity is not None:
-        identity.requires(Permission.ANSWER)
-    return frame
 
 
 def _hello(frame: Frame) -> Hello:

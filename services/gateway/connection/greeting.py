@@ -1,6 +1,5 @@
 """A connection's first moments: who is there, which session it is, and what it missed."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +29,7 @@ class Guest:
     hello: Hello
 
 
-async def begin_session(
-    parts: Parts, socket: FrameSocket, source: Source, hello: Hello, lane: asyncio.Lock
-) -> Guest:
+async def begin_session(parts: Parts, socket: FrameSocket, source: Source, hello: Hello) -> Guest:
     """Start the session, or go on with the one that the client comes back to; raises Refused."""
     client_ip, user_agent = socket.client_ip, socket.user_agent[:USER_AGENT_CHARS]
     connection_id = source.connection_id
@@ -41,11 +38,11 @@ async def begin_session(
         started = SessionStarted(
             generation, connection_id, client_ip, user_agent, hello.metadata_json
         )
-        await parts.sessions.start(source, started, lane)
+        await parts.sessions.start(source, started)
     else:
         generation = parts.sessions.next_generation(source, hello)
         resumed = SessionResumed(generation, connection_id, client_ip, user_agent)
-        await parts.sessions.resume(source, resumed, lane)
+        await parts.sessions.resume(source, resumed)
     parts.sessions.connect(source, generation)
     return Guest(source, generation, hello)
 

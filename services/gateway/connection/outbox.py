@@ -1,6 +1,5 @@
 """Frames that wait for one reader: so many and no more."""
 
-import asyncio
 from collections import deque
 
 from services.gateway import metrics
@@ -17,20 +16,18 @@ class Outbox:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._frames: deque[OutFrame] = deque()
-        self._some = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._frames)
 
     def put(self, frame: OutFrame) -> None:
         """Take a frame; raises ReaderTooSlow when it is full of durable ones."""
         if len(self._frames) >= self._limit and not self._make_room(frame):
             return
         self._frames.append(frame)
-        self._some.set()
 
-    async def take(self) -> OutFrame:
-        """The next frame, once there is one."""
-        while not self._frames:
-            self._some.clear()
-            await self._some.wait()
+    def take(self) -> OutFrame:
+        """The next frame; there must be one."""
         return self._frames.popleft()
 
     def _make_room(self, frame: OutFrame) -> bool:

@@ -1,24 +1,62 @@
-"""uvicorn's WebSocket with a way out for readers that do not read."""
+"""uvicorn's WebSocket, shortened: texts go straight to who takes them, and answers straight out."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import OPEN
 
 # What waits in the process for one slow reader; the kernel's buffers come on top.
 WRITE_BUFFER_BYTES: Final = 32 * 1024
 # So long a reader has to take what was written before its connection is cut.
 LAST_CHANCE_S: Final = 5.0
 
-# Under this name the application finds `evict` in the scope's state.
-EVICT: Final = "evict"
+# Under this name the application finds the line in the scope's state.
+LINE: Final = "line"
+
+_SHORT: Final = 126
+_MEDIUM: Final = 65_536
+_TEXT_FRAME: Final = 0x81
 
 
-class EvictableWebSocket(WebSocketsSansIOProtocol):
-    """A connection that can be ended although its peer takes nothing.
+class Line(Protocol):
+    """A WebSocket below ASGI, where a frame costs no queue, no task and no message."""
 
-    An ASGI application can only send a close, which waits behind everything unsent.
+    @property
+    def is_writable(self) -> bool:
+        """Whether the client has taken so much that there is room for more."""
+
+    def hand_over(
+        self, take: Callable[[str | bytes], None], on_writable: Callable[[], None]
+    ) -> None:
+        """From now on call `take` with every frame, and no longer `receive`, but for the end.
+
+        `on_writable` is called when the client reads again.
+        """
+
+    def write(self, text: bytes) -> None:
+        """Send a text at once, or into the buffer; nothing once the connection closes."""
+
+    def hold(self) -> None:
+        """Do not read; of what was read already, frames may still come."""
+
+    def go_on(self) -> None:
+        """Read again."""
+
+    def evict(self, code: int) -> None:
+        """Close with this code behind what is unsent, and cut the connection soon after."""
+
+
+class DirectWebSocket(WebSocketsSansIOProtocol):
+    """A connection whose frames pass by ASGI, and that ends although its peer takes nothing.
+
+    By ASGI a frame wakes a task and pauses the socket, and a close waits behind all that is
+    unsent. A connection begins as any other; after `hand_over` only its end comes by ASGI.
     """
+
+    _take: Callable[[str | bytes], None] | None = None
+    _on_writable: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what is kept for a slow reader."""
@@ -26,13 +64,50 @@ class EvictableWebSocket(WebSocketsSansIOProtocol):
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
 
     async def run_asgi(self) -> None:
-        """Run the application, which may evict."""
+        """Run the application, which finds the line in its scope."""
         state: Any = self.scope["state"]
-        state[EVICT] = self.evict
+        state[LINE] = self
         await super().run_asgi()
 
+    @property
+    def is_writable(self) -> bool:
+        """As of a Line."""
+        return self.writable.is_set()
+
+    def hand_over(
+        self, take: Callable[[str | bytes], None], on_writable: Callable[[], None]
+    ) -> None:
+        """As of a Line."""
+        read_before, self.queue = self.queue, asyncio.Queue()
+        self._on_writable = on_writable
+        self.go_on()
+        while not read_before.empty():
+            event: Any = read_before.get_nowait()
+            if event["type"] == "websocket.receive":
+                take(event.get("text", event.get("bytes")))
+            else:
+                self.queue.put_nowait(event)
+        self._take = take
+
+    def write(self, text: bytes) -> None:
+        """As of a Line."""
+        if self.conn.state is OPEN and not self.disconnected:
+            self.transport.write(_text_frame(text))
+
+    def hold(self) -> None:
+        """As of a Line."""
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def go_on(self) -> None:
+        """As of a Line."""
+        if self.read_paused and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
+
     def evict(self, code: int) -> None:
-        """Close with this code behind what is unsent, and cut the connection soon after."""
+        """As of a Line."""
         if self.close_sent or self.transport.is_closing():
             return
         self.stop_keepalive()
@@ -42,3 +117,38 @@ class EvictableWebSocket(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.transport.close()
         self.loop.call_later(LAST_CHANCE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        if self._on_writable is not None:
+            self._on_writable()
+
+    def send_receive_event_to_app(self) -> None:
+        """A message is whole."""
+        if self._take is None or self.close_sent:
+            super().send_receive_event_to_app()
+            return
+        whole = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        self.frames = []
+        if self.curr_msg_data_type == "bytes":
+            self._take(bytes(whole))
+            return
+        try:
+            text = whole.decode()
+        except UnicodeDecodeError:
+            # The protocol asks for this code.
+            self.conn.send_close(1007)
+            self.handle_parser_exception()
+        else:
+            self._take(text)
+
+
+def _text_frame(text: bytes) -> bytes:
+    """A whole text message as a server sends it without extensions (RFC 6455, section 5.2)."""
+    size = len(text)
+    if size < _SHORT:
+        return bytes((_TEXT_FRAME, size)) + text
+    if size < _MEDIUM:
+        return bytes((_TEXT_FRAME, 126, size >> 8, size & 0xFF)) + text
+    return bytes((_TEXT_FRAME, 127)) + size.to_bytes(8, "big") + text

@@ -26,6 +26,8 @@ from services.gateway.core.frames import (
 from services.gateway.core.refusals import Code, Refused
 
 UNKNOWN: Final = "unknown"
+# As of the log's rule of validity, which the core does not import.
+MAX_ID_BYTES: Final = 512
 
 
 def open_frame(text: str) -> RawFrame:
@@ -53,6 +55,16 @@ def parse_frame(raw: RawFrame) -> Frame:
     if not isinstance(raw.payload, dict):
         raise Refused(Code.INVALID_FRAME, "payload must be an object")
     return parse(raw, Fields(raw.payload))
+
+
+def check_conversation_id(conversation_id: str) -> None:
+    """Raise Refused for an id that could not be stored."""
+    if "\0" in conversation_id:
+        raise Refused(Code.INVALID_FRAME, "a conversation id must not hold a NUL character")
+    if not 0 < len(conversation_id.encode(errors="replace")) <= MAX_ID_BYTES:
+        raise Refused(
+            Code.INVALID_FRAME, f"a conversation id has 1 to {MAX_ID_BYTES} bytes of UTF-8"
+        )
 
 
 def metric_type(kind: str) -> str:

@@ -72,12 +72,12 @@ class Room:
         self._next_offset = snapshot.next_offset
         for offset, event in since:
             self.judge(offset, event)
+            self.recall(offset, event.event_id)
 
     def judge(self, offset: int, event: Event) -> Decision | None:
         """What becomes of a request; None for other events, and while the state is unknown."""
         body = event.body
-        if self.owner is None and event.user_id and event.import_id is None:
-            self.owner = event.user_id
+        self.note_user(event.user_id)
         if self.status is None or offset < self._next_offset:
             return self._decisions.get(event.event_id)
         self._next_offset = offset + 1
@@ -105,6 +105,11 @@ class Room:
             self._sequences.pop(utterance_id, None)
             _remember(self._finished, utterance_id, None, REMEMBERED_UTTERANCES)
         return True
+
+    def note_user(self, user_id: str) -> None:
+        """An event names a user: the first one who is named owns the conversation."""
+        if self.owner is None and user_id:
+            self.owner = user_id
 
     def recall(self, offset: int, event_id: str) -> None:
         """An event passed before anybody here listened."""

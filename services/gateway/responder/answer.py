@@ -13,7 +13,7 @@ from services.gateway.core.frames import Transition, Utterance
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.core.steps import steps
 from services.gateway.responder.replies import Reply
-from services.gateway.stream import Lane, Recorded
+from services.gateway.stream import Recorded
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +28,10 @@ class Talks(Protocol):
     async def state(self, tenant_id: str, conversation_id: str) -> ConversationStatus:
         """Where it stands."""
 
-    async def transition(self, source: Source, wanted: Transition, lane: Lane) -> object:
+    async def transition(self, source: Source, wanted: Transition) -> object:
         """Ask for a transition and wait for the log's decision."""
 
-    async def record(self, source: Source, utterance: Utterance, lane: Lane) -> Recorded:
+    async def record(self, source: Source, utterance: Utterance) -> Recorded:
         """Make a message durable."""
 
 
@@ -46,7 +46,6 @@ class Answer:
         self._source = source
         self._asked_event_id = asked_event_id
         self._reply_id = f"reply:{asked_event_id}"
-        self._lane = asyncio.Lock()
         self.reply_event_id = source.event_id(self._reply_id)
 
     async def begin(self) -> None:
@@ -97,7 +96,7 @@ class Answer:
         request_id = f"{step}:{target}:{self._asked_event_id}"
         try:
             await self._talk.transition(
-                self._source, Transition(request_id, target, cause or "responder"), self._lane
+                self._source, Transition(request_id, target, cause or "responder")
             )
         except Refused as refused:
             # The answer matters more than the state that goes with it.
@@ -121,13 +120,13 @@ class Answer:
         utterance = Utterance(self._reply_id, self._message(reply))
         for _ in range(ATTEMPTS - 1):
             try:
-                return await self._talk.record(self._source, utterance, self._lane)
+                return await self._talk.record(self._source, utterance)
             except Refused as refused:
                 if not refused.is_retryable:
                     raise
                 after_ms = refused.retry_after_ms
             await asyncio.sleep(REST_S if after_ms is None else after_ms / 1000)
-        return await self._talk.record(self._source, utterance, self._lane)
+        return await self._talk.record(self._source, utterance)
 
     def _message(self, reply: Reply) -> MessageRecorded:
         about = {

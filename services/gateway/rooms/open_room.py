@@ -1,11 +1,17 @@
 """One conversation that is open here: its listeners, and what passes on its way to them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
 
-from parley.codec import InvalidRecord, LogRecord, body_kind, decode_event, event_key
+from parley.codec import (
+    InvalidRecord,
+    LogRecord,
+    decode_event,
+    event_key,
+    glance_at,
+)
 from parley.events import Event, StateRequested
 from parley.live import LiveFrame
 from parley.position import Position
@@ -61,8 +67,14 @@ class OpenRoom:
         """Whether a position can be one of this conversation's."""
         return (position.incarnation, position.partition) == (self._incarnation, self.partition)
 
-    def join(self, listener: Listener, after: int) -> None:
-        """From now on the listener is told what lies after this offset."""
+    def join(self, listener: Listener, after: int, newest: Sequence[LogRecord]) -> None:
+        """From now on the listener is told what lies after this offset.
+
+        `newest` are the last records in memory: of them copies may still come.
+        """
+        if not self._is_watched():
+            for record in newest:
+                self._glance(record)
         listener.after = after
         self._listeners.add(listener)
 
@@ -77,9 +89,9 @@ class OpenRoom:
 
     def take(self, record: LogRecord) -> None:
         """The conversation's next record has passed in the log."""
-        wants_frames = any(one.deliver is not Deliver.NONE for one in self._listeners)
-        # Reading an event costs more than looking at its kind.
-        if not wants_frames and body_kind(record.value) != _REQUEST:
+        wants_frames = self._is_watched()
+        # Reading an event costs more than a glance at it.
+        if not wants_frames and not self._glance(record):
             return
         event = _decoded(record)
         if event is None:
@@ -89,6 +101,16 @@ class OpenRoom:
         if wants_frames and self.room.is_new(record.offset, event):
             is_granted = decision is not None and decision.is_granted
             self._pass_on(self.frame(record.offset, event, is_granted=is_granted))
+
+    def _glance(self, record: LogRecord) -> bool:
+        """Note that the event passed, and whose it is; returns whether it must be read."""
+        glance = glance_at(record.value)
+        if glance is None:
+            return False
+        if glance.kind != _REQUEST:
+            self.room.recall(record.offset, glance.event_id)
+            self.room.note_user(glance.user_id)
+        return glance.kind == _REQUEST
 
     def take_live(self, frame: LiveFrame) -> None:
         """A live frame of the conversation has passed."""
@@ -135,6 +157,9 @@ class OpenRoom:
     def tell_all(self, frame: OutFrame) -> None:
         """Send something to every listener who wants frames at all."""
         self._pass_on(frame)
+
+    def _is_watched(self) -> bool:
+        return any(one.deliver is not Deliver.NONE for one in self._listeners)
 
     def _tell_who_asked(self, event: Event, decision: Decision | None) -> None:
         for asked in self._waiting.pop(event.event_id, ()):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -16,7 +16,7 @@ from parley.live import LiveFrame, Presence
 from parley.topics import partition_of
 from services.gateway import metrics
 from services.gateway.core.outgoing import OutFrame, frame_text
-from services.gateway.core.room import Snapshot
+from services.gateway.core.room import REMEMBERED_EVENTS, Snapshot
 from services.gateway.rooms.log_range import LogUnavailable, read_range
 from services.gateway.rooms.open_room import Listener, OpenRoom
 from services.gateway.rooms.presence import Heartbeats
@@ -103,6 +103,19 @@ class Rooms:
         finally:
             self._close(room)
 
+    @asynccontextmanager
+    async def opened_all(
+        self, tenant_id: str, conversation_ids: Collection[str]
+    ) -> AsyncIterator[dict[str, OpenRoom]]:
+        """Many conversations' rooms by id; their states are asked for at once."""
+        rooms = {one: self._open(tenant_id, one) for one in conversation_ids}
+        try:
+            await self._learn_all(tenant_id, list(rooms.values()))
+            yield rooms
+        finally:
+            for room in rooms.values():
+                self._close(room)
+
     async def learn(self, room: OpenRoom) -> bool:
         """Whether the room knows its state, after asking the tables where it does not."""
         if room.room.status is None and room.loading is None:
@@ -123,7 +136,8 @@ class Rooms:
 
     def join(self, room: OpenRoom, listener: Listener, after: int) -> None:
         """Tell the listener what follows, and everybody that somebody came."""
-        room.join(listener, after)
+        newest = list(self.tail.ring(room.partition).of(room.key, 0))[-REMEMBERED_EVENTS:]
+        room.join(listener, after, newest)
         self._announce(room)
 
     def leave(self, room: OpenRoom, listener: Listener) -> None:
@@ -170,6 +184,25 @@ class Rooms:
             log.warning("state_unknown", error=type(error).__name__, reason=str(error))
         finally:
             room.loading = None
+
+    async def _learn_all(self, tenant_id: str, rooms: list[OpenRoom]) -> None:
+        unknown = {
+            one.conversation_id: one
+            for one in rooms
+            if one.room.status is None and one.loading is None
+        }
+        if not unknown:
+            return
+        partitions = {name: room.partition for name, room in unknown.items()}
+        try:
+            async with asyncio.timeout(LOAD_PATIENCE_S):
+                found = await self._snapshots.of(tenant_id, partitions)
+                for name, room in unknown.items():
+                    # Somebody else may have learnt it in the meantime.
+                    if room.room.status is None:
+                        await self._begin(room, found[name])
+        except (SnapshotUnavailable, LogUnavailable, TimeoutError) as error:
+            log.warning("states_unknown", count=len(unknown), error=type(error).__name__)
 
     async def _begin(self, room: OpenRoom, snapshot: Snapshot) -> None:
         ring = self.tail.ring(room.partition)

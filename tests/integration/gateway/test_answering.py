@@ -61,13 +61,13 @@ class Replica:
         """A user's message, durable."""
         source = self.publisher.source("c", user_id="u", client_id="me", session_id="s")
         said = Utterance(random_id(), MessageRecorded(Role.USER, Content(text)))
-        recorded = await self.talk.record(source, said, asyncio.Lock())
+        recorded = await self.talk.record(source, said)
         return Asked(source, recorded.event_id, text)
 
     async def moves(self, target: ConversationState) -> None:
         """Somebody asks for a state."""
         source = self.publisher.source("c", client_id="me")
-        await self.talk.transition(source, Transition(random_id(), target), asyncio.Lock())
+        await self.talk.transition(source, Transition(random_id(), target))
 
     async def state(self) -> ConversationState:
         return (await self.talk.state("default", "c")).state

@@ -166,3 +166,20 @@ async def test_without_postgresql_messages_are_taken_and_only_unknown_states_ref
             status, *_ = await again.until("connection_status")
             # What memory holds needs no database.
             assert status["recovered"] is True
+
+
+async def test_a_copy_of_what_passed_before_anybody_listened_is_not_sent_on(
+    settings: Settings, gateway: ServiceProcess
+) -> None:
+    producer = Producer(settings)
+    await producer.start()
+    try:
+        said = outgoing(settings, message("c", "m"))
+        await producer.send(said)
+        async with reading(gateway, "c") as reader:
+            await producer.send(said)
+            await producer.send(outgoing(settings, message("c", "n")))
+            (seen,) = await reader.until("transcript_update")
+            assert seen["id"] == "n"
+    finally:
+        await producer.stop()

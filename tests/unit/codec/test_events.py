@@ -1,15 +1,18 @@
 """Events survive the wire, and hostile records end as InvalidRecord and nothing else."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.codec import InvalidRecord, body_digest, decode_event, encode_event
+from parley.codec.events import MessageTemplate
 from parley.codec.record import APPEND_TIME
-from parley.events import Body, Content, Event, MessageRecorded, Role
-from tests.unit.codec.samples import BODIES, NOON, events, record, sample
+from parley.codec.validity import check
+from parley.events import Body, Content, Event, MessageRecorded, Policy, Role
+from tests.unit.codec.samples import BODIES, EVENT_ID, NOON, events, record, sample
 
 HELLO = MessageRecorded(Role.USER, Content("hello"))
 
@@ -87,3 +90,89 @@ def test_damaged_records_never_raise_anything_else(event: Event, data: st.DataOb
         decode_event(record(event, value=bytes(value)))
     except InvalidRecord as error:
         assert error.reason
+
+
+ids = st.one_of(st.text(max_size=8), st.sampled_from(["\0", "x" * 512, "x" * 513, "ü" * 300]))
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+moments = st.one_of(
+    st.timedeltas(-timedelta(400), timedelta(400)).map(lambda span: NOON + span),
+    st.sampled_from([datetime(1899, 12, 31, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)]),
+)
+messages = st.builds(
+    MessageRecorded,
+    st.sampled_from(Role),
+    st.builds(
+        Content, texts, st.none() | texts, st.sampled_from(["", "{}", '{"a":1}', "[]", "{", "\0"])
+    ),
+    texts,
+    texts,
+)
+said = st.builds(
+    Event,
+    event_id=st.sampled_from(["0c7e7f0a-5e2d-5d3c-9b43-3f1d7d6f0a11", "no uuid"]),
+    body=messages,
+    event_time=moments,
+    received_at=moments,
+    tenant_id=st.just("t"),
+    conversation_id=st.just("c"),
+    session_id=texts,
+    user_id=texts,
+    sender=texts,
+    client_id=texts,
+    client_message_id=ids.filter(lambda text: text.isprintable() or "\0" in text),
+    connection_id=texts,
+    gateway_id=texts,
+    channel=texts,
+    occurred_at=st.none() | moments,
+    sent_at=st.none() | moments,
+    policy=st.builds(
+        Policy,
+        texts,
+        st.integers(0, 9),
+        st.timedeltas(timedelta(1), timedelta(9)),
+        max_messages=st.integers(1, 9),
+    ),
+)
+
+
+def encoded(template: MessageTemplate, event: Event) -> bytes:
+    assert isinstance(event.body, MessageRecorded)
+    return template.encode(
+        event.event_id,
+        event.client_message_id,
+        event.body,
+        event.event_time,
+        event.received_at,
+        event.occurred_at,
+        event.sent_at,
+    )
+
+
+@given(said)
+def test_a_template_writes_and_refuses_exactly_what_encoding_the_whole_event_does(
+    event: Event,
+) -> None:
+    first = replace(
+        event,
+        event_id=EVENT_ID,
+        body=HELLO,
+        event_time=NOON,
+        received_at=NOON,
+        client_message_id="",
+        occurred_at=None,
+        sent_at=None,
+    )
+    try:
+        check(event)
+    except InvalidRecord:
+        with pytest.raises(InvalidRecord):
+            encoded(MessageTemplate(first), event)
+        return
+    again = record(event, value=encoded(MessageTemplate(first), event))
+    assert decode_event(again) == decode_event(record(event))
+    assert body_digest(again.value or b"") == body_digest(encode_event(event))
+
+
+def test_a_source_that_cannot_write_anything_valid_has_no_template() -> None:
+    with pytest.raises(InvalidRecord, match="id_too_long"):
+        MessageTemplate(sample(HELLO, user_id="u" * 513))

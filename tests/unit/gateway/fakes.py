@@ -1,8 +1,7 @@
 """A gateway's parts without Kafka and PostgreSQL: acknowledges when it is told to."""
 
 import asyncio
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -10,7 +9,7 @@ from parley.codec import LogRecord, Outgoing, decode_event
 from parley.codec.record import EPOCH
 from parley.conversation_state import NEW
 from parley.events import Event
-from parley.topics import Topic
+from parley.log.producer import Record
 from services.gateway.access import Access
 from services.gateway.connection.parts import Parts
 from services.gateway.core.room import Snapshot
@@ -25,47 +24,48 @@ from services.gateway.tail.tail import Tail
 from services.gateway.talk import Talk
 
 
-@dataclass(frozen=True)
-class Metadata:
-    """What Kafka says of a record."""
-
-    partition: int
-    offset: int
-
-
 class FakeProducer:
-    """Keeps what it accepts; `takes_records` off is a full buffer, `acknowledges` off no Kafka."""
+    """Keeps the batches that it is sent; `acknowledges` off is no Kafka."""
 
     def __init__(self) -> None:
-        self.accepted: list[Outgoing] = []
+        self.batches: list[Sequence[Record]] = []
         self.acknowledges = True
-        self.takes_records = asyncio.Event()
-        self.takes_records.set()
-        self.pending: list[asyncio.Future[Metadata]] = []
+        # Of batches that wait for their acknowledgement.
+        self.pending: list[asyncio.Future[None]] = []
 
-    async def accept(self, outgoing: Outgoing) -> Awaitable[Any]:
-        if not self.takes_records.is_set():
-            await self.takes_records.wait()
-            # Like aiokafka's: who waited for room wakes up some turns after there is some.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-        acknowledged: asyncio.Future[Metadata] = asyncio.get_running_loop().create_future()
-        if outgoing.topic == Topic.LIVE:
-            acknowledged.set_result(Metadata(0, 0))
-            return acknowledged
-        self.accepted.append(outgoing)
-        if self.acknowledges:
-            acknowledged.set_result(Metadata(0, len(self.accepted) - 1))
-        else:
+    @property
+    def accepted(self) -> list[Record]:
+        """All records, in order."""
+        return [record for batch in self.batches for record in batch]
+
+    async def send_batch(self, _partition: int, batch: Sequence[Record]) -> list[int]:
+        first = len(self.accepted)
+        self.batches.append(batch)
+        if not self.acknowledges:
+            acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.pending.append(acknowledged)
-        return acknowledged
+            await acknowledged
+        return list(range(first, first + len(batch)))
+
+    async def accept(self, _outgoing: Outgoing) -> Awaitable[Any]:
+        """Live frames, which nobody asks for here."""
+        taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        taken.set_result(None)
+        return taken
+
+    def acknowledge(self) -> None:
+        """Kafka is back: for what waits, and for what comes."""
+        self.acknowledges = True
+        for waiting in self.pending:
+            if not waiting.done():
+                waiting.set_result(None)
 
     def events(self) -> list[Event]:
         """What was accepted, as every consumer will read it."""
         return [decode_event(_record(one)) for one in self.accepted]
 
 
-def _record(outgoing: Outgoing) -> LogRecord:
+def _record(outgoing: Record) -> LogRecord:
     # Appended long ago by the broker's clock would move the event time: take the record's own.
     value = outgoing.value
     probe = LogRecord("t", 0, 0, EPOCH + timedelta(days=36_500), outgoing.key, value)
@@ -75,7 +75,7 @@ def _record(outgoing: Outgoing) -> LogRecord:
 
 def publisher(producer: FakeProducer, settings: GatewaySettings) -> Publisher:
     """A publisher onto the fake."""
-    return Publisher(producer, settings, incarnation="incarnation", gateway_id="gateway")
+    return Publisher(producer, settings, "incarnation", "gateway", partition_count=1)
 
 
 class StillTail:

@@ -20,7 +20,7 @@ from services.gateway.responder.replies import PLAIN, Manner, Reply, ResponderFa
 from services.gateway.responder.responder import OFFLINE, Responder
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import StoreUnavailable
-from services.gateway.stream import Lane, Recorded
+from services.gateway.stream import Recorded
 
 IDLE = ConversationState.IDLE
 LISTENING = ConversationState.LISTENING
@@ -54,8 +54,7 @@ class FakeTalk:
             raise self.state_refused
         return self.status
 
-    async def transition(self, source: Source, wanted: Transition, lane: Lane) -> object:
-        assert isinstance(lane, asyncio.Lock)
+    async def transition(self, source: Source, wanted: Transition) -> object:
         request = StateRequested(self.status.state, wanted.target)
         if not is_allowed(self.status.state, request):
             raise Refused(Code.INVALID_TRANSITION, "no")
@@ -69,7 +68,7 @@ class FakeTalk:
         self.causes.append(wanted.cause)
         return None
 
-    async def record(self, source: Source, utterance: Utterance, lane: Lane) -> Recorded:
+    async def record(self, source: Source, utterance: Utterance) -> Recorded:
         if self.hangs:
             await asyncio.sleep(3600)
         if self.record_refusals:

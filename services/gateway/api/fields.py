@@ -1,0 +1,85 @@
+"""Paths, queries and headers of the API, each bounded so that no input can be a fault of ours."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from fastapi import Header, Path, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, AwareDatetime
+
+from parley.codec.validity import EARLIEST, LATEST
+from parley.position import InvalidPosition, Position
+
+MAX_ID_CHARS: Final = 512
+PREFERENCES: Final = "preferences:"
+# NUL cannot be stored.
+NO_NUL: Final = r"^[^\x00]*$"
+
+ConversationId = Annotated[
+    str, Path(min_length=1, max_length=MAX_ID_CHARS, pattern=NO_NUL, examples=["support-4711"])
+]
+SessionId = Annotated[str, Path(min_length=1, max_length=MAX_ID_CHARS, pattern=NO_NUL)]
+# They are written under an id with a few letters before it.
+UserId = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=MAX_ID_CHARS - len(PREFERENCES),
+        pattern=NO_NUL,
+        examples=["u-1"],
+    ),
+]
+_UUID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+ImportId = Annotated[str, Path(pattern=_UUID, examples=["0d6fc0c1-6a3e-5c1b-8d55-0e9a7b2f4c11"])]
+ImportIdInQuery = Annotated[
+    str | None, Query(pattern=_UUID, description="The import that the messages belong to.")
+]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=MAX_ID_CHARS,
+        description="The same key and client_id: the same result, not another one.",
+    ),
+]
+After = Annotated[
+    str | None,
+    Header(
+        alias="X-Parley-After",
+        description="The position of a write: the answer waits, 2 s at most, until it shows it.",
+    ),
+]
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the last page")]
+
+# PostgreSQL's own numbers: what is larger was never given out.
+_MOST_PARTITIONS: Final = 2**31
+_MOST_OFFSETS: Final = 2**62
+
+
+def _believable(moment: datetime) -> datetime:
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError("must lie within the years 1900 to 2200")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_believable)]
+
+
+def position_of(text: str) -> Position:
+    """The position of an X-Parley-After; raises RequestValidationError."""
+    try:
+        position = Position.parse(text)
+    except InvalidPosition as error:
+        raise invalid("header", "X-Parley-After", str(error)) from error
+    is_possible = (
+        0 <= position.partition < _MOST_PARTITIONS and 0 <= position.offset < _MOST_OFFSETS
+    )
+    if not is_possible or "\0" in position.incarnation:
+        raise invalid("header", "X-Parley-After", "not a position that Parley gave out")
+    return position
+
+
+def invalid(where: str, name: str, message: str) -> RequestValidationError:
+    """A field that is wrong, for which no type could say so."""
+    return RequestValidationError([{"loc": (where, name), "msg": message, "type": "value_error"}])

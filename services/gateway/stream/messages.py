@@ -1,0 +1,71 @@
+"""Writes the messages of one source, of which most is the same: it is worked out once."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from parley import clock, event_time
+from parley.codec import InvalidRecord, event_key
+from parley.codec.events import MessageTemplate
+from parley.ids import message_ids
+from services.gateway import metrics
+from services.gateway.core.events import Said, Source, write
+from services.gateway.core.frames import Utterance
+from services.gateway.core.refusals import Code, Refused
+from services.gateway.stream.submission import Then
+
+
+class Submits(Protocol):
+    """What is asked of a publisher."""
+
+    def submit_value(self, key: bytes, value: bytes, event_id: str, then: Then) -> None:
+        """Make a record durable; raises Refused where there is no room for it."""
+
+
+class MessageWriter:
+    """One source's messages on their way into the log."""
+
+    def __init__(self, publisher: Submits, source: Source, max_age: timedelta) -> None:
+        self._publisher = publisher
+        self._source = source
+        self._max_age = max_age
+        self._key = event_key(source.tenant_id, source.conversation_id)
+        self._ids = message_ids(
+            source.tenant_id, source.conversation_id, source.sender, source.client_id
+        )
+        self._template: MessageTemplate | None = None
+
+    def event_id(self, client_message_id: str) -> str:
+        """As of the source."""
+        return self._ids.of(client_message_id)
+
+    def submit(self, said: Utterance, then: Then) -> str:
+        """Make a message durable and call `then`; returns its event id.
+
+        Raises Refused at once, and then calls nobody: invalid_frame or overloaded.
+        """
+        event_id = self._ids.of(said.client_message_id)
+        try:
+            value = self._encode(event_id, said)
+        except InvalidRecord as error:
+            raise Refused(Code.INVALID_FRAME, error.detail) from error
+        self._publisher.submit_value(self._key, value, event_id, then)
+        return event_id
+
+    def _encode(self, event_id: str, said: Utterance) -> bytes:
+        now = clock.now()
+        if self._template is None:
+            message = Said(event_id, said.body, said.clocks, said.client_message_id)
+            self._template = MessageTemplate(write(self._source, message, now, self._max_age).event)
+        clocks = said.clocks
+        happened = event_time.live(now, clocks.occurred_at, clocks.sent_at, self._max_age)
+        if happened.was_clamped:
+            metrics.TIMES_CLAMPED.inc()
+        return self._template.encode(
+            event_id,
+            said.client_message_id,
+            said.body,
+            happened.moment,
+            now,
+            clocks.occurred_at,
+            clocks.sent_at,
+        )

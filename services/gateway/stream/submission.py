@@ -1,0 +1,73 @@
+"""One event on its way into the log, and what becomes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from parley.codec import Header
+from parley.codec.events import EVENT_HEADERS
+from parley.log.producer import size_of
+from parley.position import Position
+from services.gateway.core.refusals import Code, Refused
+
+RETRY_AFTER_MS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event that is durable, and where it lies."""
+
+    event_id: str
+    position: Position
+
+
+Outcome = Recorded | Refused
+# Called once, from the loop and not from within the call that submitted; it must not raise.
+Then = Callable[[Outcome], None]
+
+
+class Submission:
+    """A record of the events topic, and who wants to know what became of it.
+
+    `then` is None once that was told: a record that was given up may still be under way.
+    """
+
+    __slots__ = ("deadline_s", "event_id", "key", "size", "submitted_s", "then", "topic", "value")
+
+    headers: Final[tuple[Header, ...]] = EVENT_HEADERS
+
+    def __init__(
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes,
+        event_id: str,
+        submitted_s: float,
+        deadline_s: float,
+        then: Then,
+    ) -> None:
+        self.topic = topic
+        self.key = key
+        self.value = value
+        self.event_id = event_id
+        self.submitted_s = submitted_s
+        self.deadline_s = deadline_s
+        self.then: Then | None = then
+        # The most bytes that it takes in a batch.
+        self.size = size_of(self)
+
+
+def not_durable() -> Refused:
+    """What is answered where Kafka does not acknowledge."""
+    return Refused(
+        Code.NOT_DURABLE,
+        "Kafka has not acknowledged it: the same id may be sent again",
+        RETRY_AFTER_MS,
+    )
+
+
+def overloaded() -> Refused:
+    """What is answered where too much waits for Kafka already."""
+    return Refused(
+        Code.OVERLOADED, "too many events wait for Kafka's acknowledgement", RETRY_AFTER_MS
+    )

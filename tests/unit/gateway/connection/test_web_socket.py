@@ -1,0 +1,168 @@
+"""The WebSocket below ASGI, against a real client's reading of the protocol."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from services.gateway.connection.web_socket import LINE, WRITE_BUFFER_BYTES, DirectWebSocket, Line
+from tests.support.wait import eventually
+
+
+class App:
+    """Accepts, takes over, and leaves what to do with frames to the test."""
+
+    def __init__(self) -> None:
+        self.line: Line
+        self.taken: list[str | bytes] = []
+        self.take: Callable[[str | bytes], None] = self.taken.append
+        self.on_writable: Callable[[], None] = lambda: None
+        self.may_take_over = asyncio.Event()
+        self.end: dict[str, Any] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        self.line = scope["state"][LINE]
+        await self.may_take_over.wait()
+        self.line.hand_over(self.take, self.on_writable)
+        self.end = dict(await receive())
+
+
+@asynccontextmanager
+async def talking(app: App, **options: Any) -> AsyncIterator[ClientConnection]:
+    config = uvicorn.Config(
+        app,
+        port=0,
+        ws=DirectWebSocket,
+        lifespan="off",
+        log_config=None,
+        ws_per_message_deflate=False,
+        ws_max_size=200_000,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    try:
+        await until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}/", max_size=None, **options) as client:
+            await until(lambda: hasattr(app, "line"))
+            yield client
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async def is_true() -> bool:
+        return bool(condition())
+
+    await eventually(is_true, timeout=5, every=0.002)
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 150_000])
+async def test_texts_of_every_size_come_and_go(size: int) -> None:
+    app = App()
+    app.may_take_over.set()
+    app.take = lambda text: app.line.write(text.encode() if isinstance(text, str) else text)
+    async with talking(app) as client:
+        await client.send("x" * size)
+        assert await client.recv() == "x" * size
+
+
+async def test_what_came_before_the_hand_over_is_taken_first_and_in_order() -> None:
+    app = App()
+    async with talking(app) as client:
+        for number in range(100):
+            await client.send(str(number))
+        line: Any = app.line
+        await until(lambda: not line.queue.empty())
+        app.may_take_over.set()
+        await client.send(b"\0")
+        await client.send(["1", "00"])
+        await until(lambda: len(app.taken) == 102)
+    assert app.taken == [*map(str, range(100)), b"\0", "100"]
+
+
+async def test_a_client_that_goes_is_told_by_asgi_as_ever() -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app) as client:
+        await client.close(1001)
+        await until(lambda: app.end)
+    assert app.end is not None
+    assert (app.end["type"], app.end["code"]) == ("websocket.disconnect", 1001)
+    # Nobody is there to read it, and nothing fails.
+    app.line.write(b"late")
+
+
+async def test_a_socket_on_hold_is_not_read_until_it_goes_on() -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app) as client:
+        await client.send("0")
+        await until(lambda: app.taken)
+        app.line.hold()
+        await client.send("1")
+        await asyncio.sleep(0.05)
+        assert app.taken == ["0"]
+        app.line.go_on()
+        await until(lambda: app.taken == ["0", "1"])
+
+
+async def test_text_that_is_no_utf_8_closes_with_1007() -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app) as client:
+        await client.send(b"\xff", text=True)
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1007
+        await until(lambda: app.end)
+    assert app.taken == []
+
+
+async def test_one_who_does_not_read_makes_it_unwritable_and_is_told_of_when_it_reads() -> None:
+    app = App()
+    app.may_take_over.set()
+    told: list[bool] = []
+    app.on_writable = lambda: told.append(app.line.is_writable)
+    async with talking(app, max_queue=1) as client:
+        await client.send("0")
+        await until(lambda: app.taken)
+        count = 0
+        while app.line.is_writable:
+            app.line.write(b"x" * WRITE_BUFFER_BYTES)
+            count += 1
+            await asyncio.sleep(0)
+        assert told == []
+        for _ in range(count):
+            await client.recv()
+        await until(lambda: told)
+        assert told == [True]
+
+
+async def test_one_who_does_not_read_can_be_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.connection.web_socket.LAST_CHANCE_S", 0.05)
+    app = App()
+    app.may_take_over.set()
+    async with talking(app, max_queue=1) as client:
+        await client.send("0")
+        await until(lambda: app.taken)
+        while app.line.is_writable:
+            app.line.write(b"x" * WRITE_BUFFER_BYTES)
+            await asyncio.sleep(0)
+        app.line.evict(1013)
+        await until(lambda: app.end)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await client.recv()
+    assert app.end is not None
+    assert app.end["code"] == 1013
