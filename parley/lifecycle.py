@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS: Final = 20
 BACKLOG: Final = 2048
+SEND_BUFFER_BYTES: Final = 128 * 1024
 # New objects until they are looked through for cycles, and how often the older ones are with them.
 COLLECT_AFTER: Final = (50_000, 50, 100)
 
@@ -161,6 +162,8 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections inherit it. Left to itself the kernel keeps megabytes for one who reads nothing.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     try:
         listener.bind((host, port))
     except OSError as error:

@@ -44,8 +44,11 @@ def _write(time: datetime, name: str) -> str:
 
 def _read(cursor: str) -> tuple[datetime, str]:
     try:
-        time, name = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return _moment(time), _name(name)
+        match orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))):
+            case [time, name]:
+                return _moment(time), _name(name)
+            case _:
+                raise _foreign()
     except (ValueError, TypeError, OverflowError) as error:
         raise _foreign() from error
 

@@ -112,9 +112,12 @@ class Room:
             self.owner = user_id
 
     def recall(self, offset: int, event_id: str) -> None:
-        """An event passed before anybody here listened."""
-        if event_id not in self._seen:
+        """An event passed while nobody here listened; of copies the first one counts."""
+        known = self._seen.get(event_id)
+        if known is None:
             _remember(self._seen, event_id, offset, REMEMBERED_EVENTS)
+        elif offset < known:
+            self._seen[event_id] = offset
 
     def seen_at(self, event_id: str) -> int | None:
         """The offset at which an event passed, if it is remembered."""

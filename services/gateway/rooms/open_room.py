@@ -124,17 +124,15 @@ class OpenRoom:
     def missed(self, records: list[LogRecord]) -> list[OutFrame] | None:
         """The frames of records that are in memory; None where a decision is not known."""
         frames = []
+        passed: set[str] = set()
         for record in records:
             event = _decoded(record)
-            if event is None or self.room.seen_at(event.event_id) not in (None, record.offset):
+            if event is None or event.event_id in passed or self._is_copy(record, event):
                 continue
-            decision = self.room.decision(event.event_id)
-            is_request = isinstance(event.body, StateRequested) and event.import_id is None
-            if is_request and decision is None:
+            passed.add(event.event_id)
+            is_granted = self._was_granted(record, event)
+            if is_granted is None:
                 return None
-            # A copy that came later than what was decided about is no frame.
-            is_copy = decision is not None and decision.offset != record.offset
-            is_granted = decision is not None and decision.is_granted and not is_copy
             frame = self.frame(record.offset, event, is_granted=is_granted)
             if frame is not None:
                 frames.append(frame)
@@ -160,6 +158,21 @@ class OpenRoom:
 
     def _is_watched(self) -> bool:
         return any(one.deliver is not Deliver.NONE for one in self._listeners)
+
+    def _is_copy(self, record: LogRecord, event: Event) -> bool:
+        # Only of an earlier one: a room that was opened between a message and its copy knows the
+        # copy alone, and who missed both is to be given the first, as everybody else was.
+        first = self.room.seen_at(event.event_id)
+        return first is not None and first < record.offset
+
+    def _was_granted(self, record: LogRecord, event: Event) -> bool | None:
+        """Whether this record won its transition, False for other events; None: not known here."""
+        if not isinstance(event.body, StateRequested) or event.import_id is not None:
+            return False
+        decision = self.room.decision(event.event_id)
+        if decision is None or decision.offset > record.offset:
+            return None
+        return decision.is_granted and decision.offset == record.offset
 
     def _tell_who_asked(self, event: Event, decision: Decision | None) -> None:
         for asked in self._waiting.pop(event.event_id, ()):

@@ -22,10 +22,13 @@ from parley.settings import Settings
 from parley.topics import Topic
 from tests.integration.gateway.clients import Client, connected
 from tests.support.processes import ServiceProcess
+from tests.support.wait import eventually
 from tests.unit.gateway.access import issuer
 from tests.unit.gateway.access.hostile import hostile_tokens
 
 pytestmark = pytest.mark.integration
+
+UNAUTHORIZED = 401
 
 POLICY_VIOLATION = 1008
 
@@ -51,26 +54,39 @@ class Operator:
 
     producer: Producer
     topic: str
+    gateway: ServiceProcess
 
     async def set(self, tenant_id: str, body: Tenant | ApiKey) -> None:
         change = ConfigChange(tenant_id, "test", clock.now(), body)
         await self.producer.send(config_record(self.topic, change))
 
     async def key(self, *roles: AccessRole) -> tuple[PresentedKey, ApiKey]:
-        """A key that the gateway knows by the time that this returns, as good as always."""
+        """A key that the gateway knows by the time that this returns."""
         made = make_key()
         key = ApiKey(made.key_id, made.key_hash, "shop-backend", roles)
         await self.set("acme", key)
-        await asyncio.sleep(1)
+        await self.until_believed(made.text)
         return made, key
+
+    async def until_believed(self, token: str) -> None:
+        """Return once the gateway has read what makes the token good."""
+        url = f"{self.gateway.url}/api/v2/conversations/nobody"
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(trust_env=False) as client:
+
+            async def is_believed() -> bool:
+                return (await client.get(url, headers=headers)).status_code != UNAUTHORIZED
+
+            await eventually(is_believed, timeout=10)
 
 
 @pytest.fixture
-async def operator(settings: Settings) -> AsyncIterator[Operator]:
+async def operator(settings: Settings, guarded: ServiceProcess) -> AsyncIterator[Operator]:
     producer = Producer(settings)
     await producer.start()
-    made = Operator(producer, settings.topic(Topic.CONFIG))
+    made = Operator(producer, settings.topic(Topic.CONFIG), guarded)
     await made.set("acme", Tenant("acme"))
+    await made.until_believed(issuer.token())
     yield made
     await producer.stop()
 
