@@ -13,6 +13,8 @@ from services.gateway.settings import GatewaySettings
 
 PATIENCE_S: Final = 10.0
 POLL_MS: Final = 250
+# Records; a second or two.
+LONGEST: Final = 50_000
 
 
 class LogUnavailable(Exception):
@@ -22,7 +24,13 @@ class LogUnavailable(Exception):
 async def read_range(
     settings: GatewaySettings, partition: int, first_offset: int, end_offset: int, key: bytes
 ) -> list[LogRecord]:
-    """The conversation's records from the first offset to before the end; raises LogUnavailable."""
+    """The conversation's records from the first offset to before the end.
+
+    Raises LogUnavailable; also for a stretch so long that many clients at once would ask for more
+    than there is to give, as when nothing has stored anything for hours.
+    """
+    if end_offset - first_offset > LONGEST:
+        raise LogUnavailable(f"{end_offset - first_offset} records lie between tables and memory")
     tp = TopicPartition(settings.topic(Topic.EVENTS), partition)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap,

@@ -20,6 +20,12 @@ _SQL: Final = load(__package__)
 # The persister's consumer of the events topic.
 PERSISTER: Final = "persister"
 PAGE: Final = 200
+# Wrong settings, or a database that is being made: what is said is kept in the log meanwhile.
+_NOT_THERE: Final = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.UndefinedTableError,
+)
 
 
 class SnapshotUnavailable(Exception):
@@ -134,10 +140,6 @@ class Snapshots:
         try:
             return await self._pool.fetch(_SQL[query], *arguments)
         except Exception as error:
-            is_refused = isinstance(
-                error,
-                asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError,
-            )
-            if not (is_transient(error) or is_refused):
+            if not (is_transient(error) or isinstance(error, _NOT_THERE)):
                 raise
             raise SnapshotUnavailable(type(error).__name__) from error
