@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import create_mock_engine
 from sqlalchemy.dialects import postgresql
@@ -21,6 +22,13 @@ from parley.local.stack import Endpoints
 from parley.log.admin import admin_client, apply_topics
 from parley.settings import Settings
 from tests.support.stacks import running_stack
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """A command that was run in this process has bound the log to output that is closed by now."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
