@@ -98,9 +98,18 @@ async def _serve(
         imports=ImportLog(publisher, producer, settings, incarnation, partition_count),
     )
 
+    drained = asyncio.Event()
+
     async def drain() -> None:
         health.is_stopping = True
-        await asyncio.gather(connections.drain(), answering.drain(ANSWER_PATIENCE_S))
+        try:
+            await asyncio.gather(connections.drain(), answering.drain(ANSWER_PATIENCE_S))
+        finally:
+            drained.set()
+
+    async def follow(_stop: asyncio.Event) -> None:
+        # What is in flight waits for the decisions of the log.
+        await rooms.follow(drained)
 
     if not access.is_on:
         log.warning("access_control_off", address=settings.http_host)
@@ -113,7 +122,7 @@ async def _serve(
             stop,
             sessions.run,
             rooms.run,
-            rooms.follow,
+            follow,
             connections.run,
             access.run,
             drain=drain,

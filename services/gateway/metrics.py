@@ -72,6 +72,10 @@ ROOMS = Gauge("parley_gateway_rooms", "Conversations that are open here or were 
 TAIL_LAG = Gauge(
     "parley_gateway_tail_lag_records", "Records of the log that this gateway has not passed on yet."
 )
+TAIL_ERRORS = Counter(
+    "parley_gateway_tail_errors_total",
+    "Records that could not be shown to anybody because of a fault of the gateway.",
+)
 RESUMES = Counter(
     "parley_gateway_resumes_total",
     "Clients that came back with a position, by where what they missed was: memory, history, "

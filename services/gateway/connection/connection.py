@@ -146,7 +146,7 @@ class Connection:
         opened = parts.rooms.opened(source.tenant_id, source.conversation_id)
         room = await held.enter_async_context(opened)
         refuse_strangers(identity, room)
-        guest = await begin_session(parts, self._socket, source, hello)
+        guest = await begin_session(parts, self._socket, identity, room, source, hello)
         self.identity = identity
         held.push_async_callback(self._leave)
         self._room, self._guest = room, guest
@@ -167,7 +167,8 @@ class Connection:
             for frame in replay.rest():
                 if is_wanted(frame, self.deliver, self.origin):
                     self.push(frame)
-        rooms.join(self._room, self, rooms.end_offset(self._room) - 1)
+        end = max(rooms.end_offset(self._room), replay.next_offset)
+        rooms.join(self._room, self, end - 1)
         return True
 
     async def _serve(self) -> None:
@@ -212,8 +213,9 @@ class Connection:
         return UUID(self._guest.source.connection_id).int % SPREAD_MS
 
     async def _leave(self) -> None:
-        is_ended = self._intake is not None and self._intake.is_ended
-        if not is_ended and not self._is_draining:
+        # Also after an end: one that lost to a later connection of the session has ended nothing,
+        # and that one must not wait for this.
+        if not self._is_draining:
             await self._parts.sessions.depart(self._guest.source)
 
 

@@ -25,6 +25,8 @@ class FrameSocket:
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
         self._line: Line = socket.scope["state"][LINE]
+        # Once something could not be sent.
+        self.is_gone = False
 
     @property
     def client_ip(self) -> str:
@@ -93,7 +95,7 @@ class FrameSocket:
             await self._socket.send_text(text)
         except (WebSocketDisconnect, RuntimeError):
             # The socket closed in between, which the reader sees too: nobody is left to tell.
-            return
+            self.is_gone = True
 
     # --- below ASGI ---------------------------------------------------------------------------
 

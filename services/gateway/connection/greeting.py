@@ -15,9 +15,10 @@ from services.gateway.core.frames import Deliver, Hello
 from services.gateway.core.outgoing import OutFrame
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.rooms.open_room import OpenRoom
-from services.gateway.rooms.replay import NotRecovered, Replay
+from services.gateway.rooms.replay import Lost, NotRecovered, Replay
 
 USER_AGENT_CHARS = 512
+OWNER_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,16 @@ class Guest:
     hello: Hello
 
 
-async def begin_session(parts: Parts, socket: FrameSocket, source: Source, hello: Hello) -> Guest:
+async def begin_session(
+    parts: Parts,
+    socket: FrameSocket,
+    identity: Identity,
+    room: OpenRoom,
+    source: Source,
+    hello: Hello,
+) -> Guest:
     """Start the session, or go on with the one that the client comes back to; raises Refused."""
+    was_nobodys = room.room.owner is None
     client_ip, user_agent = socket.client_ip, socket.user_agent[:USER_AGENT_CHARS]
     connection_id = source.connection_id
     if hello.session_id is None:
@@ -38,13 +47,25 @@ async def begin_session(parts: Parts, socket: FrameSocket, source: Source, hello
         started = SessionStarted(
             generation, connection_id, client_ip, user_agent, hello.metadata_json
         )
-        await parts.sessions.start(source, started)
+        recorded = await parts.sessions.start(source, started)
     else:
         generation = parts.sessions.next_generation(source, hello)
         resumed = SessionResumed(generation, connection_id, client_ip, user_agent)
-        await parts.sessions.resume(source, resumed)
+        recorded = await parts.sessions.resume(source, resumed)
+    if was_nobodys and not identity.may(Permission.ANSWER):
+        await _refuse_second(parts, identity, room, recorded.position)
     parts.sessions.connect(source, generation)
     return Guest(source, generation, hello)
+
+
+async def _refuse_second(
+    parts: Parts, identity: Identity, room: OpenRoom, began_at: Position
+) -> None:
+    """Of users who open a new conversation together the log says whose it is; raises Refused."""
+    tail = parts.rooms.tail
+    if not await tail.reach(began_at.partition, began_at.offset + 1, OWNER_PATIENCE_S):
+        raise _nobody_can_say()
+    refuse_strangers(identity, room)
 
 
 def source_of(
@@ -72,9 +93,13 @@ def refuse_strangers(identity: Identity, room: OpenRoom) -> None:
     if identity.may(Permission.ANSWER):
         return
     if room.room.status is None and room.room.owner is None:
-        raise Refused(Code.STATE_UNKNOWN, "nobody can say now whose conversation it is", 1_000)
+        raise _nobody_can_say()
     if room.room.owner not in (None, identity.user_id):
         raise Refused(Code.NO_CONVERSATION, "there is no such conversation")
+
+
+def _nobody_can_say() -> Refused:
+    return Refused(Code.STATE_UNKNOWN, "nobody can say now whose conversation it is", 1_000)
 
 
 class Welcome:
@@ -139,6 +164,9 @@ async def catch_up(replay: Replay, socket: FrameSocket, deliver: Deliver, origin
     """Send what a connection's queue could not hold; raises NotRecovered midway."""
 
     async def send(frame: OutFrame) -> None:
+        if socket.is_gone:
+            # The rest of a long history would be read for nobody.
+            raise NotRecovered(Lost.HISTORY_UNAVAILABLE)
         if is_wanted(frame, deliver, origin):
             await socket.pass_on(frame)
 

@@ -69,6 +69,16 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         state[LINE] = self
         await super().run_asgi()
 
+    def keepalive_timeout(self) -> None:
+        """A peer that does not answer may not take its close either."""
+        super().keepalive_timeout()
+        self.loop.call_later(LAST_CHANCE_S, self.transport.abort)
+
+    def shutdown(self) -> None:
+        """The server stops, whether the peer reads or not."""
+        super().shutdown()
+        self.loop.call_later(LAST_CHANCE_S, self.transport.abort)
+
     @property
     def is_writable(self) -> bool:
         """As of a Line."""

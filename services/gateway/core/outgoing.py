@@ -139,7 +139,8 @@ def _who(event: Event) -> dict[str, Any]:
 def _message(event: Event, body: MessageRecorded) -> tuple[str, dict[str, Any]]:
     kind = "ai_response" if body.role is Role.ASSISTANT else "transcript_update"
     content = body.content
-    metadata = orjson.loads(content.metadata_json) if content.metadata_json else None
+    # As it is: what was read as JSON may be nested deeper than orjson writes.
+    metadata = orjson.Fragment(content.metadata_json) if content.metadata_json else None
     return kind, {
         "role": body.role,
         "text": content.text,

@@ -107,8 +107,11 @@ class Room:
         return True
 
     def note_user(self, user_id: str) -> None:
-        """An event names a user: the first one who is named owns the conversation."""
-        if self.owner is None and user_id:
+        """An event names a user: the first one who is named owns the conversation.
+
+        While the tables have not told, an earlier one may be the owner.
+        """
+        if self.status is not None and self.owner is None and user_id:
             self.owner = user_id
 
     def recall(self, offset: int, event_id: str) -> None:

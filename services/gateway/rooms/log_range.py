@@ -15,6 +15,8 @@ PATIENCE_S: Final = 10.0
 POLL_MS: Final = 250
 # Records; a second or two.
 LONGEST: Final = 50_000
+# A thousand clients that come back at once would otherwise be a thousand consumers.
+_AT_ONCE: Final = asyncio.Semaphore(4)
 
 
 class LogUnavailable(Exception):
@@ -31,6 +33,16 @@ async def read_range(
     """
     if end_offset - first_offset > LONGEST:
         raise LogUnavailable(f"{end_offset - first_offset} records lie between tables and memory")
+    try:
+        async with asyncio.timeout(PATIENCE_S), _AT_ONCE:
+            return await _read_alone(settings, partition, first_offset, end_offset, key)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise LogUnavailable(type(error).__name__) from error
+
+
+async def _read_alone(
+    settings: GatewaySettings, partition: int, first_offset: int, end_offset: int, key: bytes
+) -> list[LogRecord]:
     tp = TopicPartition(settings.topic(Topic.EVENTS), partition)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap,
@@ -39,13 +51,10 @@ async def read_range(
         auto_offset_reset="none",
     )
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            await consumer.start()
-            consumer.assign([tp])
-            consumer.seek(tp, first_offset)
-            return await _read(consumer, tp, end_offset, key)
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise LogUnavailable(type(error).__name__) from error
+        await consumer.start()
+        consumer.assign([tp])
+        consumer.seek(tp, first_offset)
+        return await _read(consumer, tp, end_offset, key)
     finally:
         await consumer.stop()
 

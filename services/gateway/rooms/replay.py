@@ -56,6 +56,11 @@ class Replay:
         self.position = position
         self._page: Page | None = None
 
+    @property
+    def next_offset(self) -> int:
+        """The client has had everything below, also where the tables are ahead of the tail."""
+        return self._next_offset
+
     async def begin(self) -> None:
         """Make sure that everything missed can be had; raises NotRecovered."""
         is_ours = self._room.holds(self.position) and self.position.offset >= 0

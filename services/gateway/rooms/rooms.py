@@ -70,8 +70,15 @@ class Rooms:
     def take(self, record: LogRecord) -> None:
         """A record of the events topic has passed."""
         room = self._rooms.get(record.key or b"")
-        if room is not None:
+        if room is None:
+            return
+        try:
             room.take(record)
+        except Exception as error:  # noqa: BLE001 - one record must not stop every gateway
+            metrics.TAIL_ERRORS.inc()
+            place = {"partition": record.partition, "offset": record.offset}
+            # Without its text, which may quote what was said.
+            log.error("record_not_shown", error=type(error).__name__, **place)  # noqa: TRY400
 
     def take_live(self, record: LogRecord) -> None:
         """A record of the live topic has passed."""
@@ -198,32 +205,36 @@ class Rooms:
             async with asyncio.timeout(LOAD_PATIENCE_S):
                 found = await self._snapshots.of(tenant_id, partitions)
                 for name, room in unknown.items():
-                    # Somebody else may have learnt it in the meantime.
-                    if room.room.status is None:
-                        await self._begin(room, found[name])
+                    await self._begin(room, found[name])
         except (SnapshotUnavailable, LogUnavailable, TimeoutError) as error:
             log.warning("states_unknown", count=len(unknown), error=type(error).__name__)
 
     async def _begin(self, room: OpenRoom, snapshot: Snapshot) -> None:
         ring = self.tail.ring(room.partition)
         first = snapshot.next_offset
+        # A state ahead of the tail would swallow transitions that listeners have yet to be told.
+        if not await self.tail.reach(room.partition, first, LOAD_PATIENCE_S):
+            raise SnapshotUnavailable("the tail is behind the tables")
         between: list[LogRecord] = []
         # While a stretch is read the ring goes on, and may lose some more at its other end.
         while not ring.covers(first):
             end = ring.start_offset
             between += await read_range(self._settings, room.partition, first, end, room.key)
             first = end
+        if room.room.status is not None:
+            return
         room.begin(snapshot, [*between, *ring.of(room.key, first)])
+        if room.listener_count and room.room.status is not None:
+            room.tell_all(_state_known(room.room.status))
 
     async def _learn_unknown_states(self) -> None:
         unknown = [
             one for one in self._rooms.values() if one.listener_count and one.room.status is None
         ]
-        for room in unknown:
+        # Who failed last waits behind the others.
+        for room in sorted(unknown, key=lambda one: one.failed_at_s):
             if not await self.learn(room):
                 return
-            if room.room.status is not None:
-                room.tell_all(_state_known(room.room.status))
 
     # --- presence -----------------------------------------------------------------------------
 

@@ -79,6 +79,10 @@ class GroupCommit:
             offsets = await self._producer.send_batch(self._partition, batch)
         except KafkaError as error:
             log.warning("not_durable", error=type(error).__name__, count=len(batch))
+        except Exception as error:  # noqa: BLE001 - a fault of ours; the next batch must go
+            self._loop.call_exception_handler(
+                {"message": "a batch could not be sent", "exception": error}
+            )
         finally:
             # Also where the gateway is stopped in the middle: everybody gets an answer.
             self._under_way = []

@@ -8,7 +8,14 @@ from typing import Any, Final, Protocol
 from aiokafka.errors import KafkaError
 
 from parley import clock
-from parley.codec import InvalidRecord, Outgoing, encode_event, encode_live, event_key
+from parley.codec import (
+    MAX_RECORD_BYTES,
+    InvalidRecord,
+    Outgoing,
+    encode_event,
+    encode_live,
+    event_key,
+)
 from parley.codec.live import LIVE_HEADERS
 from parley.codec.validity import check
 from parley.live import LiveBody, LiveFrame
@@ -112,10 +119,13 @@ class Publisher:
         """Make a valid event's bytes durable and call `then`; raises Refused (overloaded)."""
         if self.unacknowledged >= self.max_unacknowledged:
             raise overloaded()
-        self.unacknowledged += 1
         now_s = clock.monotonic()
         deadline_s = now_s + self._ack_timeout_s
         submission = Submission(self._topic, key, value, event_id, now_s, deadline_s, then)
+        # In a batch it would be refused together with everybody else's.
+        if submission.size > MAX_RECORD_BYTES:
+            raise Refused(Code.INVALID_FRAME, "it is larger than a record of the log may be")
+        self.unacknowledged += 1
         self._groups[partition_of(key, len(self._groups))].add(submission)
 
     def publish_live(
