@@ -1,6 +1,7 @@
 """A real Kafka and a real PostgreSQL for every test that wants them."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -22,6 +23,15 @@ from parley.local.stack import Endpoints
 from parley.log.admin import admin_client, apply_topics
 from parley.settings import Settings
 from tests.support.stacks import running_stack
+
+
+def pytest_configure() -> None:
+    """Processes that tests interrupt must hear of it, also where a shell runs the tests with `&`.
+
+    Such a shell lets its children ignore Ctrl-C, and theirs after them.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
