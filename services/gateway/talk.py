@@ -18,7 +18,7 @@ from parley.ids import random_id
 from parley.live import InterimTranscript, SpeechEvent, SpeechKind
 from services.gateway import metrics
 from services.gateway.core.events import Said, Source
-from services.gateway.core.frames import Interim, Speech, Spoken, Transition, Utterance
+from services.gateway.core.frames import Speech, Spoken, Transition, Utterance
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.core.room import Decision
 from services.gateway.rooms.open_room import OpenRoom
@@ -152,12 +152,9 @@ class Talk:
         else:
             writer.submit(utterance, then)
 
-    def interim(self, source: Source, interim: Interim) -> None:
+    def interim(self, source: Source, interim: InterimTranscript) -> None:
         """Show an utterance while it is still being said."""
-        body = InterimTranscript(
-            interim.utterance_id, interim.sequence, interim.role, interim.text, interim.language
-        )
-        self._publisher.publish_live(source.tenant_id, source.conversation_id, body, source)
+        self._publisher.publish_live(source.tenant_id, source.conversation_id, interim, source)
 
     async def speech(
         self, source: Source, speech: Speech, room: OpenRoom | None = None

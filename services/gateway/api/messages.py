@@ -8,6 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, Response
 
 from parley.events import Content, MessageRecorded, Role
 from parley.ids import random_id
+from parley.live import InterimTranscript
 from parley.position import Position
 from services.gateway.access import Caller, Identity, Permission
 from services.gateway.api.fields import ConversationId, Cursor, IdempotencyKey
@@ -26,7 +27,7 @@ from services.gateway.api.parts import Parts, counted
 from services.gateway.api.problems import documented
 from services.gateway.core.events import Source
 from services.gateway.core.fields import write_json_object
-from services.gateway.core.frames import Clocks, Interim, Utterance
+from services.gateway.core.frames import Clocks, Utterance
 from services.gateway.core.parsing import refuse_silence
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.responder.answering import Asked
@@ -194,12 +195,12 @@ def _recorded(recorded: Recorded) -> dict[str, str]:
     return {"event_id": recorded.event_id, "position": str(recorded.position)}
 
 
-def _interim(transcript: TranscriptIn) -> Interim:
+def _interim(transcript: TranscriptIn) -> InterimTranscript:
     if not transcript.utterance_id or transcript.sequence is None:
         raise Refused(
             Code.INVALID_FRAME, "an interim transcript needs an utterance_id and a sequence from 1"
         )
-    return Interim(
+    return InterimTranscript(
         transcript.utterance_id,
         transcript.sequence,
         transcript.role,

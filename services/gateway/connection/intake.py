@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from parley.events import Role
+from parley.live import InterimTranscript
 from services.gateway.access import Identity, Permission
 from services.gateway.connection.frame_socket import FrameSocket, binary_refused
 from services.gateway.connection.greeting import Guest
@@ -16,7 +17,6 @@ from services.gateway.core.frames import (
     End,
     Frame,
     Hello,
-    Interim,
     Ping,
     RawFrame,
     Speech,
@@ -133,7 +133,7 @@ class Intake:
                 then = partial(self._settle, raw)
                 self._parts.talk.submit(self._messages, frame, self._speaker.room, then)
                 self._count_in()
-            case Interim():
+            case InterimTranscript():
                 self._parts.talk.interim(self._speaker.guest.source, frame)
                 self._socket.count(raw, "ok")
             case Speech():

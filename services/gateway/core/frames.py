@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from parley.events import ConversationState, MessageRecorded, Role
-from parley.live import SpeechKind
+from parley.live import InterimTranscript, SpeechKind
 from parley.position import Position
 
 
@@ -67,17 +67,6 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True)
-class Interim:
-    """What an utterance sounds like so far; seen now and not kept."""
-
-    utterance_id: str
-    sequence: int
-    role: Role
-    text: str
-    language: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Spoken:
     """What was really spoken of a message before it was interrupted; replaces its content.
 
@@ -124,4 +113,4 @@ class Ping:
     """The client wants to know whether somebody is there."""
 
 
-Frame = Hello | Utterance | Interim | Speech | Transition | End | Ping
+Frame = Hello | Utterance | InterimTranscript | Speech | Transition | End | Ping

@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 
 from parley.events import Content, ConversationState, MessageRecorded, Role
-from parley.live import SpeechKind
+from parley.live import InterimTranscript, SpeechKind
 from parley.position import InvalidPosition, Position
 from services.gateway.core.fields import Fields
 from services.gateway.core.frames import (
@@ -15,7 +15,6 @@ from services.gateway.core.frames import (
     End,
     Frame,
     Hello,
-    Interim,
     Ping,
     RawFrame,
     Speech,
@@ -107,7 +106,7 @@ def _position(fields: Fields) -> Position | None:
         raise Refused(Code.INVALID_FRAME, "position must be one that Parley gave out") from error
 
 
-def _transcript_update(raw: RawFrame, fields: Fields) -> Utterance | Interim:
+def _transcript_update(raw: RawFrame, fields: Fields) -> Utterance | InterimTranscript:
     role = fields.choice("role", Role, Role.USER)
     if fields.flag("is_final", default=False):
         return _utterance(raw, fields, role)
@@ -117,7 +116,9 @@ def _transcript_update(raw: RawFrame, fields: Fields) -> Utterance | Interim:
         raise Refused(
             Code.INVALID_FRAME, "an interim transcript needs an utterance_id and a sequence from 1"
         )
-    return Interim(utterance_id, sequence, role, fields.text("text"), fields.text("language"))
+    return InterimTranscript(
+        utterance_id, sequence, role, fields.text("text"), fields.text("language")
+    )
 
 
 def _ai_response(raw: RawFrame, fields: Fields) -> Utterance:

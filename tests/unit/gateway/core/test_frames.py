@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.events import Role
-from services.gateway.core.frames import Deliver, End, Hello, Interim, Ping, Utterance
+from parley.live import InterimTranscript
+from services.gateway.core.frames import Deliver, End, Hello, Ping, Utterance
 from services.gateway.core.parsing import metric_type, open_frame, parse_frame
 from services.gateway.core.refusals import Code, Refused
 
@@ -98,7 +99,7 @@ def test_an_answer_becomes_a_message_of_the_assistant_whatever_role_it_names() -
 
 def test_an_interim_transcript_names_its_utterance_and_its_place_in_it() -> None:
     said = frame("transcript_update", text="hel", utterance_id="u", sequence=2)
-    assert said == Interim("u", 2, Role.USER, "hel")
+    assert said == InterimTranscript("u", 2, Role.USER, "hel")
     assert refusal("transcript_update", text="hel", utterance_id="u").code is Code.INVALID_FRAME
     assert refusal("transcript_update", text="hel", sequence=1).code is Code.INVALID_FRAME
 
