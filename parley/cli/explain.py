@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from parley.cli.facts import SQL, connection_pool
-from parley.cli.output import Output, OutputOption, print_json, stdout
+from parley.cli.output import Output, OutputOption, print_data, stdout
 from parley.cli.running import run
 from parley.cli.timeline import Entry, Row, entries
 from parley.cli.wording import counted
@@ -54,9 +54,9 @@ def explain(
     sections = run(_gather(Settings.load(), tenant, conversation, messages))
     facts = sections.pop("conversation")
     found = entries(sections, with_content=content)
-    if output is Output.JSON:
+    if output is not Output.TABLE:
         shown = [one.as_json() for one in found]
-        print_json({"conversation": dict(facts[0]) if facts else None, "entries": shown})
+        print_data(output, {"conversation": dict(facts[0]) if facts else None, "entries": shown})
         return
     _print(conversation, facts[0] if facts else None, sections, found)
 

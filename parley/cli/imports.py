@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from parley.cli.import_progress import ImportProgress
-from parley.cli.output import Output, OutputOption, print_json, say, stdout
+from parley.cli.output import Output, OutputOption, print_data, say, stdout
 from parley.cli.running import run
 from parley.db import migrations
 from parley.db import pool as database
@@ -196,8 +196,8 @@ def _print_summary(
     job: _Import, prepared: Prepared, outcome: Outcome | None, output: Output
 ) -> None:
     rows = {**_file_facts(prepared), **_outcome_facts(prepared, outcome)}
-    if output is Output.JSON:
-        print_json({**rows, "seconds": {k: round(v, 2) for k, v in job.seconds.items()}})
+    if output is not Output.TABLE:
+        print_data(output, {**rows, "seconds": {k: round(v, 2) for k, v in job.seconds.items()}})
         return
     table = Table(show_header=False, box=None)
     for name, value in rows.items():

@@ -10,7 +10,7 @@ import typer
 from parley import clock
 from parley.api_keys import make_key, parse_key
 from parley.cli.config_topic import Configured, configure, read_configured
-from parley.cli.output import Output, OutputOption, print_json, print_rows, say
+from parley.cli.output import Output, OutputOption, print_data, print_rows, say
 from parley.cli.running import run
 from parley.codec.validity import MAX_ID_BYTES
 from parley.config import AccessRole, ApiKey
@@ -58,8 +58,8 @@ def create(
     # Shown when it is durable, so that no key is handed out that does not work.
     configured = run(configure(settings, tenant, key))
     row = _row(configured, made.key_id)
-    if output is Output.JSON:
-        print_json({**row, "key": made.text})
+    if output is not Output.TABLE:
+        print_data(output, {**row, "key": made.text})
         return
     # The key alone on stdout: `KEY=$(parley keys create …)`.
     typer.echo(made.text)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parley.cli.output import Output, OutputOption, print_json, stdout, table_of
+from parley.cli.output import Output, OutputOption, print_data, stdout, table_of
 from parley.errors import UserError
 from parley.local import environment, logs, readiness, services, session, supervisor
 from parley.local.console import Console
@@ -97,8 +97,8 @@ def status(
 ) -> None:
     """Show what runs, where, and whether it is ready; exit status 1 when something is not."""
     rows = _rows(_stack(state_dir))
-    if output is Output.JSON:
-        print_json(rows)
+    if output is not Output.TABLE:
+        print_data(output, rows)
     else:
         shown = [{**row, "state": _state(row)} for row in rows]
         stdout.print(table_of(shown, ("name", "state", "pid", "where", "restarts")))

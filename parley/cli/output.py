@@ -1,4 +1,4 @@
-"""How commands print: data on stdout as a table or as JSON, everything else on stderr."""
+"""How commands print: data on stdout as a table, JSON or YAML, everything else on stderr."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from parley.cli.yaml_text import yaml_text
 from parley.errors import UserError
 
 # Files and pipes have no width, and need not be narrow.
@@ -31,29 +32,36 @@ class Output(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    YAML = "yaml"
 
 
 OutputOption = Annotated[
-    Output, typer.Option("--output", "-o", help="A table for people, JSON for programs.")
+    Output, typer.Option("--output", "-o", help="A table for people, JSON or YAML for programs.")
 ]
 
 
-def print_json(value: Any) -> None:
-    """Print a value as indented JSON; times as ISO 8601."""
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
+def print_data(output: Output, value: Any) -> None:
+    """Print a value whole, as indented JSON or as YAML; times as ISO 8601."""
+    if output is Output.YAML:
+        typer.echo(yaml_text(value), nl=False)
+    else:
+        typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
 
 
-def print_json_line(value: Any) -> None:
-    """Print a value as one line of JSON."""
-    typer.echo(orjson.dumps(value, default=str).decode())
+def print_item(output: Output, value: Any) -> None:
+    """Print one of many values that come one by one: a line of JSON, or a YAML document."""
+    if output is Output.YAML:
+        typer.echo(f"---\n{yaml_text(value)}", nl=False)
+    else:
+        typer.echo(orjson.dumps(value, default=str).decode())
 
 
 def print_rows(output: Output, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print rows: all their entries as JSON, or the named ones as a table."""
-    if output is Output.JSON:
-        print_json([dict(row) for row in rows])
-    else:
+    """Print rows: all their entries as data, or the named ones as a table."""
+    if output is Output.TABLE:
         stdout.print(table_of(rows, columns))
+    else:
+        print_data(output, [dict(row) for row in rows])
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> Table:

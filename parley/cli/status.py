@@ -10,7 +10,7 @@ import typer
 
 from parley.cli import facts
 from parley.cli.facts import SQL, PartitionFacts
-from parley.cli.output import Output, OutputOption, print_json, say, say_error, stdout, table_of
+from parley.cli.output import Output, OutputOption, print_data, say, say_error, stdout, table_of
 from parley.cli.running import as_user_error, run
 from parley.cli.topics import topic_rows
 from parley.errors import UserError
@@ -34,8 +34,8 @@ def status(
         parley status -o json
     """
     sections, errors = run(_gather(Settings.load(), verbose=verbose))
-    if output is Output.JSON:
-        print_json({**sections, "errors": [str(error) for error in errors]})
+    if output is not Output.TABLE:
+        print_data(output, {**sections, "errors": [str(error) for error in errors]})
     else:
         _print(sections)
         for error in errors:

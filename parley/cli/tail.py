@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from parley.cli.log_reader import FromBeginning, FromEnd, Request, Selection, Where, read
-from parley.cli.output import Output, print_json_line
+from parley.cli.output import Output, print_item
 from parley.cli.records import as_json, as_line
 from parley.cli.running import run
 from parley.errors import UserError
@@ -47,7 +47,10 @@ def tail(
         bool, typer.Option("--content", help="Show what was said, not only how long it is.")
     ] = False,
     output: Annotated[
-        Output, typer.Option("--output", "-o", help="A line to read, or a line of JSON, each.")
+        Output,
+        typer.Option(
+            "--output", "-o", help="A line to read, a line of JSON, or a YAML document, each."
+        ),
     ] = Output.TABLE,
 ) -> None:
     """Print the records of a topic, decoded; the last 10 first, then what comes.
@@ -68,10 +71,10 @@ def tail(
 
     async def show() -> None:
         async for record in read(settings, request):
-            if output is Output.JSON:
-                print_json_line(as_json(chosen, record, with_content=content))
-            else:
+            if output is Output.TABLE:
                 typer.echo(as_line(chosen, record, with_content=content))
+            else:
+                print_item(output, as_json(chosen, record, with_content=content))
 
     settings = Settings.load()
     run(show())

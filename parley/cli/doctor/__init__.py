@@ -11,7 +11,7 @@ from parley.cli.doctor.findings import Finding, Level
 from parley.cli.doctor.kafka import check_kafka
 from parley.cli.doctor.machine import check_machine
 from parley.cli.doctor.services import check_services
-from parley.cli.output import Output, OutputOption, print_json, stdout
+from parley.cli.output import Output, OutputOption, print_data, stdout
 from parley.cli.running import run
 from parley.settings import Settings
 
@@ -25,8 +25,8 @@ def doctor(output: OutputOption = Output.TABLE) -> None:
     """
     settings = Settings.load()
     findings = run(_examine(settings))
-    if output is Output.JSON:
-        print_json([one.as_json() for one in findings])
+    if output is not Output.TABLE:
+        print_data(output, [one.as_json() for one in findings])
     else:
         for one in findings:
             _print(one)
