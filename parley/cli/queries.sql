@@ -29,7 +29,7 @@ SELECT (SELECT count(*) FROM conversations) AS conversations,
 
 -- name: jobs
 -- Jobs by state.
-SELECT state, count(*) AS jobs FROM jobs GROUP BY state ORDER BY state
+SELECT state, count(*) AS jobs FROM operations.jobs GROUP BY state ORDER BY state
 
 -- name: dead_letters
 -- Records that could not be used, by service and reason.
@@ -106,7 +106,7 @@ SELECT revision.segment_id, revision.revision, revision.previous_revision, revis
 SELECT job.segment_id, job.revision, job.pass_name, job.pass_version, job.state, job.reason,
        job.attempt_count, job.due_at, job.sealed_at, job.trigger
   FROM segments AS segment
-  JOIN jobs AS job USING (tenant_id, segment_id)
+  JOIN operations.jobs AS job USING (tenant_id, segment_id)
  WHERE segment.tenant_id = $1 AND segment.conversation_id = $2
  ORDER BY job.sealed_at, job.segment_id, job.revision, job.pass_name
 

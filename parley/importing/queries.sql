@@ -37,7 +37,7 @@ SELECT count(*) AS open,
 -- Jobs of segments that were decided within the import's offsets and have not ended. Parked ones
 -- wait for a person, so nobody waits for them here.
 SELECT count(*)
-  FROM jobs
+  FROM operations.jobs
   JOIN unnest($1::int[], $2::bigint[], $3::bigint[]) AS span (partition, first_offset, last_offset)
     ON jobs.events_partition = span.partition
    AND jobs.decided_offset BETWEEN span.first_offset AND span.last_offset

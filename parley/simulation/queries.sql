@@ -19,7 +19,7 @@ SELECT conversation.id AS conversation_id,
               count(*) FILTER (WHERE job.state IN ('open', 'claimed')) AS unfinished,
               count(*) FILTER (WHERE job.state = 'verdict') AS expected,
               count(verdict.pass_name) AS verdicts
-         FROM jobs AS job
+         FROM operations.jobs AS job
          LEFT JOIN verdicts AS verdict USING (tenant_id, segment_id, revision, pass_name,
                                               pass_version)
         WHERE job.tenant_id = segment.tenant_id AND job.segment_id = segment.segment_id

@@ -4,7 +4,7 @@
 
 -- name: insert_jobs
 -- The jobs of new seals; those that are known stay as they are.
-INSERT INTO jobs (tenant_id, conversation_id, segment_id, revision, pass_name, pass_version,
+INSERT INTO operations.jobs (tenant_id, conversation_id, segment_id, revision, pass_name, pass_version,
                   fingerprint, started_at, ended_at, first_event_id, last_event_id, message_count,
                   member_digest, incarnation, events_partition, decided_offset, source_partition,
                   sealed_at, trigger)
@@ -28,13 +28,13 @@ WITH stale AS (
 ), locked AS (
   SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version, stale.reason
     FROM stale
-    JOIN jobs AS job ON job.tenant_id = stale.tenant_id AND job.segment_id = stale.segment_id
+    JOIN operations.jobs AS job ON job.tenant_id = stale.tenant_id AND job.segment_id = stale.segment_id
                     AND job.revision < stale.below_revision
    WHERE job.state IN ('open', 'claimed', 'parked')
    ORDER BY job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
      FOR UPDATE OF job
 )
-UPDATE jobs AS job SET state = 'superseded', reason = locked.reason, lease_token = NULL
+UPDATE operations.jobs AS job SET state = 'superseded', reason = locked.reason, lease_token = NULL
   FROM locked
  WHERE job.tenant_id = locked.tenant_id AND job.segment_id = locked.segment_id
    AND job.revision = locked.revision AND job.pass_name = locked.pass_name
@@ -49,7 +49,7 @@ RETURNING job.*
 WITH due AS (
   SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version, job.due_at,
          CASE WHEN job.attempt_count > job.failure_count THEN $4 ELSE job.message_count END AS weight
-    FROM jobs AS job
+    FROM operations.jobs AS job
    WHERE job.state IN ('open', 'claimed') AND job.due_at <= now()
      AND job.fingerprint = ANY ($2::text[])
      AND job.decided_offset < (
@@ -67,7 +67,7 @@ WITH due AS (
            ORDER BY due_at, segment_id, tenant_id, revision, pass_name, pass_version
            ROWS UNBOUNDED PRECEDING)
 )
-UPDATE jobs AS job
+UPDATE operations.jobs AS job
    SET state = 'claimed', lease_token = $5, due_at = now() + $6::interval,
        attempt_count = job.attempt_count + 1
   FROM weighed
@@ -83,11 +83,11 @@ WITH held AS (
   SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
     FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[])
            AS key (tenant_id, segment_id, revision, pass_name, pass_version)
-    JOIN jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
+    JOIN operations.jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
    WHERE job.state = 'claimed' AND job.lease_token = $1
      FOR UPDATE OF job SKIP LOCKED
 )
-UPDATE jobs AS job SET due_at = now() + $7::interval
+UPDATE operations.jobs AS job SET due_at = now() + $7::interval
   FROM held
  WHERE job.tenant_id = held.tenant_id AND job.segment_id = held.segment_id
    AND job.revision = held.revision AND job.pass_name = held.pass_name
@@ -103,12 +103,12 @@ WITH outcome AS (
 ), locked AS (
   SELECT outcome.*
     FROM outcome
-    JOIN jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
+    JOIN operations.jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
    WHERE job.state = 'claimed' AND job.lease_token = $1
    ORDER BY job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
      FOR UPDATE OF job
 )
-UPDATE jobs AS job
+UPDATE operations.jobs AS job
    SET state = locked.state, reason = locked.reason, failure_count = locked.failure_count,
        due_at = now() + locked.due_in, lease_token = NULL
   FROM locked
@@ -154,6 +154,6 @@ SELECT wanted.number, message.id, message.event_time, message.role,
 
 -- name: count_unfinished
 -- How many jobs are not at their end, by state.
-SELECT state, count(*) AS jobs FROM jobs
+SELECT state, count(*) AS jobs FROM operations.jobs
  WHERE state IN ('open', 'claimed', 'parked')
  GROUP BY state

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from alembic import command
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from parley.db.pool import CONNECT_TIMEOUT_S, unreachable
+from parley.db.schema.base import OPERATIONS
 from parley.settings import Settings
 
 FOLDER: Final = Path(__file__).parent
@@ -24,6 +25,15 @@ FOLDER: Final = Path(__file__).parent
 UPGRADE_LOCK: Final = 7_261_305
 
 Result = TypeVar("Result")
+
+
+def _is_ours(name: str | None, kind: str, _: object) -> bool:
+    # Alembic's name for the default schema is None.
+    return kind != "schema" or name in (None, OPERATIONS)
+
+
+# What Alembic compares with the metadata: both schemas, and no other that the database has.
+COMPARED: Final[dict[str, Any]] = {"include_schemas": True, "include_name": _is_ours}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from alembic import context
 
+from parley.db.migrations import COMPARED
 from parley.db.schema import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=metadata, **COMPARED
+)
 
 with context.begin_transaction():
     context.run_migrations()

@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from alembic import command
+from alembic.operations.ops import ExecuteSQLOp, MigrationScript
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from parley.db import migrations
+from parley.db.schema.base import OPERATIONS
 from parley.ids import random_id
 from parley.settings import Settings
 
@@ -52,20 +54,34 @@ async def write(settings: Settings, message: str, slug: str, *, is_first: bool =
                 file.unlink()
         else:
             await migrations.upgrade(own)
-        await _compare(own, number, message)
+        await _compare(own, number, message, is_first=is_first)
     finally:
         await _execute(url, f"DROP DATABASE {name} WITH (FORCE)")
     _tidy(VERSIONS / f"{number}_.py", VERSIONS / f"{number}_{_slug(slug)}.py")
 
 
-async def _compare(settings: Settings, number: str, message: str) -> None:
+async def _compare(settings: Settings, number: str, message: str, *, is_first: bool) -> None:
     def run(link: Connection) -> None:
         config = migrations.config_for(link)
         config.set_main_option("file_template", "%%(rev)s_")
-        command.revision(config, f"{message.capitalize()}.", autogenerate=True, rev_id=number)
+        command.revision(
+            config,
+            f"{message.capitalize()}.",
+            autogenerate=True,
+            rev_id=number,
+            process_revision_directives=_with_schemas if is_first else None,
+        )
 
     async with migrations.connection(settings) as link:
         await link.run_sync(run)
+
+
+def _with_schemas(_: object, __: object, directives: list[MigrationScript]) -> None:
+    """Alembic sees tables, and not the schema that they are in."""
+    upgrade, downgrade = directives[0].upgrade_ops, directives[0].downgrade_ops
+    if upgrade is not None and downgrade is not None:
+        upgrade.ops.insert(0, ExecuteSQLOp(f"CREATE SCHEMA IF NOT EXISTS {OPERATIONS}"))
+        downgrade.ops.append(ExecuteSQLOp(f"DROP SCHEMA {OPERATIONS}"))
 
 
 def _tidy(written: Path, final: Path) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from parley.db.schema.base import metadata
+from parley.db.schema.base import OPERATIONS, metadata
 
 segments = Table(
     "segments",
@@ -137,6 +137,7 @@ jobs = Table(
     Column("lease_token", UUID(as_uuid=False)),
     # When the job may be claimed: of a claimed one, when its lease runs out.
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    schema=OPERATIONS,
     comment="passes to run; operational: backed up, not rebuilt",
 )
 Index(

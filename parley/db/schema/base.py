@@ -1,6 +1,12 @@
 """The one MetaData that every table of Parley belongs to, with names for all constraints."""
 
-from sqlalchemy import MetaData
+from typing import Final
+
+from sqlalchemy import DDL, MetaData, event
+
+# Where the tables live that no log can fill again: they are backed up, and a rebuild never
+# touches them. All others are made anew from the log, and swapped as a whole.
+OPERATIONS: Final = "operations"
 
 # Named constraints, so that a migration can name what it drops.
 metadata = MetaData(
@@ -12,3 +18,5 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+_CREATE: Final = DDL(f"CREATE SCHEMA IF NOT EXISTS {OPERATIONS}")  # type: ignore[no-untyped-call]
+event.listen(metadata, "before_create", _CREATE)

@@ -161,7 +161,9 @@ class Tables:
 
     async def job_states(self) -> dict[str, int]:
         """How many jobs are in each state."""
-        rows = await self.pool.fetch("SELECT state, count(*) AS n FROM jobs GROUP BY state")
+        rows = await self.pool.fetch(
+            "SELECT state, count(*) AS n FROM operations.jobs GROUP BY state"
+        )
         return {row["state"]: row["n"] for row in rows}
 
 

@@ -32,7 +32,9 @@ async def insert(pool: Any, *conversations: str, count: int = 4) -> list[Job]:
 
 async def lapse(pool: Any) -> None:
     """Let every lease run out."""
-    await pool.execute("UPDATE jobs SET due_at = now() - interval '1 s' WHERE state = 'claimed'")
+    await pool.execute(
+        "UPDATE operations.jobs SET due_at = now() - interval '1 s' WHERE state = 'claimed'"
+    )
 
 
 def keys(claim: Claim) -> set[tuple[str, str]]:
@@ -97,7 +99,9 @@ async def test_a_locked_job_is_passed_over_rather_than_waited_for(
     await insert(pool, "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT FROM jobs WHERE pass_name = 'sentiment' FOR UPDATE")
+        await connection.execute(
+            "SELECT FROM operations.jobs WHERE pass_name = 'sentiment' FOR UPDATE"
+        )
         claim = await store.claim()
     assert [one.job.pass_name for one in claim.attempts] == ["turn_statistics"]
 
@@ -123,7 +127,7 @@ async def test_a_heartbeat_keeps_the_lease_of_its_own_claim_only(
     claim = await store.claim()
     await lapse(pool)
     await store.extend(replace(claim, token="00000000-0000-0000-0000-000000000000"))
-    assert await pool.fetchval("SELECT count(*) FROM jobs WHERE due_at > now()") == 0
+    assert await pool.fetchval("SELECT count(*) FROM operations.jobs WHERE due_at > now()") == 0
     await store.extend(claim)
     assert (await store.claim()).attempts == ()
 
@@ -165,5 +169,5 @@ async def test_a_rest_keeps_a_job_from_being_claimed(
 ) -> None:
     await insert(pool, "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    await pool.execute("UPDATE jobs SET due_at = now() + $1", timedelta(seconds=60))
+    await pool.execute("UPDATE operations.jobs SET due_at = now() + $1", timedelta(seconds=60))
     assert (await store.claim()).attempts == ()

@@ -176,7 +176,7 @@ async def test_other_members_than_the_sealed_ones_park_the_jobs(
     await analyzer.read(sealed("c", talk("c")))
     assert await analyzer.worker.work_once() == 2
     assert await tables.job_states() == {"parked": 2}
-    reasons = await tables.pool.fetch("SELECT DISTINCT reason FROM jobs")
+    reasons = await tables.pool.fetch("SELECT DISTINCT reason FROM operations.jobs")
     assert [row["reason"] for row in reasons] == ["digest_mismatch"]
     assert await analyzer.ends() == []
     assert await analyzer.worker.work_once() == 0
@@ -187,7 +187,9 @@ async def test_a_later_revision_ends_open_claimed_and_parked_jobs_of_the_earlier
 ) -> None:
     await tables.say("c", talk("c", 5))
     await analyzer.read(sealed("c", talk("c", 4)))
-    await tables.pool.execute("UPDATE jobs SET state = 'parked' WHERE pass_name = 'sentiment'")
+    await tables.pool.execute(
+        "UPDATE operations.jobs SET state = 'parked' WHERE pass_name = 'sentiment'"
+    )
     claim = await analyzer.store.claim()
     assert len(claim.attempts) == 1
     await analyzer.read(sealed("c", talk("c", 5), revision=2))
@@ -216,7 +218,7 @@ async def test_a_verdict_without_the_token_is_refused(analyzer: Analyzer, tables
     await analyzer.read(sealed("c", talk("c")))
     slow = await analyzer.store.claim()
     members = await analyzer.store.load([slow.attempts[0].job.segment])
-    await tables.pool.execute("UPDATE jobs SET due_at = now() - interval '1 s'")
+    await tables.pool.execute("UPDATE operations.jobs SET due_at = now() - interval '1 s'")
     quick = [await analyzer.store.claim(), await analyzer.store.claim()]
     late = analyzer.runner.run(slow.attempts, members)
     assert await analyzer.store.settle(slow, late) == []
@@ -297,4 +299,4 @@ async def test_a_pass_that_raises_is_tried_again_and_then_has_failed(
     assert [await analyzer.worker.work_once() for _ in range(3)] == [1, 1, 0]
     (ended,) = await analyzer.ends()
     assert (ended.end, ended.reason, ended.attempt_count) == (JobEndKind.FAILED, "LookupError", 2)
-    assert "what was said" not in repr(await tables.pool.fetch("SELECT * FROM jobs"))
+    assert "what was said" not in repr(await tables.pool.fetch("SELECT * FROM operations.jobs"))

@@ -114,7 +114,7 @@ async def test_kills_at_any_moment_leave_exactly_one_verdict_for_each_job(
 
         await eventually(all_done, timeout=90)
         await assert_one_verdict_for_each_job(settings, segments * PASSES)
-    attempts = await tables.pool.fetchval("SELECT sum(attempt_count) FROM jobs")
+    attempts = await tables.pool.fetchval("SELECT sum(attempt_count) FROM operations.jobs")
     assert attempts > segments * PASSES, "no kill found a job under way"
 
 

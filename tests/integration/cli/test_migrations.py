@@ -10,6 +10,7 @@ from sqlalchemy import Connection, inspect
 
 from parley.db import migrations
 from parley.db.schema import metadata
+from parley.db.schema.base import OPERATIONS
 from parley.settings import Settings
 from tests.support.command import Command
 
@@ -18,13 +19,19 @@ pytestmark = pytest.mark.integration
 
 def differences(link: Connection) -> list[Any]:
     context = MigrationContext.configure(
-        link, opts={"compare_type": True, "compare_server_default": True}
+        link, opts={"compare_type": True, "compare_server_default": True, **migrations.COMPARED}
     )
     return list(compare_metadata(context, metadata))
 
 
 def tables(link: Connection) -> set[str]:
-    return set(inspect(link).get_table_names()) - {"alembic_version"}
+    own = set(inspect(link).get_table_names()) - {"alembic_version"}
+    operational = inspect(link).get_table_names(OPERATIONS) if has_operations(link) else []
+    return own | {f"{OPERATIONS}.{name}" for name in operational}
+
+
+def has_operations(link: Connection) -> bool:
+    return OPERATIONS in inspect(link).get_schema_names()
 
 
 async def test_the_migrations_make_exactly_the_tables_of_the_metadata(empty: Settings) -> None:
