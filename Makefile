@@ -24,8 +24,8 @@ check: $(VENV)/.ready-dev ## Format, lint, types, import fences, the contract an
 	@$(BIN)/buf lint proto
 	@$(BIN)/pytest -q tests/unit tests/contract
 
-faults: $(VENV)/.ready-dev ## Break the product on purpose, at length; FILE=… imports that file while services are killed
-	@PARLEY_TEST_FULL=1 PARLEY_TEST_IMPORT_FILE='$(FILE)' $(BIN)/pytest --timeout 1800 tests/faults
+faults: $(VENV)/.ready-dev ## Break the product on purpose, at length: ROW=list lists the ways, ROW=… N=… takes one
+	@PARLEY_TEST_IMPORT_FILE='$(FILE)' $(BIN)/python -m tests.faults $(or $(ROW),all) $(if $(N),--amount $(N))
 
 bench: $(VENV)/.ready-dev ## Measure the product against its peers; figures and plots go to benchmarks/results
 	@$(BIN)/python -m benchmarks

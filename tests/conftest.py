@@ -1,27 +1,22 @@
 """A real Kafka and a real PostgreSQL for every test that wants them."""
 
-import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 import structlog
-from pydantic import SecretStr
 from sqlalchemy import create_mock_engine
 from sqlalchemy.dialects import postgresql
 
 from parley.db import pool as database
 from parley.db.schema import metadata
-from parley.ids import random_id
-from parley.local.databases import create_database, drop_database
 from parley.local.stack import Endpoints
-from parley.log.admin import admin_client, apply_topics
+from parley.log.admin import apply_topics
 from parley.settings import Settings
+from tests.support.apart import settings_apart
 from tests.support.stacks import running_stack
 
 
@@ -51,44 +46,15 @@ def stack() -> Iterator[Endpoints]:
 @pytest.fixture
 async def empty_settings(stack: Endpoints, tmp_path: Path) -> AsyncIterator[Settings]:
     """A topic prefix and a database that no other test sees, with nothing in them."""
-    async with _apart(stack, tmp_path / "state") as made:
+    async with settings_apart(stack, tmp_path / "state") as made:
         yield made
 
 
 @pytest.fixture
 async def second_settings(stack: Endpoints, tmp_path: Path) -> AsyncIterator[Settings]:
     """The same again, for tests that compare two runs."""
-    async with _apart(stack, tmp_path / "second-state") as made:
+    async with settings_apart(stack, tmp_path / "second-state") as made:
         yield made
-
-
-@asynccontextmanager
-async def _apart(stack: Endpoints, state_dir: Path) -> AsyncIterator[Settings]:
-    name = f"t{random_id().replace('-', '')[:12]}"
-    url = await asyncio.to_thread(create_database, stack, name)
-    made = Settings(
-        kafka_bootstrap=stack.kafka_bootstrap,
-        database_url=SecretStr(url),
-        topic_prefix=f"{name}.",
-        state_dir=state_dir,
-        session_timeout=timedelta(seconds=3),
-        http_port=0,
-    )
-    try:
-        yield made
-    finally:
-        await asyncio.to_thread(drop_database, stack, name)
-        await _delete_topics(made)
-
-
-async def _delete_topics(settings: Settings) -> None:
-    # A broker with the topics of a hundred tests is slow for the next one.
-    async with admin_client(settings) as admin:
-        mine = [
-            name for name in await admin.list_topics() if name.startswith(settings.topic_prefix)
-        ]
-        if mine:
-            await admin.delete_topics(mine)
 
 
 @pytest.fixture

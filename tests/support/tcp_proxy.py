@@ -2,8 +2,10 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Final, Self
 
@@ -16,11 +18,15 @@ class TcpProxy:
 
     `latency_s` delays every chunk, in each direction. A stall takes bytes and passes none on,
     like a network that swallows packets. A cut closes what is open and refuses what is new.
+    Brokers tell clients where to connect: where `is_broker`, they tell them this proxy's port.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, is_broker: bool = False) -> None:
         self._host = host
         self._port = port
+        self._is_broker = is_broker
+        # A request that contains this is passed on, and its reply is not: the connection breaks.
+        self._unanswered: bytes | None = None
         self._server: asyncio.Server | None = None
         self._flows = asyncio.Event()
         self._flows.set()
@@ -64,6 +70,15 @@ class TcpProxy:
         self._is_cut = True
         self.reset()
 
+    def cut_reply_to(self, request: bytes) -> None:
+        """Break the next connection that sends this, once the answer is on its way back."""
+        self._unanswered = request
+
+    @property
+    def is_reply_cut(self) -> bool:
+        """Whether the reply that was to be cut has been."""
+        return self._unanswered is None
+
     def heal(self) -> None:
         """All faults are over; what was stalled arrives."""
         self._is_cut = False
@@ -88,19 +103,32 @@ class TcpProxy:
         ends = {writer, far_writer}
         self._writers |= ends
         try:
-            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+            link = _Link()
+            await asyncio.gather(
+                self._pump(reader, far_writer, partial(self._watch, link)),
+                self._pump(far_reader, writer, partial(self._answer, link)),
+            )
         finally:
             self._writers -= ends
             for end in ends:
                 end.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        change: Callable[[bytes], bytes | None],
+    ) -> None:
         try:
             while chunk := await reader.read(_CHUNK):
                 if self.latency_s:
                     await asyncio.sleep(self.latency_s)
                 await self._flows.wait()
-                writer.write(chunk)
+                changed = change(chunk)
+                if changed is None:
+                    writer.transport.abort()
+                    return
+                writer.write(changed)
                 await writer.drain()
                 self.passed_bytes += len(chunk)
             writer.write_eof()
@@ -108,11 +136,35 @@ class TcpProxy:
             # One end is gone: so is the other.
             writer.transport.abort()
 
+    def _watch(self, link: "_Link", chunk: bytes) -> bytes:
+        if self._unanswered is not None and self._unanswered in chunk:
+            self._unanswered = None
+            link.is_to_break = True
+        return chunk
+
+    def _answer(self, link: "_Link", chunk: bytes) -> bytes | None:
+        if link.is_to_break:
+            return None
+        if not self._is_broker:
+            return chunk
+        # Host and port are of the same length in both, so that nothing else moves.
+        host = self._host.encode()
+        return chunk.replace(
+            host + self._port.to_bytes(4, "big"), host + self.port.to_bytes(4, "big")
+        )
+
+
+@dataclass(slots=True)
+class _Link:
+    """A connection, and whether it breaks before the next answer."""
+
+    is_to_break: bool = False
+
 
 @asynccontextmanager
-async def proxied(host: str, port: int) -> AsyncIterator[TcpProxy]:
+async def proxied(host: str, port: int, is_broker: bool = False) -> AsyncIterator[TcpProxy]:
     """A proxy in front of an address."""
-    proxy = await TcpProxy(host, port).start()
+    proxy = await TcpProxy(host, port, is_broker).start()
     try:
         yield proxy
     finally:

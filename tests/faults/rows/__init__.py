@@ -1,0 +1,35 @@
+"""Every row of the fault table."""
+
+from typing import Final
+
+from tests.faults.row import Row
+from tests.faults.rows import (
+    any_order,
+    deadlocks,
+    disk_full,
+    failpoints,
+    kills,
+    network,
+    pauses,
+    poison,
+    postgres_stops,
+    rebalances,
+    suites,
+)
+
+ROWS: Final[dict[str, Row]] = {
+    row.name: row
+    for row in (
+        kills.ROW,
+        postgres_stops.ROW,
+        pauses.ROW,
+        rebalances.ROW,
+        failpoints.ROW,
+        disk_full.ROW,
+        *network.ROWS,
+        poison.ROW,
+        deadlocks.ROW,
+        any_order.ROW,
+        *suites.ROWS,
+    )
+}
