@@ -13,6 +13,7 @@ from parley.cli import (
     imports,
     keys,
     local,
+    rebuild,
     simulate,
     status,
     tail,
@@ -36,6 +37,7 @@ app.add_typer(imports.app, name="import")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(keys.app, name="keys")
 app.command()(simulate.simulate)
+app.command()(rebuild.rebuild)
 app.command()(tail.tail)
 app.command()(status.status)
 app.command()(explain.explain)

@@ -2,8 +2,8 @@
 
 -- name: fences
 -- Where every consumer stands.
-SELECT consumer, topic, partition, incarnation, next_offset, owner, is_held, stopped_reason,
-       last_append_time, updated_at,
+SELECT consumer, topic, partition, incarnation, next_offset, owner, stopped_reason,
+       (held_until >= now()) IS TRUE AS is_held, last_append_time, updated_at,
        extract(epoch FROM now() - updated_at)::float8 AS seconds_since_move
   FROM fences
  ORDER BY consumer, topic, partition

@@ -14,8 +14,8 @@ class FenceLost(Exception):
     """Another owner, or another offset than this worker believed in: its batch had no effect."""
 
 
-class FenceHeld(Exception):
-    """The fence is held while tables are swapped: wait."""
+class FenceHeld(FenceLost):
+    """Tables are being swapped, or were a moment ago: wait a little, and claim anew."""
 
 
 class OtherIncarnation(Exception):
@@ -76,7 +76,10 @@ async def _explain_refusal(pool: Pool, key: FenceKey, incarnation: str) -> NoRet
 
 
 async def advance(connection: Connection, fence: Fence, last_offset: int, tail: Tail) -> Fence:
-    """Move the fence past `last_offset` within the caller's transaction; raises FenceLost."""
+    """Move the fence past `last_offset` within the caller's transaction.
+
+    Raises FenceHeld while tables are swapped, and FenceLost where it is another's.
+    """
     key = fence.key
     status = await connection.execute(
         _SQL["advance_fence"],
@@ -91,6 +94,9 @@ async def advance(connection: Connection, fence: Fence, last_offset: int, tail: 
         tail.checksum,
     )
     if status != "UPDATE 1":
+        row = await connection.fetchrow(_SQL["read_fence"], key.consumer, key.topic, key.partition)
+        if row is not None and row["is_held"]:
+            raise FenceHeld(f"{key.consumer} is held on {key.topic}/{key.partition}")
         raise FenceLost(f"{key.consumer} lost {key.topic}/{key.partition}")
     return fence.after(last_offset, tail)
 

@@ -25,10 +25,17 @@ Pool = asyncpg.Pool
 Connection = asyncpg.Connection
 
 
-async def connect(settings: Settings, max_size: int = 8, min_size: int = 1) -> "asyncpg.Pool":
+# A replay that loses its last transactions to a crash of the server reads them again.
+REPLAYED = {"synchronous_commit": "off"}
+
+
+async def connect(
+    settings: Settings, max_size: int = 8, min_size: int = 1, schema: str | None = None
+) -> "asyncpg.Pool":
     """A pool of connections; raises UserError where the database cannot be reached.
 
-    With a `min_size` of 0 it connects when it is first used, and raises nothing here.
+    With a `min_size` of 0 it connects when it is first used, and raises nothing here. With a
+    `schema` it finds the tables there, and nowhere else: they are replayed into.
     """
     url = settings.database_url.get_secret_value()
     try:
@@ -39,7 +46,12 @@ async def connect(settings: Settings, max_size: int = 8, min_size: int = 1) -> "
             min_size=min_size,
             max_size=max_size,
             timeout=CONNECT_TIMEOUT_S,
-            server_settings={"application_name": "parley", "timezone": "UTC", **limits},
+            server_settings={
+                "application_name": "parley",
+                "timezone": "UTC",
+                **limits,
+                **({} if schema is None else {"search_path": schema, **REPLAYED}),
+            },
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise unreachable(error) from error

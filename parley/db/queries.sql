@@ -8,7 +8,7 @@ INSERT INTO fences (consumer, topic, partition, incarnation, next_offset, owner_
 VALUES ($1, $2, $3, $4, 0, 1, $5)
 ON CONFLICT (consumer, topic, partition) DO UPDATE
    SET owner_epoch = fences.owner_epoch + 1, owner = $5, updated_at = now()
- WHERE NOT fences.is_held AND fences.incarnation = $4
+ WHERE (fences.held_until < now()) IS NOT FALSE AND fences.incarnation = $4
 RETURNING incarnation, next_offset, owner_epoch, last_append_time, last_checksum
 
 -- name: advance_fence
@@ -17,11 +17,13 @@ UPDATE fences
    SET next_offset = $7, last_append_time = $8, last_checksum = $9,
        stopped_reason = NULL, updated_at = now()
  WHERE consumer = $1 AND topic = $2 AND partition = $3 AND incarnation = $4
-   AND owner_epoch = $5 AND next_offset = $6 AND NOT is_held
+   AND owner_epoch = $5 AND next_offset = $6 AND (held_until < now()) IS NOT FALSE
 
 -- name: read_fence
--- Where the fence stands: settles whether a COMMIT whose reply was lost took place.
-SELECT next_offset, owner_epoch, incarnation FROM fences
+-- Where the fence stands, and whether a swap holds it or left it to nobody: settles whether a COMMIT whose reply was lost took place.
+SELECT next_offset, owner_epoch, incarnation,
+       (held_until >= now()) IS TRUE OR owner = '' AS is_held
+  FROM fences
  WHERE consumer = $1 AND topic = $2 AND partition = $3
 
 -- name: stop_fence

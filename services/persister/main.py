@@ -13,13 +13,9 @@ from parley.lifecycle import run_service, serve
 from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
 from parley.topics import Topic
+from services.persister.consumers import NAMES, handlers
 from services.persister.settings import PersisterSettings
 from services.persister.store.accounts import SERVICE
-from services.persister.store.events import EventTables
-from services.persister.store.seals import SealTables
-from services.persister.store.verdicts import VerdictTables
-from services.persister.stream.handler import PersisterHandler
-from services.persister.stream.reading import read_event, read_seal, read_verdict
 
 # One for each partition that is being written, and some for the relays and the health check.
 POOL_SIZE: Final = 16
@@ -48,23 +44,11 @@ async def start(settings: PersisterSettings, stop: asyncio.Event) -> None:
 def _consumers(
     settings: PersisterSettings, pool: Pool, producer: Producer
 ) -> dict[Topic, FencedConsumer]:
-    limits, letters = settings.bad_limits, settings.topic(Topic.DEAD_LETTERS)
     batching = Batching(settings.persister_batch_records, settings.persister_batch_linger)
     owner = ids.random_id()
-    handlers: dict[Topic, PersisterHandler[Any]] = {
-        Topic.EVENTS: PersisterHandler(read_event, EventTables(), pool, limits, letters),
-        Topic.SEALS: PersisterHandler(read_seal, SealTables(), pool, limits, letters),
-        Topic.ANALYSES: PersisterHandler(read_verdict, VerdictTables(), pool, limits, letters),
-    }
-    # Others wait for the fence of the events' consumer, under the service's own name.
-    names = {
-        Topic.EVENTS: SERVICE,
-        Topic.SEALS: f"{SERVICE}-seals",
-        Topic.ANALYSES: f"{SERVICE}-analyses",
-    }
     return {
         topic: FencedConsumer(
-            names[topic],
+            NAMES[topic],
             settings.topic(topic),
             handler,
             settings,
@@ -73,7 +57,7 @@ def _consumers(
             batching,
             owner,
         )
-        for topic, handler in handlers.items()
+        for topic, handler in handlers(settings, pool).items()
     }
 
 

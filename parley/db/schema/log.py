@@ -5,7 +5,6 @@ Rebuilt with the log, but not compared: they say how far this database has read.
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     DateTime,
     Identity,
@@ -32,7 +31,9 @@ fences = Table(
     Column("next_offset", BigInteger, nullable=False),
     Column("owner_epoch", BigInteger, nullable=False),
     Column("owner", Text, nullable=False),
-    Column("is_held", Boolean, nullable=False, server_default=text("false")),
+    # While tables are swapped: nobody claims it or moves it. Whoever swaps them renews it, so a
+    # swap that was killed holds nobody up.
+    Column("held_until", DateTime(timezone=True)),
     Column("last_append_time", DateTime(timezone=True)),
     Column("last_checksum", BigInteger),
     Column("stopped_reason", Text),

@@ -12,10 +12,10 @@ from parley import clock, metrics
 from parley.codec import LogRecord
 from parley.db import fence
 from parley.db.errors import is_transient
-from parley.db.fence import Fence, FenceLost
+from parley.db.fence import Fence, FenceHeld, FenceLost
 from parley.db.pool import Pool
 from parley.log.admin import no_kafka, no_topic
-from parley.log.consumer.claims import FIRST_RETRY_S, Claim, Claims, Reader
+from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, Claim, Claims, Reader
 from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
 from parley.log.producer import Producer, RecordTooLarge
 from parley.log.records import tail_of, to_log_record
@@ -163,6 +163,8 @@ class FencedConsumer:
                 await self._commit_batch(tp, claim, Batch(claim.fence, records))
         except PartitionStopped as error:
             await self._claims.stop(tp.partition, str(error))
+        except FenceHeld:
+            await self._let_go(tp.partition, claim)
         except FenceLost:
             await self._lose(tp.partition, claim)
 
@@ -247,6 +249,13 @@ class FencedConsumer:
             moved = await fence.advance(connection, batch.fence, batch.last_offset, tail)
             await self._handler.apply(connection, work)
             return moved
+
+    async def _let_go(self, partition: int, claim: Claim) -> None:
+        """Tables are being swapped: what memory holds is of the former ones."""
+        log.info("fence_held", **self._reader.names(partition))
+        if self._claims.get(partition) is claim:
+            await self._claims.release([partition])
+            self._claims.wait(partition, HELD_RETRY_S)
 
     async def _lose(self, partition: int, claim: Claim) -> None:
         metrics.FENCE_LOSSES.labels(self._reader.consumer).inc()

@@ -112,7 +112,7 @@ async def claim_at_last(pool: Any, key: FenceKey) -> fence.Fence:
 async def test_a_held_fence_can_be_neither_claimed_nor_moved(settings: Settings, pool: Any) -> None:
     key = FenceKey("test", "topic", 0)
     claimed = await fence.claim(pool, key, "i1", "owner")
-    await pool.execute("UPDATE fences SET is_held = true")
+    await pool.execute("UPDATE fences SET held_until = now() + interval '1 hour'")
     with pytest.raises(fence.FenceHeld):
         await fence.claim(pool, key, "i1", "other")
     with pytest.raises(FenceLost):

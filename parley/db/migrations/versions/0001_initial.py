@@ -197,7 +197,7 @@ def upgrade() -> None:
         sa.Column("next_offset", sa.BigInteger(), nullable=False),
         sa.Column("owner_epoch", sa.BigInteger(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
-        sa.Column("is_held", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("held_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_append_time", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_checksum", sa.BigInteger(), nullable=True),
         sa.Column("stopped_reason", sa.Text(), nullable=True),

@@ -1,0 +1,73 @@
+-- What a replay decided, beside what the topics hold. Tables of the replay's own schema.
+
+-- name: create
+-- Both sides, empty; `letters` and `copies` are dead letters, by the records that they were.
+DROP TABLE IF EXISTS decided, published, letters, copies;
+CREATE TABLE decided (
+    tenant_id text, subject text, revision bigint, digest bytea, conversation_id text,
+    incarnation text, decided_partition int, decided_offset bigint, outbox_id bigint);
+CREATE TABLE published (
+    tenant_id text, subject text, revision bigint, digest bytea, conversation_id text,
+    incarnation text, decided_partition int, decided_offset bigint);
+CREATE TABLE letters (topic text, partition int, log_offset bigint, outbox_id bigint);
+CREATE TABLE copies (topic text, partition int, log_offset bigint)
+
+-- name: next_outbox
+-- What the replay has put aside to be published, in order.
+SELECT id, topic, partition, source_topic, source_partition, key, value, headers, created_at
+  FROM outbox WHERE id > $1 ORDER BY id LIMIT $2
+
+-- name: otherwise
+-- What the topic has and the replay has not, or otherwise. What was decided behind the replay's
+-- fence it cannot have yet.
+SELECT CASE WHEN same.subject IS NULL THEN 'seal that a replay does not give'
+            ELSE 'seal that a replay gives otherwise' END AS kind,
+       p.tenant_id, p.conversation_id, p.subject, p.revision
+  FROM published p
+  LEFT JOIN (SELECT DISTINCT tenant_id, subject, revision FROM decided) AS same
+       USING (tenant_id, subject, revision)
+ WHERE NOT EXISTS (
+         SELECT FROM decided d
+          WHERE d.tenant_id = p.tenant_id AND d.subject = p.subject AND d.revision = p.revision
+            AND d.digest = p.digest)
+   AND (same.subject IS NOT NULL OR NOT EXISTS (
+         SELECT FROM fences f
+          WHERE f.consumer = 'sealer' AND f.partition = p.decided_partition
+            AND f.incarnation = p.incarnation AND f.next_offset <= p.decided_offset))
+ LIMIT $1
+
+-- name: unpublished
+-- What the replay decided and the topic lacks.
+SELECT 'seal that the topic lacks' AS kind,
+       d.tenant_id, d.conversation_id, d.subject, d.revision
+  FROM decided d
+ WHERE NOT EXISTS (
+         SELECT FROM published p
+          WHERE p.tenant_id = d.tenant_id AND p.subject = d.subject AND p.revision = d.revision)
+ LIMIT $1
+
+-- name: mark_seals
+-- The topic holds them.
+UPDATE outbox o SET published_at = now()
+  FROM decided d
+ WHERE o.id = d.outbox_id AND o.published_at IS NULL
+   AND EXISTS (
+         SELECT FROM published p
+          WHERE p.tenant_id = d.tenant_id AND p.subject = d.subject AND p.revision = d.revision
+            AND p.digest = d.digest)
+
+-- name: mark_letters
+-- Their topic holds them, or the live tables do.
+UPDATE outbox o SET published_at = now()
+  FROM letters l
+ WHERE o.id = l.outbox_id AND o.published_at IS NULL
+   AND (EXISTS (
+         SELECT FROM copies c
+          WHERE c.topic = l.topic AND c.partition = l.partition AND c.log_offset = l.log_offset)
+     OR EXISTS (
+         SELECT FROM {live}.dead_letters d
+          WHERE d.topic = l.topic AND d.partition = l.partition AND d.log_offset = l.log_offset))
+
+-- name: count_unpublished
+-- What will be published after a swap.
+SELECT count(*) FROM outbox WHERE published_at IS NULL

@@ -1,0 +1,85 @@
+"""A schema beside the live one with the same tables, empty: to be filled by a replay."""
+
+from typing import Final
+
+from parley.db.pool import Connection
+from parley.db.schema import metadata
+from parley.db.sql import load
+from parley.errors import UserError
+
+SQL: Final = load(__package__)
+LIVE: Final = "public"
+# What a replay fills, those that others refer to first; the operational tables have a schema of
+# their own and are not among them.
+TABLES: Final = tuple(table.name for table in metadata.sorted_tables if table.schema is None)
+_MARK: Final = "made_for"
+
+
+async def prepare(connection: Connection, schema: str, made_for: str, *, is_anew: bool) -> bool:
+    """Have the schema with its tables; returns whether it was there, to be gone on with.
+
+    One that was made for something else, by another release say, is made anew.
+    """
+    if not is_anew and await _mark(connection, schema) == made_for:
+        return True
+    async with connection.transaction():
+        await drop(connection, schema)
+        await connection.execute(f"CREATE SCHEMA {schema}")
+        for statement in await _statements(connection, schema):
+            await connection.execute(statement)
+        await connection.execute(
+            f"CREATE TABLE {schema}.{_MARK} AS SELECT $1::text AS made_for", made_for
+        )
+    return False
+
+
+async def drop(connection: Connection, schema: str) -> None:
+    """Do away with the schema, if it is there."""
+    await connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+async def check_nothing_depends(connection: Connection) -> None:
+    """Raises UserError where something of the database would stay with the former tables."""
+    found = await connection.fetch(SQL["dependents"], LIVE, list(TABLES))
+    if found:
+        raise UserError(
+            f"The tables cannot be swapped, as these would keep the former ones: "
+            f"{', '.join(row['name'] for row in found)}.",
+            "Drop them, run `parley rebuild` again, and create them anew afterwards.",
+        )
+
+
+async def _mark(connection: Connection, schema: str) -> str | None:
+    if await connection.fetchval("SELECT to_regclass($1)", f"{schema}.{_MARK}") is None:
+        return None
+    mark: str = await connection.fetchval(f"SELECT made_for FROM {schema}.{_MARK}")  # noqa: S608
+    return mark
+
+
+async def _statements(connection: Connection, schema: str) -> list[str]:
+    """What makes the same tables, from the catalogue: also what an operator has changed there.
+
+    Definitions name tables without a schema where they are on the search path, so the same text
+    makes the same in another schema.
+    """
+    await connection.execute(f"SET LOCAL search_path = {LIVE}")
+    statements = [f"SET LOCAL search_path = {schema}, {LIVE}"]
+    statements += [_create(schema, table) for table in TABLES]
+    for query in ("owners", "parameters", "constraints", "indexes", "triggers", "comments"):
+        rows = await connection.fetch(SQL[query], LIVE, list(TABLES))
+        statements += [row["statement"] for row in rows]
+    for query in ("policies", "security", "grants"):
+        rows = await connection.fetch(SQL[query], LIVE, list(TABLES))
+        statements += [row["statement"] for row in rows]
+    return statements
+
+
+def _create(schema: str, table: str) -> str:
+    parts = ("DEFAULTS", "GENERATED", "IDENTITY", "STORAGE", "STATISTICS", "COMPRESSION")
+    including = " ".join(f"INCLUDING {part}" for part in parts)
+    return f"CREATE TABLE {schema}.{table} (LIKE {LIVE}.{table} {including})"
+
+
+def qualified(schema: str, *tables: str) -> str:
+    """The tables' names with their schema, for a statement."""
+    return ", ".join(f"{schema}.{table}" for table in tables)

@@ -1,0 +1,30 @@
+"""Which consumers the persister is, by topic: their names, and what fills the tables."""
+
+from typing import Any, Final
+
+from parley.db.pool import Pool
+from parley.topics import Topic
+from services.persister.settings import PersisterSettings
+from services.persister.store.accounts import SERVICE
+from services.persister.store.events import EventTables
+from services.persister.store.seals import SealTables
+from services.persister.store.verdicts import VerdictTables
+from services.persister.stream.handler import PersisterHandler
+from services.persister.stream.reading import read_event, read_seal, read_verdict
+
+# Others wait for the fence of the events' consumer, under the service's own name.
+NAMES: Final = {
+    Topic.EVENTS: SERVICE,
+    Topic.SEALS: f"{SERVICE}-seals",
+    Topic.ANALYSES: f"{SERVICE}-analyses",
+}
+
+
+def handlers(settings: PersisterSettings, pool: Pool) -> dict[Topic, PersisterHandler[Any]]:
+    """What writes each topic's records, into the tables that the pool's connections see."""
+    limits, letters = settings.bad_limits, settings.topic(Topic.DEAD_LETTERS)
+    return {
+        Topic.EVENTS: PersisterHandler(read_event, EventTables(), pool, limits, letters),
+        Topic.SEALS: PersisterHandler(read_seal, SealTables(), pool, limits, letters),
+        Topic.ANALYSES: PersisterHandler(read_verdict, VerdictTables(), pool, limits, letters),
+    }
