@@ -52,7 +52,7 @@ class ImportProgress:
         self._begin("reading", total_bytes)
 
     def read(self, bytes_read: int) -> None:
-        """So far, of the file as it lies on the disk."""
+        """So far, of the source."""
         self._progress.update(self._task, completed=bytes_read)
 
     def sorting(self, row_count: int) -> None:
@@ -64,14 +64,14 @@ class ImportProgress:
         """So far."""
         self._progress.update(self._task, completed=row_count)
 
-    def publishing(self, message_count: int) -> None:
+    def publishing(self, event_count: int) -> None:
         """Everything is sorted."""
         self._finish()
-        self._begin("publishing", message_count)
+        self._begin("publishing", event_count)
 
-    def published(self, message_count: int) -> None:
+    def published(self, event_count: int) -> None:
         """So far."""
-        self._progress.update(self._task, completed=message_count)
+        self._progress.update(self._task, completed=event_count)
 
     def waiting(self, phase: Phase) -> None:
         """Begin to wait for a phase."""

@@ -1,17 +1,20 @@
-"""Publishes a prepared import: a start in every partition, its messages in order, an end."""
+"""Publishes a prepared import: a start in every partition, its events in order, an end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from parley import clock, ids
 from parley.codec import Outgoing, encode_event, event_key
 from parley.codec.events import EVENT_HEADERS
 from parley.events import Body, Event, ImportFinished, ImportOutcome, ImportStarted
-from parley.importing.messages import SENDER, Envelope, message_event
-from parley.importing.prepare import OrderedMessage, Prepared
+from parley.importing.bookmarks import Bookmarks, Place
+from parley.importing.pace import Pace
+from parley.importing.past import SENDER, Envelope, PastEvent, event_of
+from parley.importing.prepared import PROGRESS_EVERY, Prepared
+from parley.log.admin import PartitionEnds
 from parley.log.producer import Producer
 from parley.topics import partition_of
 
@@ -33,46 +36,75 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """An import that lies in the log."""
+    """An import that lies in the log; `resumed_count` of its events did before this run."""
 
     import_id: str
     spans: tuple[Span, ...]
+    resumed_count: int
+
+
+def import_id_of(prepared: Prepared, tenant_id: str) -> str:
+    """The import's id: the same content is the same import."""
+    return ids.import_id(tenant_id, prepared.digest)
 
 
 async def publish(
     prepared: Prepared,
     envelope: Envelope,
     producer: Producer,
-    topic: str,
-    partition_count: int,
+    bookmarks: Bookmarks,
+    pace: Pace,
+    ends: list[PartitionEnds],
     progress: Callable[[int], None],
 ) -> Published:
-    """Publish it all; `progress` is told the messages handed over so far.
+    """Publish it all; `progress` is told the events handed over so far.
 
-    Interrupted anywhere it may run again from the start: every id comes out the same, and what
-    the log has already changes nothing. Raises KafkaError.
+    Interrupted anywhere it may run again: it goes on behind its bookmarks, every id comes out the
+    same, and what the log has already changes nothing. Raises KafkaError, and UserError where a
+    consumer stands still.
     """
-    import_id = ids.import_id(envelope.tenant_id, prepared.digest)
-    run = _Run(replace(envelope, import_id=import_id), producer, topic, partition_count)
+    known = await bookmarks.load(ends)
+    own = replace(envelope, import_id=bookmarks.import_id)
+    run = _Run(own, producer, bookmarks, pace, [known.get(one.partition, 0) for one in ends])
     started = await run.mark_all(lambda _: ImportStarted(SENDER))
-    await run.messages(prepared.messages(), progress)
+    async with _beside(pace.watch(), bookmarks.keep()):
+        await run.events(prepared.events(), progress)
+    await bookmarks.save()
     finished = await run.mark_all(run.finished)
     spans = (Span(number, *both) for number, both in enumerate(zip(started, finished, strict=True)))
-    return Published(import_id, tuple(spans))
+    return Published(bookmarks.import_id, tuple(spans), sum(known.values()))
+
+
+@asynccontextmanager
+async def _beside(*endless: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run these as long as the body runs; what fails in one of them ends the body."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in endless]
+        yield
+        for task in tasks:
+            task.cancel()
 
 
 class _Run:
-    """One run over the messages, with what each partition has been sent."""
+    """One run over the events, with what each partition has been sent."""
 
     def __init__(
-        self, envelope: Envelope, producer: Producer, topic: str, partition_count: int
+        self,
+        envelope: Envelope,
+        producer: Producer,
+        bookmarks: Bookmarks,
+        pace: Pace,
+        known_counts: list[int],
     ) -> None:
         self._envelope = envelope
         self._producer = producer
-        self._topic = topic
-        self._batches: list[Batch] = [[] for _ in range(partition_count)]
-        self._event_counts = [0] * partition_count
-        self._conversation_counts = [0] * partition_count
+        self._bookmarks = bookmarks
+        self._pace = pace
+        self._known_counts = known_counts
+        self._batches: list[Batch] = [[] for _ in known_counts]
+        self._event_counts = [0] * len(known_counts)
+        self._conversation_counts = [0] * len(known_counts)
+        self._end_offsets = [0] * len(known_counts)
 
     async def mark_all(self, body_for: Callable[[int], Body]) -> list[int]:
         """Publish a body of the import to every partition; returns the offsets."""
@@ -86,19 +118,20 @@ class _Run:
             self._conversation_counts[partition],
         )
 
-    async def messages(
-        self, messages: Iterable[OrderedMessage], progress: Callable[[int], None]
-    ) -> None:
+    async def events(self, events: Iterable[PastEvent], progress: Callable[[int], None]) -> None:
         """Publish in order within each partition, which has one sender and a bounded queue."""
         async with self._senders() as queues:
             last_conversation_id = ""
-            for count, message in enumerate(messages, start=1):
-                is_new = message.row.conversation_id != last_conversation_id
-                last_conversation_id = message.row.conversation_id
-                partition = self._add(message, is_new_conversation=is_new)
+            for count, past in enumerate(events, start=1):
+                is_new = past.conversation_id != last_conversation_id
+                last_conversation_id = past.conversation_id
+                partition = self._add(past, is_new_conversation=is_new)
                 if len(self._batches[partition]) >= BATCH_RECORDS:
                     await self._hand_over(partition, queues[partition])
+                if count % PROGRESS_EVERY == 0:
                     progress(count)
+                    # What lies in the log already waits for nothing: let the others run.
+                    await asyncio.sleep(0)
             for partition, queue in enumerate(queues):
                 await self._hand_over(partition, queue)
 
@@ -116,25 +149,28 @@ class _Run:
                 await queue.put(None)
 
     async def _send_all(self, partition: int, queue: "asyncio.Queue[Batch | None]") -> None:
+        durable_count = self._known_counts[partition]
         while (batch := await queue.get()) is not None:
-            await self._producer.send_batch(partition, batch)
+            await self._pace.room(partition, self._end_offsets[partition])
+            offsets = await self._producer.send_batch(partition, batch)
+            durable_count += len(batch)
+            self._end_offsets[partition] = offsets[-1] + 1
+            self._bookmarks.move(partition, Place(durable_count, offsets[-1]))
 
     async def _hand_over(self, partition: int, queue: "asyncio.Queue[Batch | None]") -> None:
         batch, self._batches[partition] = self._batches[partition], []
         if batch:
             await queue.put(batch)
 
-    def _add(self, message: OrderedMessage, *, is_new_conversation: bool) -> int:
-        """Encode a message into its partition's next batch; returns the partition."""
-        row, envelope = message.row, self._envelope
-        key = event_key(envelope.tenant_id, row.conversation_id)
+    def _add(self, past: PastEvent, *, is_new_conversation: bool) -> int:
+        """Put an event into its partition's next batch, unless it lies there already."""
+        key = event_key(self._envelope.tenant_id, past.conversation_id)
         partition = partition_of(key, len(self._batches))
-        event = message_event(
-            row, message.client_message_id, message.event_id, envelope, clock.now()
-        )
-        self._batches[partition].append(self._outgoing(key, event, partition))
         self._event_counts[partition] += 1
         self._conversation_counts[partition] += is_new_conversation
+        if self._event_counts[partition] > self._known_counts[partition]:
+            event = event_of(past, self._envelope, clock.now())
+            self._batches[partition].append(self._outgoing(key, event, partition))
         return partition
 
     async def _mark(self, partition: int, body: Body) -> int:
@@ -145,7 +181,8 @@ class _Run:
         )
         mark = self._outgoing(None, event, partition)
         [offset] = await self._producer.send_batch(partition, [mark])
+        self._end_offsets[partition] = offset + 1
         return offset
 
     def _outgoing(self, key: bytes | None, event: Event, partition: int) -> Outgoing:
-        return Outgoing(self._topic, key, encode_event(event), EVENT_HEADERS, partition)
+        return Outgoing(self._bookmarks.topic, key, encode_event(event), EVENT_HEADERS, partition)

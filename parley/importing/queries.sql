@@ -69,3 +69,31 @@ SELECT count(*)
     ON letter.partition = span.partition
    AND letter.log_offset BETWEEN span.first_offset AND span.last_offset
  WHERE letter.topic = $1
+
+-- name: least_read
+-- How far the slowest of these consumers has read each partition of a topic, and why one of them
+-- stands still there, if one does.
+SELECT partition, min(next_offset) AS next_offset, max(stopped_reason) AS stopped_reason
+  FROM fences
+ WHERE topic = $1 AND incarnation = $2 AND consumer = ANY($3::text[])
+ GROUP BY partition
+
+-- name: load_bookmarks
+-- How far an import has come in each partition.
+SELECT partition, event_count, last_offset
+  FROM operations.import_bookmarks
+ WHERE tenant_id = $1 AND import_id = $2 AND topic = $3 AND incarnation = $4
+
+-- name: save_bookmarks
+-- Moves the bookmarks of an import; one of another incarnation of the topic is begun anew.
+INSERT INTO operations.import_bookmarks AS known
+       (tenant_id, import_id, topic, partition, incarnation, event_count, last_offset)
+SELECT $1, $2, $3, moved.partition, $4, moved.event_count, moved.last_offset
+  FROM unnest($5::int[], $6::bigint[], $7::bigint[])
+       AS moved (partition, event_count, last_offset)
+ ORDER BY moved.partition
+    ON CONFLICT (tenant_id, import_id, topic, partition) DO UPDATE
+   SET incarnation = excluded.incarnation,
+       event_count = excluded.event_count,
+       last_offset = excluded.last_offset,
+       updated_at = now()

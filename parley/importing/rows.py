@@ -1,4 +1,4 @@
-"""One line of a JSONL file as a message, or the reason why it is none."""
+"""One row of a file as a message, or the reason why it is none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,15 @@ import orjson
 from parley.events import Role
 
 REQUIRED: Final = ("conversation_id", "role", "content", "occurred_at")
-OPTIONAL: Final = ("message_id", "author", "user_id", "metadata", "audio_url", "language")
+OPTIONAL: Final = (
+    "message_id",
+    "session_id",
+    "author",
+    "user_id",
+    "metadata",
+    "audio_url",
+    "language",
+)
 # A record has 1 MB at most, and JSON needs at most 6 bytes for one of its own: \u00e9.
 MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 FIELDS: Final = frozenset((*REQUIRED, *OPTIONAL))
@@ -40,13 +48,27 @@ class ImportRow:
     metadata_json: str
     audio_url: str | None
     language: str
+    session_id: str
     digest: str
     ignored_fields: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class ReadRow:
+    """What became of one row of a file; `number` is the line where it begins, from 1."""
+
+    number: int
+    size_bytes: int
+    found: ImportRow | BadLine
+
+
 def parse_row(line: bytes) -> ImportRow:
-    """The message of a line; raises BadLine."""
-    fields = _object(line)
+    """The message of a line of JSON; raises BadLine."""
+    return row_from(_object(line))
+
+
+def row_from(fields: Mapping[str, Any]) -> ImportRow:
+    """The message of a row's fields by name; raises BadLine."""
     role = _role(fields)
     author = _identifier(fields, "author")
     user_id = _identifier(fields, "user_id")
@@ -62,6 +84,7 @@ def parse_row(line: bytes) -> ImportRow:
         metadata_json=_metadata_json(fields, author),
         audio_url=_text(fields, "audio_url"),
         language=_text(fields, "language") or "",
+        session_id=_identifier(fields, "session_id"),
         digest=_digest(fields),
         ignored_fields=frozenset(fields.keys() - FIELDS),
     )

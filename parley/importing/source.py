@@ -29,7 +29,7 @@ class Source:
         if head.startswith(_UTF16_MARKS):
             raise UserError(
                 f"{name} is UTF-16 text.",
-                "Convert it: `iconv -f UTF-16 -t UTF-8 FILE | parley import jsonl -`.",
+                "Convert it to UTF-8: `iconv -f UTF-16 -t UTF-8 FILE > NEW`.",
             )
         is_gzip = head.startswith(_GZIP_MAGIC) or (name.endswith(".gz") and bool(head))
         self._text = gzip.GzipFile(fileobj=raw) if is_gzip else raw
@@ -69,6 +69,8 @@ def open_source(path: str) -> Iterator[Source]:
     try:
         file = Path(path).open("rb")  # noqa: SIM115 - closed below; only the opening is guarded
     except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.", "Name a JSONL file.") from error
+        raise UserError(
+            f"Cannot read {path}: {error.strerror}.", "Name a file that is there."
+        ) from error
     with file:
         yield Source(path, file, Path(path).stat().st_size)

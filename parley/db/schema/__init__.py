@@ -1,6 +1,6 @@
 """Every table of Parley, by who fills it."""
 
-from parley.db.schema import analysis, conversations, log, sealing
+from parley.db.schema import analysis, conversations, importing, log, sealing
 from parley.db.schema.base import metadata
 
-__all__ = ["analysis", "conversations", "log", "metadata", "sealing"]
+__all__ = ["analysis", "conversations", "importing", "log", "metadata", "sealing"]

@@ -18,7 +18,7 @@ from parley.codec import InvalidRecord, Outgoing, encode_event, event_key
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.validity import check
 from parley.events import Body, Event, ImportFinished, ImportOutcome, ImportStarted, MessageRecorded
-from parley.importing.messages import SENDER, event_id_of
+from parley.importing.past import SENDER, event_id_of
 from parley.position import Position
 from parley.topics import Topic
 from services.gateway.core.refusals import Code, Refused

@@ -1,69 +1,22 @@
-"""`parley import jsonl` against the real Kafka: ids, order, bad lines, interruptions, waiting."""
+"""`parley import` of files against the real Kafka: ids, order, bad rows, interruptions, waiting."""
 
 import asyncio
+import csv
 import gzip
-import signal
-import subprocess
-from collections.abc import Sequence
+import io
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 
-from parley.codec import decode_event
 from parley.db import pool as database
-from parley.events import Event, ImportFinished, ImportStarted, MessageRecorded
-from parley.log.admin import topic_ends
+from parley.events import ImportFinished, ImportStarted, MessageRecorded
 from parley.settings import Settings
-from parley.topics import Topic
+from tests.integration.cli.imports import events, messages, record_count, rows, run, write
 from tests.support.command import Command, said
-from tests.support.topics import read_records
-from tests.support.wait import eventually
 
 pytestmark = pytest.mark.integration
-
-
-def rows(count: int, conversations: int = 20) -> list[dict[str, Any]]:
-    """Messages whose conversations are interleaved; every second one has an id."""
-    return [
-        {
-            "conversation_id": f"c{number % conversations}",
-            "role": "user" if number % 3 else "assistant",
-            "content": f"message {number}",
-            "occurred_at": f"2024-05-{1 + number % 28:02}T12:{number % 60:02}:00Z",
-            "author": f"a{number % 5}",
-            **({"message_id": f"m{number}"} if number % 2 else {}),
-        }
-        for number in range(count)
-    ]
-
-
-def write(path: Path, lines: Sequence[Any]) -> str:
-    encoded = (one if isinstance(one, bytes) else orjson.dumps(one) for one in lines)
-    content = b"".join(one + b"\n" for one in encoded)
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-    return str(path)
-
-
-async def events(settings: Settings) -> list[tuple[int, Event]]:
-    """Every event of the topic with its partition, in the log's order."""
-    records = await read_records(settings, Topic.EVENTS)
-    return [(record.partition, decode_event(record)) for record in records]
-
-
-def messages(found: Sequence[tuple[int, Event]]) -> list[Event]:
-    return [event for _, event in found if isinstance(event.body, MessageRecorded)]
-
-
-async def record_count(settings: Settings) -> int:
-    ends = await topic_ends(settings, settings.topic(Topic.EVENTS))
-    return sum(one.end for one in ends)
-
-
-async def run(parley: Command, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    return await asyncio.to_thread(parley, *arguments)
 
 
 async def test_a_file_is_imported_in_order_between_a_start_and_an_end_in_every_partition(
@@ -114,18 +67,81 @@ async def test_a_message_keeps_what_the_file_says(
     assert (content.audio_url, event.body.language) == ("https://example.com/a.ogg", "en")
 
 
-async def test_a_second_import_brings_the_same_ids_of_the_same_import(
+async def test_a_second_import_publishes_no_message_again(
     settings: Settings, parley: Command, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "a.jsonl", rows(100))
     shuffled = write(tmp_path / "b.jsonl", list(reversed(rows(100))))
     await run(parley, "import", "jsonl", file, "--no-wait")
     first = await events(settings)
-    await run(parley, "import", "jsonl", shuffled, "--no-wait")
+    again = await run(parley, "import", "jsonl", shuffled, "--no-wait", "-o", "json")
+    assert orjson.loads(again.stdout)["already_published"] == 100
     both = await events(settings)
-    assert len(messages(both)) == 2 * len(messages(first))
-    assert {one.event_id for one in messages(both)} == {one.event_id for one in messages(first)}
+    assert len(messages(both)) == len(messages(first)) == 100
+    assert len(both) == len(first) + 2 * settings.partitions
     assert {one.import_id for _, one in both} == {one.import_id for _, one in first}
+    totals = [one.body.event_count for _, one in both if isinstance(one.body, ImportFinished)]
+    assert sum(totals) == 200
+
+
+async def test_an_import_whose_bookmarks_were_lost_brings_the_same_ids(
+    settings: Settings, parley: Command, migrated: Settings, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.jsonl", rows(100))
+    await run(parley, "import", "jsonl", file, "--no-wait")
+    pool = await database.connect(migrated)
+    # One of another topic of that name, and one that the log does not reach.
+    await pool.execute(
+        "UPDATE operations.import_bookmarks SET incarnation = 'x' WHERE partition = 0"
+    )
+    await pool.execute(
+        "UPDATE operations.import_bookmarks SET last_offset = 1000 WHERE partition = 1"
+    )
+    await pool.execute("DELETE FROM operations.import_bookmarks WHERE partition > 1")
+    await pool.close()
+    await run(parley, "import", "jsonl", file, "--no-wait")
+    found = messages(await events(settings))
+    assert len(found) == 200
+    assert len({one.event_id for one in found}) == 100
+
+
+async def test_csv_and_jsonl_of_the_same_messages_are_the_same_import(
+    settings: Settings, parley: Command, tmp_path: Path
+) -> None:
+    chats = rows(200)
+    text = io.StringIO()
+    table = csv.DictWriter(text, ["message_id", *chats[0]])
+    table.writeheader()
+    table.writerows(chats)
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.getvalue().encode()))
+    first = await run(parley, "import", "csv", str(tmp_path / "a.csv.gz"), "--no-wait")
+    assert first.returncode == 0, said(first)
+    file = write(tmp_path / "a.jsonl", chats)
+    again = await run(parley, "import", "jsonl", file, "--no-wait", "-o", "json")
+    assert orjson.loads(again.stdout)["already_published"] == 200
+    assert len(messages(await events(settings))) == 200
+
+
+async def test_columns_of_other_names_are_mapped_and_bad_rows_named(
+    settings: Settings, parley: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(
+        "thread;role;content;sent\n"
+        '1;user;"two\nlines";2024-05-01 12:00\n'
+        "1;chief;a secret;2024-05-01 12:01\n"
+    )
+    columns = ("--map", "conversation_id=thread", "--map", "occurred_at=sent", "--delimiter", ";")
+    refused = await run(parley, "import", "csv", str(file), *columns, "--no-wait")
+    assert refused.returncode == 1
+    assert "line 4: role is none of" in said(refused)
+    assert "secret" not in said(refused)
+    assert await record_count(settings) == 0
+    ended = await run(parley, "import", "csv", str(file), *columns, "--no-wait", "--skip-bad")
+    assert ended.returncode == 0, said(ended)
+    [event] = messages(await events(settings))
+    assert isinstance(event.body, MessageRecorded)
+    assert event.body.content.text == "two\nlines"
 
 
 async def test_with_a_bad_line_nothing_is_published_and_the_line_is_named(
@@ -207,115 +223,3 @@ async def test_what_an_import_needs_is_checked_before_the_file_is_read(
         assert ended.returncode == 1
         assert expected in said(ended)
         assert "hush" not in said(ended)
-
-
-async def begin(settings: Settings, parley: Command, file: str) -> "subprocess.Popen[bytes]":
-    """Start an import, and return it paused in the middle of its publishing.
-
-    It is paused whenever somebody looks, or on a busy machine it would be over between the look
-    and the signal that is to interrupt it.
-    """
-    process = parley.start("import", "jsonl", file, "--no-wait")
-
-    async def has_begun() -> bool:
-        process.send_signal(signal.SIGSTOP)
-        assert process.poll() is None, "the import was over before it could be interrupted"
-        if await record_count(settings) > settings.partitions + 1_000:
-            return True
-        process.send_signal(signal.SIGCONT)
-        return False
-
-    await eventually(has_begun, every=0.1)
-    return process
-
-
-async def test_an_import_that_was_killed_is_simply_run_again(
-    settings: Settings, parley: Command, tmp_path: Path
-) -> None:
-    file = write(tmp_path / "many.jsonl", rows(60_000, conversations=3_000))
-    for _ in range(2):
-        process = await begin(settings, parley, file)
-        process.kill()
-        process.communicate()
-    interrupted = await events(settings)
-    assert 0 < len({one.event_id for one in messages(interrupted)}) < 60_000
-    ended = await run(parley, "import", "jsonl", file, "--no-wait")
-    assert ended.returncode == 0, said(ended)
-    found = await events(settings)
-    assert len({one.event_id for one in messages(found)}) == 60_000
-    assert len({one.import_id for _, one in found}) == 1
-    finished = [one for _, one in found if isinstance(one.body, ImportFinished)]
-    assert len(finished) == settings.partitions
-
-
-async def test_ctrl_c_says_that_it_can_be_run_again(
-    settings: Settings, parley: Command, tmp_path: Path
-) -> None:
-    file = write(tmp_path / "many.jsonl", rows(60_000, conversations=3_000))
-    process = await begin(settings, parley, file)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGCONT)
-    _, stderr = await asyncio.to_thread(process.communicate)
-    assert process.returncode == 130
-    assert b"Run the same command again" in stderr
-    assert b"Traceback" not in stderr
-
-
-async def pretend_services(settings: Settings, pool: Any, reason: str | None = None) -> None:
-    """Fences that have read every topic to its end, or stand still for that reason."""
-    consumers = (
-        ("persister", Topic.EVENTS),
-        ("sealer", Topic.EVENTS),
-        ("persister-seals", Topic.SEALS),
-        ("analyzer", Topic.SEALS),
-        ("persister-analyses", Topic.ANALYSES),
-    )
-    for consumer, topic in consumers:
-        for one in await topic_ends(settings, settings.topic(topic)):
-            await pool.execute(
-                "INSERT INTO fences (consumer, topic, partition, incarnation, next_offset, "
-                "owner_epoch, owner, stopped_reason) VALUES ($1, $2, $3, 'i', $4, 1, 'test', $5)"
-                "ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = $4",
-                consumer,
-                settings.topic(topic),
-                one.partition,
-                one.end,
-                reason,
-            )
-
-
-async def test_an_import_waits_until_the_services_have_read_it(
-    migrated: Settings, parley: Command, tmp_path: Path
-) -> None:
-    file = write(tmp_path / "a.jsonl", rows(40))
-    process = parley.start("import", "jsonl", file, "-o", "json")
-
-    async def is_published() -> bool:
-        return await record_count(migrated) == 40 + 2 * migrated.partitions
-
-    await eventually(is_published)
-    assert process.poll() is None
-    pool = await database.connect(migrated)
-    try:
-        await pretend_services(migrated, pool)
-    finally:
-        await pool.close()
-    stdout, stderr = await asyncio.to_thread(process.communicate)
-    assert process.returncode == 0, stderr.decode()
-    facts = orjson.loads(stdout)
-    assert (facts["messages"], facts["new_messages"], facts["already_known"]) == (40, 0, 40)
-    assert list(facts["seconds"]) == ["read", "publish", "stored", "sealed", "analysed"]
-
-
-async def test_a_partition_that_stands_still_ends_the_waiting_with_its_reason(
-    migrated: Settings, parley: Command, tmp_path: Path
-) -> None:
-    pool = await database.connect(migrated)
-    try:
-        await pretend_services(migrated, pool, "too many bad records")
-    finally:
-        await pool.close()
-    ended = await run(parley, "import", "jsonl", write(tmp_path / "a.jsonl", rows(4)))
-    assert ended.returncode == 1
-    assert "too many bad records" in said(ended)
-    assert "safe in the log" in said(ended)

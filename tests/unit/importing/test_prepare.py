@@ -9,9 +9,11 @@ import orjson
 import pytest
 
 from parley.errors import UserError
-from parley.events import Policy
-from parley.importing.messages import Envelope
-from parley.importing.prepare import SHOWN_BAD_LINES, Findings, Preparation, Prepared
+from parley.events import Content, MessageRecorded, Policy, Role
+from parley.importing.jsonl import jsonl_rows
+from parley.importing.past import Envelope, PastEvent
+from parley.importing.prepare import SHOWN_BAD_LINES, Findings, Preparation
+from parley.importing.prepared import Prepared
 from parley.importing.source import open_source
 
 ENVELOPE = Envelope("default", "import", Policy())
@@ -27,6 +29,11 @@ def row(conversation: str, minute: int, text: str = "hi", **more: Any) -> dict[s
     }
 
 
+def text_of(past: PastEvent) -> str:
+    assert isinstance(past.body, MessageRecorded)
+    return past.body.content.text
+
+
 class Files:
     """Writes files, prepares imports of them, and closes everything in the end."""
 
@@ -40,7 +47,7 @@ class Files:
         file.write_bytes(b"".join(one + b"\n" for one in encoded))
         preparation = self._stack.enter_context(closing(Preparation(ENVELOPE, run_records)))
         with open_source(str(file)) as source:
-            preparation.read(source, lambda _: None)
+            preparation.read(source, jsonl_rows, lambda _: None)
         return preparation
 
     def prepared(self, lines: Iterable[Any], run_records: int = 3) -> Prepared:
@@ -48,7 +55,9 @@ class Files:
         return self._stack.enter_context(closing(found))
 
     def findings(self, lines: Iterable[Any]) -> Findings:
-        return self.prepared(lines).findings
+        preparation = self.read(lines)
+        self._stack.enter_context(closing(preparation.finish(lambda _: None)))
+        return preparation.findings
 
 
 @pytest.fixture
@@ -59,8 +68,8 @@ def files(tmp_path: Path) -> Iterator[Files]:
 
 def test_messages_come_by_conversation_time_and_event_id(files: Files) -> None:
     lines = [row(f"c{n % 3}", (7 * n) % 60, f"text {n}") for n in range(40)]
-    messages = list(files.prepared(lines).messages())
-    keys = [(m.row.conversation_id, m.row.occurred_at, m.event_id) for m in messages]
+    messages = list(files.prepared(lines).events())
+    keys = [(m.conversation_id, m.occurred_at, m.event_id) for m in messages]
     assert keys == sorted(keys)
     assert len(keys) == 40
 
@@ -70,31 +79,31 @@ def test_the_order_of_lines_changes_nothing(files: Files) -> None:
     one = files.prepared(lines)
     other = files.prepared(list(reversed(lines)), run_records=1_000)
     assert one.digest == other.digest
-    assert [m.event_id for m in one.messages()] == [m.event_id for m in other.messages()]
+    assert [m.event_id for m in one.events()] == [m.event_id for m in other.events()]
 
 
 def test_equal_lines_without_an_id_are_different_messages(files: Files) -> None:
-    messages = list(files.prepared([row("c", 1)] * 5).messages())
+    messages = list(files.prepared([row("c", 1)] * 5).events())
     assert len({m.event_id for m in messages}) == 5
     assert [m.event_id for m in messages] == sorted(m.event_id for m in messages)
 
 
 def test_more_equal_lines_keep_the_ids_of_those_before(files: Files) -> None:
-    few = {m.event_id for m in files.prepared([row("c", 1)] * 3).messages()}
-    more = {m.event_id for m in files.prepared([row("c", 1)] * 4).messages()}
+    few = {m.event_id for m in files.prepared([row("c", 1)] * 3).events()}
+    more = {m.event_id for m in files.prepared([row("c", 1)] * 4).events()}
     assert few < more
 
 
 def test_the_same_named_line_twice_is_one_message(files: Files) -> None:
-    found = files.prepared([row("c", 1, message_id="m1"), row("c", 1, message_id="m1")])
-    assert found.message_count == 1
-    assert found.findings.repeated_count == 1
+    found = files.findings([row("c", 1, message_id="m1"), row("c", 1, message_id="m1")])
+    assert found.row_count == 2
+    assert found.repeated_count == 1
 
 
 def test_one_message_id_in_two_conversations_names_two_messages(files: Files) -> None:
-    found = files.prepared([row("c", 1, message_id="m"), row("d", 1, message_id="m")])
-    assert found.message_count == 2
-    assert found.findings.bad_count == 0
+    lines = [row("c", 1, message_id="m"), row("d", 1, message_id="m")]
+    assert files.prepared(lines).message_count == 2
+    assert files.findings(lines).bad_count == 0
 
 
 def test_one_message_id_for_two_contents_is_a_bad_line(files: Files) -> None:
@@ -103,10 +112,10 @@ def test_one_message_id_for_two_contents_is_a_bad_line(files: Files) -> None:
         row("c", 2, "two", message_id="m"),
         row("c", 1, "three", message_id="m"),
     ]
-    found = files.prepared(lines)
-    assert [number for number, _ in found.findings.bad_lines] == [2, 3]
-    assert "that of line 1" in found.findings.bad_lines[0][1]
-    assert [m.row.text for m in found.messages()] == ["one"]
+    found = files.findings(lines)
+    assert [number for number, _ in found.bad_lines] == [2, 3]
+    assert "that of line 1" in found.bad_lines[0][1]
+    assert [text_of(m) for m in files.prepared(lines).events()] == ["one"]
 
 
 def test_what_the_consumers_would_refuse_is_a_bad_line(files: Files) -> None:
@@ -149,6 +158,14 @@ def test_conversations_and_times_are_counted(files: Files) -> None:
     assert list(found.conversation_ids()) == ["a", "b"]
 
 
+def test_a_message_keeps_all_that_its_line_says(files: Files) -> None:
+    line = row("a", 1, message_id="m", session_id="s", user_id="u", audio_url="x", language="en")
+    [past] = files.prepared([{**line, "metadata": {"b": 1}}]).events()
+    assert (past.client_message_id, past.session_id, past.user_id) == ("m", "s", "u")
+    content = Content("hi", "x", '{"b":1}')
+    assert past.body == MessageRecorded(Role.USER, content, language="en")
+
+
 def test_the_messages_may_be_read_again(files: Files) -> None:
     found = files.prepared([row("a", n) for n in range(9)])
-    assert list(found.messages()) == list(found.messages())
+    assert list(found.events()) == list(found.events())

@@ -63,8 +63,9 @@ def test_a_named_user_outranks_the_author() -> None:
 
 
 def test_numbers_are_taken_as_ids() -> None:
-    row = parse_row(line(conversation_id=12, message_id=3, user_id=4))
+    row = parse_row(line(conversation_id=12, message_id=3, user_id=4, session_id=5))
     assert (row.conversation_id, row.message_id, row.user_id) == ("12", "3", "4")
+    assert row.session_id == "5"
 
 
 def test_an_unknown_field_is_ignored_and_named() -> None:

@@ -245,6 +245,37 @@ def upgrade() -> None:
         comment="contents of messages that were revised, the first one included; source: parley.events.v1",
     )
     op.create_table(
+        "import_bookmarks",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("import_id", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("incarnation", sa.Text(), nullable=False),
+        sa.Column(
+            "event_count",
+            sa.BigInteger(),
+            nullable=False,
+            comment="its events that are durable there",
+        ),
+        sa.Column(
+            "last_offset",
+            sa.BigInteger(),
+            nullable=False,
+            comment="where the last one of them lies",
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint(
+            "tenant_id", "import_id", "topic", "partition", name=op.f("pk_import_bookmarks")
+        ),
+        schema="operations",
+        comment="how much of an import lies in the log; operational: backed up, not rebuilt",
+    )
+    op.create_table(
         "jobs",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("segment_id", sa.UUID(as_uuid=False), nullable=False),
@@ -680,6 +711,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("state IN ('open', 'claimed', 'parked')"),
     )
     op.drop_table("jobs", schema="operations")
+    op.drop_table("import_bookmarks", schema="operations")
     op.drop_table("message_versions")
     op.drop_table("ledger")
     op.drop_table("fences")
