@@ -8,6 +8,7 @@ import typer
 
 from parley.cli import (
     db,
+    dead_letters,
     doctor,
     explain,
     imports,
@@ -36,6 +37,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(imports.app, name="import")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(keys.app, name="keys")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(simulate.simulate)
 app.command()(rebuild.rebuild)
 app.command()(tail.tail)

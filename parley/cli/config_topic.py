@@ -97,7 +97,7 @@ async def configure(settings: Settings, tenant_id: str, body: Tenant | ApiKey) -
     Raises UserError without Kafka or the topic, and where somebody else set the same thing
     differently at the same moment.
     """
-    change = ConfigChange(tenant_id, _who(), clock.now(), body)
+    change = ConfigChange(tenant_id, who(), clock.now(), body)
     producer = Producer(settings)
     await producer.start()
     try:
@@ -114,7 +114,7 @@ async def configure(settings: Settings, tenant_id: str, body: Tenant | ApiKey) -
     return configured
 
 
-def _who() -> str:
+def who() -> str:
     """Who runs the command, for those who ask later who changed what."""
     # A container's user may have no name.
     with suppress(KeyError, OSError):

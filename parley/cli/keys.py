@@ -1,6 +1,5 @@
 """`parley keys`: the keys that programs talk to the gateway with."""
 
-import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Final
@@ -12,6 +11,7 @@ from parley.api_keys import make_key, parse_key
 from parley.cli.config_topic import Configured, configure, read_configured
 from parley.cli.output import Output, OutputOption, print_data, print_rows, say
 from parley.cli.running import run
+from parley.cli.times import span_of
 from parley.codec.validity import MAX_ID_BYTES
 from parley.config import AccessRole, ApiKey
 from parley.errors import UserError
@@ -23,9 +23,6 @@ _COLUMNS: Final = (
     *("key_id", "tenant", "subject", "roles", "state"),
     *("expires_at", "changed_at", "changed_by"),
 )
-_SPAN: Final = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_LONGEST: Final = timedelta(days=36_500)
 
 
 @app.command()
@@ -110,11 +107,9 @@ def revoke(
 
 def parse_span(text: str) -> timedelta:
     """A number with m, h, d or w, up to a hundred years; raises UserError."""
-    match = _SPAN.fullmatch(text)
-    if match is not None:
-        span = timedelta(**{_UNITS[match[2]]: int(match[1])})
-        if timedelta(0) < span <= _LONGEST:
-            return span
+    span = span_of(text)
+    if span is not None:
+        return span
     raise UserError(
         f"--expires {text} is not understood.",
         "Write a number with m, h, d or w behind it, such as 90d.",

@@ -32,10 +32,11 @@ SELECT (SELECT count(*) FROM conversations) AS conversations,
 SELECT state, count(*) AS jobs FROM operations.jobs GROUP BY state ORDER BY state
 
 -- name: dead_letters
--- Records that could not be used, by service and reason.
+-- Records that could not be used and about which nobody did anything, by service and reason.
 SELECT service, reason, count(*) AS records, max(created_at) AS latest,
        count(*) FILTER (WHERE created_at > now() - interval '1 day') AS last_day
   FROM dead_letters
+ WHERE redriven_at IS NULL AND discarded_at IS NULL
  GROUP BY service, reason
  ORDER BY records DESC
 

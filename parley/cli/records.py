@@ -78,6 +78,12 @@ def as_line(topic: Topic, record: LogRecord, *, with_content: bool) -> str:
     return f"{place}  {whose}  {body_name or ''}  {_flat(body)}  {_flat(rest)}".rstrip()
 
 
+def kind_of(topic: Topic, record: LogRecord) -> str | None:
+    """What the record says by the name of its body, such as messageRecorded; None: unreadable."""
+    fields = as_json(topic, record, with_content=False).get(_MESSAGES[topic][0])
+    return None if fields is None else _body(fields)[0]
+
+
 def without_content(value: Any) -> Any:
     """The same structure with the length of each private text in its place."""
     if isinstance(value, list):

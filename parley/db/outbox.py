@@ -1,8 +1,6 @@
 """Records that must follow a commit: written in its transaction, published by one relay."""
 
 import asyncio
-import base64
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,9 +8,10 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from parley import clock, metrics
-from parley.codec import Header, Outgoing
+from parley.codec import Outgoing
 from parley.db.errors import is_transient
 from parley.db.fence import FenceKey
+from parley.db.headers import headers_from_json, headers_to_json
 from parley.db.pool import Connection, Pool
 from parley.db.sql import load
 from parley.log.producer import Producer, check_size
@@ -45,7 +44,7 @@ async def enqueue(connection: Connection, source: FenceKey, batch: Sequence[Outg
         [one.partition for one in batch],
         [one.key for one in batch],
         [one.value for one in batch],
-        [_headers_to_json(one.headers) for one in batch],
+        [headers_to_json(one.headers) for one in batch],
     )
 
 
@@ -132,11 +131,6 @@ def _names(source: FenceKey) -> dict[str, Any]:
     }
 
 
-def _headers_to_json(headers: Sequence[Header]) -> str:
-    return json.dumps([[name, base64.b64encode(value).decode()] for name, value in headers])
-
-
 def _to_outgoing(row: Any) -> Outgoing:
-    pairs = json.loads(row["headers"])
-    headers = tuple((name, base64.b64decode(value)) for name, value in pairs)
+    headers = headers_from_json(row["headers"])
     return Outgoing(row["topic"], row["key"], row["value"], headers, row["partition"])

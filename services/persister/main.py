@@ -16,6 +16,7 @@ from parley.topics import Topic
 from services.persister.consumers import NAMES, handlers
 from services.persister.settings import PersisterSettings
 from services.persister.store.accounts import SERVICE
+from services.persister.store.trimming import Trimming
 
 # One for each partition that is being written, and some for the relays and the health check.
 POOL_SIZE: Final = 16
@@ -35,7 +36,9 @@ async def start(settings: PersisterSettings, stop: asyncio.Event) -> None:
         consumers = _consumers(settings, pool, producer)
         app = FastAPI(title="Parley persister")
         app.include_router(health_router(_health(pool, producer, consumers)))
-        await serve(app, settings, stop, *(consumer.run for consumer in consumers.values()))
+        trimming = Trimming(pool, settings.persister_discarded_kept)
+        tasks = [consumer.run for consumer in consumers.values()]
+        await serve(app, settings, stop, *tasks, trimming.run)
     finally:
         await producer.stop()
         await pool.close()

@@ -26,6 +26,9 @@ class PersisterSettings(Settings):
     persister_bad_window: int = Field(
         default=1_000, ge=1, description="the records of which that share is taken"
     )
+    persister_discarded_kept: Span = Field(
+        default=timedelta(days=28), description="how long discarded dead letters are kept"
+    )
 
     @property
     def bad_limits(self) -> BadLimits:

@@ -164,10 +164,11 @@ def _dead_letters(rows: list[Any]) -> list[Finding]:
             "dead letters",
             f"{row['records']:,} of the {row['service']} because of {row['reason']}, "
             f"{row['last_day']:,} of them in the last day",
-            "See them with `parley tail dead-letters --from beginning --no-follow`.",
+            f"See them with `parley dead-letters list --reason {row['reason']}`, and redrive or "
+            "discard them.",
         )
         for row in rows
-    ] or [ok("dead letters", "none")]
+    ] or [ok("dead letters", "none is open")]
 
 
 def _ledger(rows: list[Any]) -> list[Finding]:

@@ -78,11 +78,27 @@ dead_letters = Table(
     Column("log_offset", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("append_time", DateTime(timezone=True), nullable=False),
     Column("key", LargeBinary),
     Column("value", LargeBinary),
+    Column("headers", JSONB, nullable=False, comment="[name, base64 of the value] pairs"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # What people did about it; both may be null, and a redriven one may be redriven again.
+    Column("redriven_at", DateTime(timezone=True)),
+    Column("redriven_by", Text),
+    Column("redriven_incarnation", Text),
+    Column("redriven_partition", Integer),
+    Column("redriven_offset", BigInteger, comment="where the new record lies"),
+    Column("discarded_at", DateTime(timezone=True)),
+    Column("discarded_by", Text),
+    Column("discarded_why", Text),
     UniqueConstraint("service", "topic", "incarnation", "partition", "log_offset"),
     comment="records that could not be used, whole, with the reason",
+)
+Index(
+    "ix_dead_letters_discarded",
+    dead_letters.c.discarded_at,
+    postgresql_where=dead_letters.c.discarded_at.is_not(None),
 )
 
 ledger = Table(
@@ -98,3 +114,20 @@ ledger = Table(
     Column("not_for_table", BigInteger, nullable=False, server_default=text("0")),
     comment="what became of every record below the fence; the four sum up to it",
 )
+
+ledger_minutes = Table(
+    "ledger_minutes",
+    metadata,
+    Column("consumer", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("incarnation", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("began_at", DateTime(timezone=True), primary_key=True),
+    Column("stored", BigInteger, nullable=False, server_default=text("0")),
+    Column("duplicate", BigInteger, nullable=False, server_default=text("0")),
+    Column("dead_lettered", BigInteger, nullable=False, server_default=text("0")),
+    Column("not_for_table", BigInteger, nullable=False, server_default=text("0")),
+    comment="the ledger by the minute in which the broker appended the records; whole hours "
+    "where it is long ago",
+)
+Index("ix_ledger_minutes_began_at", ledger_minutes.c.began_at)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from parley.codec import LogRecord
+from parley.codec import InvalidRecord, LogRecord
 from parley.db.fence import Fence
+from parley.db.headers import headers_to_json
 from parley.db.pool import Connection, Pool
 from services.persister.store.copying import SQL
 
@@ -61,9 +63,19 @@ async def insert_dead_letters(
         [one.record.offset for one in letters],
         [one.reason for one in letters],
         [one.detail for one in letters],
+        [_append_time(one.record) for one in letters],
         [one.record.key for one in letters],
         [one.record.value for one in letters],
+        [headers_to_json(one.record.headers) for one in letters],
     )
+
+
+def _append_time(record: LogRecord) -> datetime:
+    try:
+        return record.append_time()
+    except InvalidRecord:
+        # The header may be what is wrong with it.
+        return record.broker_time
 
 
 async def recent_bad_offsets(

@@ -397,10 +397,12 @@ SELECT tenant_id, segment_id::text, revision, pass_name, pass_version,
 -- name: insert_dead_letters
 -- Records that could not be used, whole.
 INSERT INTO dead_letters (
-    service, topic, incarnation, partition, log_offset, reason, detail, key, value)
+    service, topic, incarnation, partition,
+    log_offset, reason, detail, append_time, key, value, headers)
 SELECT $1, $2, $3, $4, bad.*
-  FROM unnest($5::bigint[], $6::text[], $7::text[], $8::bytea[], $9::bytea[])
-       AS bad (log_offset, reason, detail, key, value)
+  FROM unnest($5::bigint[], $6::text[], $7::text[], $8::timestamptz[], $9::bytea[], $10::bytea[],
+              $11::jsonb[])
+       AS bad (log_offset, reason, detail, append_time, key, value, headers)
 ON CONFLICT (service, topic, incarnation, partition, log_offset) DO NOTHING
 
 -- name: recent_bad_offsets
@@ -422,3 +424,33 @@ ON CONFLICT (consumer, topic, incarnation, partition) DO UPDATE SET
     dead_lettered = l.dead_lettered + excluded.dead_lettered,
     not_for_table = l.not_for_table + excluded.not_for_table
 RETURNING stored + duplicate + dead_lettered + not_for_table
+
+-- name: trim_discarded
+-- Dead letters that somebody discarded so long ago; in portions, well below the time limits.
+DELETE FROM dead_letters WHERE id IN (
+  SELECT id FROM dead_letters WHERE discarded_at < now() - $1::interval LIMIT 1000)
+
+-- name: gather_minutes
+-- Minutes that are long past become one row an hour.
+WITH past AS (
+    DELETE FROM ledger_minutes
+     WHERE (consumer, topic, incarnation, partition, began_at) IN (
+           SELECT consumer, topic, incarnation, partition, began_at FROM ledger_minutes
+            WHERE began_at < date_trunc('hour', now() - $1::interval)
+              AND began_at <> date_trunc('hour', began_at)
+            LIMIT 10000)
+    RETURNING *
+)
+INSERT INTO ledger_minutes AS l (
+    consumer, topic, incarnation, partition, began_at,
+    stored, duplicate, dead_lettered, not_for_table)
+SELECT consumer, topic, incarnation, partition, date_trunc('hour', began_at),
+       sum(stored), sum(duplicate), sum(dead_lettered), sum(not_for_table)
+  FROM past
+ GROUP BY consumer, topic, incarnation, partition, date_trunc('hour', began_at)
+ ORDER BY consumer, topic, incarnation, partition, date_trunc('hour', began_at)
+ON CONFLICT (consumer, topic, incarnation, partition, began_at) DO UPDATE SET
+    stored = l.stored + excluded.stored,
+    duplicate = l.duplicate + excluded.duplicate,
+    dead_lettered = l.dead_lettered + excluded.dead_lettered,
+    not_for_table = l.not_for_table + excluded.not_for_table

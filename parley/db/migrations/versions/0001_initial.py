@@ -169,14 +169,31 @@ def upgrade() -> None:
         sa.Column("log_offset", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("append_time", sa.DateTime(timezone=True), nullable=False),
         sa.Column("key", sa.LargeBinary(), nullable=True),
         sa.Column("value", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "headers",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="[name, base64 of the value] pairs",
+        ),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
         ),
+        sa.Column("redriven_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("redriven_by", sa.Text(), nullable=True),
+        sa.Column("redriven_incarnation", sa.Text(), nullable=True),
+        sa.Column("redriven_partition", sa.Integer(), nullable=True),
+        sa.Column(
+            "redriven_offset", sa.BigInteger(), nullable=True, comment="where the new record lies"
+        ),
+        sa.Column("discarded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("discarded_by", sa.Text(), nullable=True),
+        sa.Column("discarded_why", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letters")),
         sa.UniqueConstraint(
             "service",
@@ -187,6 +204,13 @@ def upgrade() -> None:
             name=op.f("uq_dead_letters_service_topic_incarnation_partition_log_offset"),
         ),
         comment="records that could not be used, whole, with the reason",
+    )
+    op.create_index(
+        "ix_dead_letters_discarded",
+        "dead_letters",
+        ["discarded_at"],
+        unique=False,
+        postgresql_where=sa.text("discarded_at IS NOT NULL"),
     )
     op.create_table(
         "fences",
@@ -225,6 +249,28 @@ def upgrade() -> None:
         ),
         comment="what became of every record below the fence; the four sum up to it",
     )
+    op.create_table(
+        "ledger_minutes",
+        sa.Column("consumer", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("incarnation", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stored", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("duplicate", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("dead_lettered", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("not_for_table", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "consumer",
+            "topic",
+            "incarnation",
+            "partition",
+            "began_at",
+            name=op.f("pk_ledger_minutes"),
+        ),
+        comment="the ledger by the minute in which the broker appended the records; whole hours where it is long ago",
+    )
+    op.create_index("ix_ledger_minutes_began_at", "ledger_minutes", ["began_at"], unique=False)
     op.create_table(
         "message_versions",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -713,8 +759,15 @@ def downgrade() -> None:
     op.drop_table("jobs", schema="operations")
     op.drop_table("import_bookmarks", schema="operations")
     op.drop_table("message_versions")
+    op.drop_index("ix_ledger_minutes_began_at", table_name="ledger_minutes")
+    op.drop_table("ledger_minutes")
     op.drop_table("ledger")
     op.drop_table("fences")
+    op.drop_index(
+        "ix_dead_letters_discarded",
+        table_name="dead_letters",
+        postgresql_where=sa.text("discarded_at IS NOT NULL"),
+    )
     op.drop_table("dead_letters")
     op.drop_index("ix_conversations_user", table_name="conversations")
     op.drop_index("ix_conversations_recent", table_name="conversations")

@@ -1,0 +1,17 @@
+"""A record's headers as JSON: pairs of a name and its value in base64, in their order."""
+
+import base64
+import json
+from collections.abc import Sequence
+
+from parley.codec import Header
+
+
+def headers_to_json(headers: Sequence[Header]) -> str:
+    """What a column of headers holds."""
+    return json.dumps([[name, base64.b64encode(value).decode()] for name, value in headers])
+
+
+def headers_from_json(text: str) -> tuple[Header, ...]:
+    """The headers of such a column."""
+    return tuple((name, base64.b64decode(value)) for name, value in json.loads(text))
