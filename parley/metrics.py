@@ -40,6 +40,11 @@ PARTITIONS_STOPPED = Gauge(
     "Partitions that stand still until somebody acts.",
     ["consumer"],
 )
+PARTITIONS_WAITING = Gauge(
+    "parley_consumer_partitions_waiting",
+    "Partitions whose last transaction failed and is tried again until it succeeds.",
+    ["consumer"],
+)
 
 
 def forget_partition(consumer: str, topic: str, partition: int) -> None:

@@ -5,9 +5,10 @@ from typing import Final
 import asyncpg
 
 # SQLSTATE classes and codes: connection, insufficient resources (disk full), operator
-# intervention (shutdown); deadlock, serialisation, lock not available, idle transaction ended.
+# intervention (shutdown); deadlock, serialisation, a statement whose end is not known, lock not
+# available, a transaction ended because it was idle or too long, the disk's own error.
 TRANSIENT_CLASSES: Final = ("08", "53", "57")
-TRANSIENT_CODES: Final = ("40P01", "40001", "55P03", "25P03")
+TRANSIENT_CODES: Final = ("40P01", "40001", "40003", "55P03", "25P03", "25P04", "58030")
 
 
 def is_transient(error: BaseException) -> bool:
@@ -17,3 +18,13 @@ def is_transient(error: BaseException) -> bool:
         return code.startswith(TRANSIENT_CLASSES) or code in TRANSIENT_CODES
     # A broken connection shows as an interface error of a closed connection, or as the socket's.
     return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError)
+
+
+def describe(error: BaseException) -> str:
+    """A transient error for people: its kind and the server's first line, which holds no content.
+
+    The details below that line may quote values, and are left out.
+    """
+    code = f" ({error.sqlstate})" if isinstance(error, asyncpg.PostgresError) else ""
+    first, *_ = str(error.args[0] if error.args else "").splitlines() or [""]
+    return f"{type(error).__name__}{code}{': ' if first else ''}{first}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -69,13 +70,10 @@ def _health(pool: Pool, producer: Producer, consumers: dict[Topic, FencedConsume
         await pool.fetchval("SELECT 1")
 
     async def partitions() -> None:
-        stopped = [
-            f"{topic}/{partition}: {reason}"
-            for topic, consumer in consumers.items()
-            for partition, reason in consumer.stopped.items()
-        ]
-        if stopped:
-            raise RuntimeError("; ".join(stopped))
+        _fail_if_any({topic: consumer.stopped for topic, consumer in consumers.items()})
+
+    async def batches() -> None:
+        _fail_if_any({topic: consumer.waiting for topic, consumer in consumers.items()})
 
     def facts() -> dict[str, Any]:
         return {
@@ -88,8 +86,19 @@ def _health(pool: Pool, producer: Producer, consumers: dict[Topic, FencedConsume
         "database": database,
         "kafka": producer.check,
         "partitions": partitions,
+        "batches": batches,
     }
     return Health(SERVICE, checks, facts=facts)
+
+
+def _fail_if_any(found: Mapping[Topic, Mapping[int, str]]) -> None:
+    wrong = [
+        f"{topic}/{partition}: {reason}"
+        for topic, partitions in found.items()
+        for partition, reason in partitions.items()
+    ]
+    if wrong:
+        raise RuntimeError("; ".join(wrong))
 
 
 def main() -> None:

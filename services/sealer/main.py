@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -60,9 +61,10 @@ def _health(
         await pool.fetchval("SELECT 1")
 
     async def partitions() -> None:
-        stopped = [f"{number}: {reason}" for number, reason in consumer.stopped.items()]
-        if stopped:
-            raise RuntimeError("; ".join(stopped))
+        _fail_if_any(consumer.stopped)
+
+    async def batches() -> None:
+        _fail_if_any(consumer.waiting)
 
     def facts() -> dict[str, Any]:
         return {"partitions": sorted(consumer.claims), "open_windows": stream.open_windows}
@@ -71,8 +73,14 @@ def _health(
         "database": database,
         "kafka": producer.check,
         "partitions": partitions,
+        "batches": batches,
     }
     return Health(SERVICE, checks, facts=facts)
+
+
+def _fail_if_any(wrong: Mapping[int, str]) -> None:
+    if wrong:
+        raise RuntimeError("; ".join(f"{number}: {reason}" for number, reason in wrong.items()))
 
 
 def main() -> None:

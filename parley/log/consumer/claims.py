@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from parley import clock, metrics
 from parley.db import fence
-from parley.db.errors import is_transient
+from parley.db.errors import describe, is_transient
 from parley.db.fence import Fence, FenceHeld, FenceKey, OtherIncarnation
 from parley.db.outbox import Relay
 from parley.db.pool import Pool
@@ -22,7 +22,7 @@ from parley.log.topic_ids import UnknownTopic, topic_incarnation
 
 log = structlog.get_logger(__name__)
 
-FIRST_RETRY_S: Final = 0.5
+FIRST_RETRY_S: Final = 1.0
 HELD_RETRY_S: Final = 1.0
 # A stopped partition is looked at again: somebody may have mended the topic.
 STOPPED_RETRY_S: Final = 60.0
@@ -46,6 +46,14 @@ class Reader:
     def names(self, partition: int) -> dict[str, Any]:
         """What a log line says of a partition."""
         return {"consumer": self.consumer, "topic": self.topic, "partition": partition}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A partition that is tried again and again: since when (monotonic), and why at last."""
+
+    since_s: float
+    error: str
 
 
 @dataclass(slots=True)
@@ -78,6 +86,7 @@ class Claims:
         producer: Producer,
     ) -> None:
         self.stopped: dict[int, str] = {}
+        self.waiting: dict[int, Waiting] = {}
         self._reader = reader
         self._handler = handler
         self._kafka = kafka
@@ -174,6 +183,7 @@ class Claims:
         claim = Claim(fenced, relay, relaying, expects_tail=has_tail)
         self._owned[tp.partition] = claim
         self._count_stopped(tp.partition, None)
+        self.note_progress(tp.partition)
         self._kafka.seek(tp, claim.wanted_offset)
         self._kafka.resume(tp)
         log.info("partition_claimed", offset=fenced.next_offset, **self._names(tp.partition))
@@ -193,7 +203,9 @@ class Claims:
         """A rebalance began or ended: nothing that memory holds counts any more."""
         self._not_before.clear()
         self.stopped.clear()
+        self.waiting.clear()
         metrics.PARTITIONS_STOPPED.labels(self._reader.consumer).set(0)
+        metrics.PARTITIONS_WAITING.labels(self._reader.consumer).set(0)
         await self.release(list(self._owned))
 
     async def stop(self, partition: int, reason: str) -> None:
@@ -215,9 +227,18 @@ class Claims:
         self._not_before[partition] = clock.monotonic() + seconds
 
     def note_retry(self, partition: int, error: Exception) -> None:
-        """Count and log an error that passes by itself."""
+        """Count, log and remember an error that passes by itself."""
         metrics.RETRIES.labels(self._reader.consumer).inc()
         log.warning("retrying", error=type(error).__name__, **self._names(partition))
+        former = self.waiting.get(partition)
+        since_s = clock.monotonic() if former is None else former.since_s
+        self.waiting[partition] = Waiting(since_s, describe(error))
+        metrics.PARTITIONS_WAITING.labels(self._reader.consumer).set(len(self.waiting))
+
+    def note_progress(self, partition: int) -> None:
+        """What was tried has worked."""
+        if self.waiting.pop(partition, None) is not None:
+            metrics.PARTITIONS_WAITING.labels(self._reader.consumer).set(len(self.waiting))
 
     def _count_stopped(self, partition: int, reason: str | None) -> None:
         if reason is None:

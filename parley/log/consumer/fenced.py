@@ -75,6 +75,15 @@ class FencedConsumer:
         """Partitions that stand still, with the reason."""
         return dict(self._claims.stopped)
 
+    @property
+    def waiting(self) -> dict[int, str]:
+        """Partitions whose last transaction failed and is tried again: for how long, and why."""
+        now_s = clock.monotonic()
+        return {
+            partition: f"tried again for {now_s - one.since_s:.0f} s: {one.error}"
+            for partition, one in sorted(self._claims.waiting.items())
+        }
+
     def ring(self, partition: int) -> None:
         """Say that outbox rows of this partition were committed by somebody else."""
         claim = self._claims.get(partition)
@@ -211,6 +220,7 @@ class FencedConsumer:
             self._claims.note_retry(tp.partition, error)
             self._claims.wait(tp.partition, FIRST_RETRY_S)
             return
+        self._claims.note_progress(tp.partition)
         self._hints[tp] = moved.next_offset
         metrics.BATCH_RECORDS.labels(self._reader.consumer).observe(len(batch.records))
         metrics.BATCH_SECONDS.labels(self._reader.consumer).observe(clock.monotonic() - started_at)

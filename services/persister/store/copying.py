@@ -9,11 +9,22 @@ from parley.db.sql import load
 SQL: Final = load(__package__)
 
 
+class NotEncodable(Exception):
+    """A value that PostgreSQL's protocol cannot carry: the table would not take it either."""
+
+
 async def copy_rows(connection: Connection, table: str, rows: Sequence[NamedTuple]) -> None:
-    """COPY rows of one kind into the table whose columns are named as their fields."""
-    if rows:
-        columns: Sequence[str] = rows[0]._fields
+    """COPY rows of one kind into the table whose columns are named as their fields.
+
+    Raises NotEncodable, besides what the database answers.
+    """
+    if not rows:
+        return
+    columns: Sequence[str] = rows[0]._fields
+    try:
         await connection.copy_records_to_table(table, records=rows, columns=columns)
+    except (OverflowError, ValueError) as error:
+        raise NotEncodable(type(error).__name__) from error
 
 
 async def run(connection: Connection, *names: str) -> None:

@@ -9,6 +9,7 @@ import asyncpg
 from parley.db.pool import Connection
 from services.persister.core.judging import Judged, Keyed
 from services.persister.core.rows import Place
+from services.persister.store.copying import NotEncodable
 
 # Data exceptions, violated constraints, and limits of a value: the record's fault. Any other
 # error of the database is ours or passes by itself, and no record's.
@@ -59,6 +60,10 @@ class Written(Generic[Item]):
         )
 
 
+def _is_refusal(error: asyncpg.PostgresError | NotEncodable) -> bool:
+    return isinstance(error, NotEncodable) or str(error.sqlstate or "").startswith(_REFUSALS)
+
+
 async def write_or_bisect(
     connection: Connection, tables: Tables[Item], items: Sequence[Item]
 ) -> Written[Item]:
@@ -69,8 +74,8 @@ async def write_or_bisect(
         # Within a transaction this is a savepoint.
         async with connection.transaction():
             judged = await tables.write(connection, items)
-    except asyncpg.PostgresError as error:
-        if not str(error.sqlstate or "").startswith(_REFUSALS):
+    except (asyncpg.PostgresError, NotEncodable) as error:
+        if not _is_refusal(error):
             raise
         if len(items) == 1:
             return Written(0, 0, (), (Refused(items[0], type(error).__name__),))
