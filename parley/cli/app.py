@@ -13,6 +13,7 @@ from parley.cli import (
     explain,
     imports,
     keys,
+    ledger,
     local,
     rebuild,
     simulate,
@@ -42,6 +43,7 @@ app.command()(simulate.simulate)
 app.command()(rebuild.rebuild)
 app.command()(tail.tail)
 app.command()(status.status)
+app.command()(ledger.ledger)
 app.command()(explain.explain)
 app.command()(doctor.doctor)
 

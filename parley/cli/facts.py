@@ -92,6 +92,13 @@ async def _service(name: str, facts: dict[str, Any]) -> ServiceFacts:
     )
 
 
+def get(url: str) -> bytes:
+    """What a service answers to a GET; raises OSError."""
+    with _opener.open(url, timeout=_ANSWER_S) as answer:
+        body: bytes = answer.read()
+        return body
+
+
 def _health(url: str) -> tuple[str, str]:
     """The status that /health gives, and what is wrong in words."""
     try:

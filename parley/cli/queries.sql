@@ -153,3 +153,20 @@ SELECT segment_id, revision, current_revision, first_time, last_time, deadline, 
 SELECT event_time, event_id FROM sealer_cuts
  WHERE tenant_id = $1 AND conversation_id = $2
  ORDER BY event_time, event_id
+
+-- name: ledger_between
+-- The same of the records that the broker appended in the minutes from one moment to before
+-- another, with the offset that the tables do not hold yet.
+SELECT fences.consumer, fences.topic, fences.partition, fences.next_offset,
+       coalesce(sum(m.stored), 0)::bigint AS stored,
+       coalesce(sum(m.duplicate), 0)::bigint AS duplicate,
+       coalesce(sum(m.dead_lettered), 0)::bigint AS dead_lettered,
+       coalesce(sum(m.not_for_table), 0)::bigint AS not_for_table
+  FROM ledger
+  JOIN fences USING (consumer, topic, incarnation, partition)
+  LEFT JOIN ledger_minutes AS m
+    ON (m.consumer, m.topic, m.incarnation, m.partition)
+       = (ledger.consumer, ledger.topic, ledger.incarnation, ledger.partition)
+   AND m.began_at >= $1 AND m.began_at < $2
+ GROUP BY fences.consumer, fences.topic, fences.partition, fences.next_offset
+ ORDER BY fences.consumer, fences.topic, fences.partition

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -139,6 +140,23 @@ async def topic_ends(settings: Settings, topic: str) -> list[PartitionEnds]:
     finally:
         await consumer.stop()
     return [PartitionEnds(tp.partition, beginnings[tp], ends[tp]) for tp in partitions]
+
+
+async def offsets_at(settings: Settings, topic: str, moment: datetime) -> dict[int, int]:
+    """By partition the first offset that was appended at a moment or later; raises UserError."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, client_id="parley")
+    try:
+        await consumer.start()
+        partitions = await _topic_partitions(consumer, topic)
+        millis = int(moment.timestamp() * 1000)
+        found = await consumer.offsets_for_times(dict.fromkeys(partitions, millis))
+        ends = await consumer.end_offsets(partitions)
+    except (KafkaError, OSError) as error:
+        raise no_kafka(settings, error) from error
+    finally:
+        await consumer.stop()
+    offsets = {tp: ends[tp] if found.get(tp) is None else found[tp].offset for tp in partitions}
+    return {tp.partition: offset for tp, offset in offsets.items()}
 
 
 async def _topic_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

@@ -7,6 +7,7 @@ from fastapi import FastAPI, WebSocket
 from parley.health import Health, health_router
 from services.gateway.access import Access, AccessGuard, OriginGuard, caller_of
 from services.gateway.api import problems
+from services.gateway.api.acknowledged import acknowledged_router
 from services.gateway.api.batch import BatchMessageIn
 from services.gateway.api.documentation import documentation_router
 from services.gateway.api.import_log import ImportLog
@@ -108,6 +109,7 @@ def build_app(
         strictly = strict_json_route(settings.gateway_max_frame_bytes)
         app.include_router(trying_router(parts, health, strictly))
     app.include_router(health_router(health))
+    app.include_router(acknowledged_router(publisher))
     app.include_router(page_router())
     app.include_router(documentation_router(app))
 

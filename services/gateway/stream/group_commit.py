@@ -12,6 +12,7 @@ from parley import clock
 from parley.log.producer import Record
 from parley.position import Position
 from services.gateway import metrics
+from services.gateway.stream.acknowledged import Acknowledged
 from services.gateway.stream.submission import Outcome, Recorded, Submission, not_durable
 
 log = structlog.get_logger(__name__)
@@ -41,8 +42,10 @@ class GroupCommit:
         incarnation: str,
         partition: int,
         release: Callable[[int], None],
+        acknowledged: Acknowledged,
     ) -> None:
         """`release` is told how many submissions no longer count as unacknowledged."""
+        self._acknowledged = acknowledged
         self._producer = producer
         self._incarnation = incarnation
         self._partition = partition
@@ -105,6 +108,7 @@ class GroupCommit:
                 self._tell(submission, not_durable())
             return
         now_s = clock.monotonic()
+        self._acknowledged.add(sum(one.then is not None for one in batch))
         for submission, offset in zip(batch, offsets, strict=True):
             if submission.then is not None:
                 metrics.ACK_SECONDS.observe(now_s - submission.submitted_s)

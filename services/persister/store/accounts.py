@@ -1,6 +1,6 @@
 """Accounts for every record: the ledger, and the dead letters with what follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from parley.codec import InvalidRecord, LogRecord
 from parley.db.fence import Fence
 from parley.db.headers import headers_to_json
 from parley.db.pool import Connection, Pool
+from services.persister.core.tallies import Tally
 from services.persister.store.copying import SQL
 
 SERVICE = "persister"
@@ -22,17 +23,9 @@ class DeadLetter:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What became of a batch's records, in numbers."""
-
-    stored: int
-    duplicate: int
-    dead_lettered: int
-    not_for_table: int
-
-
-async def add_to_ledger(connection: Connection, fence: Fence, tally: Tally) -> int:
+async def add_to_ledger(
+    connection: Connection, fence: Fence, whole: Tally, by_minute: Mapping[datetime, Tally]
+) -> int:
     """Count a batch within its transaction; returns the sum of all that was ever counted."""
     total: int = await connection.fetchval(
         SQL["add_to_ledger"],
@@ -40,10 +33,9 @@ async def add_to_ledger(connection: Connection, fence: Fence, tally: Tally) -> i
         fence.key.topic,
         fence.incarnation,
         fence.key.partition,
-        tally.stored,
-        tally.duplicate,
-        tally.dead_lettered,
-        tally.not_for_table,
+        *whole,
+        list(by_minute),
+        *map(list, zip(*by_minute.values(), strict=True)),
     )
     return total
 

@@ -413,8 +413,22 @@ SELECT log_offset FROM dead_letters
  ORDER BY log_offset
 
 -- name: add_to_ledger
--- Within the fence's transaction, so every record is counted once. What comes back should equal
--- the fence's offset.
+-- Within the fence's transaction, so every record is counted once, in all and by the minute. What
+-- comes back should equal the fence's offset.
+WITH minutes AS (
+    INSERT INTO ledger_minutes AS m (
+        consumer, topic, incarnation, partition,
+        began_at, stored, duplicate, dead_lettered, not_for_table)
+    SELECT $1, $2, $3, $4, batch.*
+      FROM unnest($9::timestamptz[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+           AS batch (began_at, stored, duplicate, dead_lettered, not_for_table)
+     ORDER BY batch.began_at
+    ON CONFLICT (consumer, topic, incarnation, partition, began_at) DO UPDATE SET
+        stored = m.stored + excluded.stored,
+        duplicate = m.duplicate + excluded.duplicate,
+        dead_lettered = m.dead_lettered + excluded.dead_lettered,
+        not_for_table = m.not_for_table + excluded.not_for_table
+)
 INSERT INTO ledger AS l (
     consumer, topic, incarnation, partition, stored, duplicate, dead_lettered, not_for_table)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 import structlog
@@ -15,11 +16,11 @@ from parley.db.pool import Connection, Pool
 from parley.log.consumer import Batch, PartitionStopped
 from services.persister.core.bad_records import BadLimits, problem, remembered
 from services.persister.core.rows import ReceivedEvent
+from services.persister.core.tallies import Outcomes, Tally, by_minute, minute_of
 from services.persister.metrics import LEDGER_RESIDUE, RECORDS
 from services.persister.store.accounts import (
     SERVICE,
     DeadLetter,
-    Tally,
     add_to_ledger,
     insert_dead_letters,
     recent_bad_offsets,
@@ -116,9 +117,10 @@ class PersisterHandler(Generic[Item]):
         self._stop_if_too_many(fence, bad_offsets)
         await insert_dead_letters(connection, fence, letters)
         tally = Tally(
-            written.stored_count, written.duplicate_count, len(letters), work.not_for_table_count
+            written.stored_count, len(written.duplicates), len(letters), work.not_for_table_count
         )
-        counted = await add_to_ledger(connection, fence, tally)
+        minutes = _minutes(work, written, letters, tally)
+        counted = await add_to_ledger(connection, fence, tally, minutes)
         await enqueue(connection, fence.key, self._following(fence, letters, written))
         residue = work.batch.last_offset + 1 - counted
         self._applied[fence.key.partition] = _Applied(tally, letters, bad_offsets, residue)
@@ -174,6 +176,21 @@ class PersisterHandler(Generic[Item]):
             if one.record.offset in event_ids
         ]
         return copies + rejections
+
+
+def _minutes(
+    work: Work[Item], written: Written[Item], letters: Sequence[DeadLetter], whole: Tally
+) -> dict[datetime, Tally]:
+    records = work.batch.records
+    minute = minute_of(records[0].broker_time)
+    # Nearly all batches: what was appended in one minute need not be looked at one by one.
+    if minute_of(records[-1].broker_time) == minute:
+        return {minute: whole}
+    bad = {one.record.offset for one in letters}
+    known = {one.place.offset for one in written.duplicates} - bad
+    stored = {one.place.offset for one in work.items} - bad - known
+    times = ((one.offset, one.broker_time) for one in records)
+    return by_minute(times, Outcomes(stored, known, bad))
 
 
 def _export(topic: str, partition: int, applied: _Applied) -> None:

@@ -47,14 +47,14 @@ class Written(Generic[Item]):
     """What became of a batch's items."""
 
     stored_count: int
-    duplicate_count: int
+    duplicates: tuple[Item, ...]
     conflicts: tuple[Item, ...]
     refused: tuple[Refused[Item], ...]
 
     def __add__(self, other: "Written[Item]") -> "Written[Item]":
         return Written(
             self.stored_count + other.stored_count,
-            self.duplicate_count + other.duplicate_count,
+            self.duplicates + other.duplicates,
             self.conflicts + other.conflicts,
             self.refused + other.refused,
         )
@@ -69,7 +69,7 @@ async def write_or_bisect(
 ) -> Written[Item]:
     """Write all items but those that a table refuses; the caller's transaction stays usable."""
     if not items:
-        return Written(0, 0, (), ())
+        return Written(0, (), (), ())
     try:
         # Within a transaction this is a savepoint.
         async with connection.transaction():
@@ -78,9 +78,10 @@ async def write_or_bisect(
         if not _is_refusal(error):
             raise
         if len(items) == 1:
-            return Written(0, 0, (), (Refused(items[0], type(error).__name__),))
+            return Written(0, (), (), (Refused(items[0], type(error).__name__),))
     else:
-        return Written(len(judged.fresh), len(judged.duplicates), tuple(judged.conflicts), ())
+        duplicates, conflicts = tuple(judged.duplicates), tuple(judged.conflicts)
+        return Written(len(judged.fresh), duplicates, conflicts, ())
     middle = len(items) // 2
     former = await write_or_bisect(connection, tables, items[:middle])
     return former + await write_or_bisect(connection, tables, items[middle:])

@@ -9,6 +9,7 @@ import pytest
 
 from services.persister.core.judging import Judged
 from services.persister.core.rows import Place
+from services.persister.store.copying import NotEncodable
 from services.persister.stream.writing import write_or_bisect
 from tests.unit.persister.samples import place
 
@@ -88,3 +89,10 @@ async def test_an_empty_batch_asks_nothing() -> None:
     tables = PickyTables()
     await write_or_bisect(FakeConnection(), tables, [])
     assert tables.writes == 0
+
+
+async def test_what_the_driver_cannot_encode_is_refused_like_what_a_table_does_not_take() -> None:
+    connection, tables = FakeConnection(), PickyTables(13, error=NotEncodable)
+    written = await write_or_bisect(connection, tables, ITEMS)
+    assert [(one.item.key, one.detail) for one in written.refused] == [(13, "NotEncodable")]
+    assert written.stored_count == 99
