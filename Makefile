@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check faults bench format wire contract lock clean
+.PHONY: help run test check faults mutations bench format wire contract lock clean
 
 help: ## List these commands
 	@$(PYTHON) -c "import re; print(*('{:<10}{}'.format(*m) for m in re.findall(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)), sep='\n')"
@@ -26,6 +26,9 @@ check: $(VENV)/.ready-dev ## Format, lint, types, import fences, the contract an
 
 faults: $(VENV)/.ready-dev ## Break the product on purpose, at length: ROW=list lists the ways, ROW=… N=… takes one
 	@PARLEY_TEST_IMPORT_FILE='$(FILE)' $(BIN)/python -m tests.faults $(or $(ROW),all) $(if $(N),--amount $(N))
+
+mutations: ## Break the code on purpose, and show that a named test fails each time
+	@$(MAKE) --no-print-directory faults ROW=mutations
 
 bench: $(VENV)/.ready-dev ## Measure the product against its peers; figures and plots go to benchmarks/results
 	@$(BIN)/python -m benchmarks

@@ -9,6 +9,7 @@ from tests.faults.rows import (
     disk_full,
     failpoints,
     kills,
+    mutations,
     network,
     pauses,
     poison,
@@ -30,6 +31,7 @@ ROWS: Final[dict[str, Row]] = {
         poison.ROW,
         deadlocks.ROW,
         any_order.ROW,
+        mutations.ROW,
         *suites.ROWS,
     )
 }

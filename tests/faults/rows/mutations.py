@@ -1,0 +1,216 @@
+"""The code broken on purpose: for each mutation a named test must fail, or it proves nothing."""
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.faults.row import Findings, Row
+from tests.faults.stage import Stage
+from tests.support.processes import ROOT
+
+COPIED: Final = ("parley", "services", "tests", "proto", "pyproject.toml")
+TIMEOUT_S: Final = 240
+# pytest's exit status where tests ran and some failed; any other says that they did not run.
+SOME_FAILED: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change: `before` is in the file exactly once."""
+
+    file: str
+    before: str
+    after: str
+
+    def apply(self, root: Path) -> None:
+        """Change the file below this folder; raises StaleMutation."""
+        path = root / self.file
+        text = path.read_text()
+        if text.count(self.before) != 1:
+            raise StaleMutation(f"{self.file} holds {text.count(self.before)} times {self.before}")
+        path.write_text(text.replace(self.before, self.after))
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A fault put into the code, and the test that must notice it."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    test: str
+
+
+class StaleMutation(Exception):
+    """The code is another than the mutation was written for: write it anew."""
+
+
+MUTATIONS: Final = (
+    Mutation(
+        "the fence moves without a compare-and-set",
+        (
+            Edit(
+                "parley/db/queries.sql",
+                "AND owner_epoch = $5 AND next_offset = $6 AND NOT is_held",
+                "AND $5::bigint IS NOT NULL AND $6::bigint IS NOT NULL AND NOT is_held",
+            ),
+        ),
+        "tests/integration/log/test_fence.py::test_a_worker_paused_at_its_transaction_is_fenced_out",
+    ),
+    Mutation(
+        "Kafka owns the offset, and is told before the database commits",
+        (
+            Edit(
+                "parley/log/consumer/fenced.py",
+                "            moved = await self._apply(claim, batch, work)\n",
+                "            await self._kafka.commit({tp: batch.last_offset + 1})\n"
+                "            moved = await self._apply(claim, batch, work)\n",
+            ),
+            Edit(
+                "parley/log/consumer/claims.py",
+                "        await self._handler.claimed(fenced)\n",
+                "        offset = await self._kafka.committed(tp) or 0\n"
+                "        fenced = Fence(\n"
+                "            fenced.key, fenced.incarnation, fenced.owner_epoch, offset, None\n"
+                "        )\n"
+                "        await self._handler.claimed(fenced)\n",
+            ),
+            Edit(
+                "parley/db/queries.sql",
+                "AND owner_epoch = $5 AND next_offset = $6 AND NOT is_held",
+                "AND owner_epoch = $5 AND $6::bigint IS NOT NULL AND NOT is_held",
+            ),
+        ),
+        "tests/faults/test_rows.py::test_a_row_of_the_fault_table_holds[persister-failpoints]",
+    ),
+    Mutation(
+        "nobody seeks to the fence",
+        (
+            Edit(
+                "parley/log/consumer/claims.py",
+                "        self._kafka.seek(tp, claim.wanted_offset)\n",
+                "",
+            ),
+            Edit(
+                "parley/log/consumer/fenced.py",
+                "            self._kafka.seek(tp, wanted)\n",
+                "",
+            ),
+        ),
+        "tests/integration/log/test_fence.py::test_kill_9_under_load_counts_every_record_once",
+    ),
+    Mutation(
+        "the gateway acknowledges before Kafka has",
+        (
+            Edit(
+                "services/gateway/stream/group_commit.py",
+                "        offsets: Sequence[int] = ()\n        try:\n",
+                "        offsets: Sequence[int] = ()\n"
+                "        self._answer(batch, range(len(batch)))\n"
+                "        try:\n",
+            ),
+        ),
+        "tests/unit/gateway/test_stream.py::"
+        "test_without_kafkas_ack_a_message_is_not_durable_and_may_be_sent_again",
+    ),
+    Mutation(
+        "the sealer's time is the wall clock",
+        (
+            Edit(
+                "services/sealer/core/partition.py",
+                "        state.watermark = max(state.watermark, append_time)\n",
+                "        state.watermark = datetime.now(append_time.tzinfo)\n",
+            ),
+        ),
+        "tests/integration/sealer/test_store.py::"
+        "test_batches_over_the_tables_give_the_same_seals_as_one_run_in_memory",
+    ),
+    Mutation(
+        "a tick is lost",
+        (
+            Edit(
+                "services/sealer/stream.py",
+                "            await self._producer.send("
+                "Outgoing(self._events, None, value, EVENT_HEADERS, partition))\n",
+                "            await asyncio.sleep(0)\n",
+            ),
+        ),
+        "tests/integration/sealer/test_process.py::"
+        "test_a_quiet_conversation_is_sealed_by_a_tick_within_ten_seconds_of_its_deadline",
+    ),
+)
+
+
+async def run(stage: Stage, first: int, count: int) -> Findings:
+    """Number n is mutation n: its test passes on a copy of the code, and fails on a broken one."""
+    await asyncio.to_thread(stage.stack.up, lambda _: None)
+    problems: list[str] = []
+    told: dict[str, str] = {}
+    for mutation in MUTATIONS[first : first + count]:
+        with copy_of_the_code() as root:
+            status, output = await pytest_in(root, mutation.test, stage)
+            if status != 0:
+                problems.append(f"{mutation.test} fails without a mutation: {first_error(output)}")
+                continue
+            for edit in mutation.edits:
+                edit.apply(root)
+            status, output = await pytest_in(root, mutation.test, stage)
+            if status != SOME_FAILED or " failed" not in output:
+                problems.append(f"{mutation.test} does not notice that {mutation.name}")
+            told[mutation.name] = f"{mutation.test}: {first_error(output)}"
+    return Findings(problems=tuple(problems), more=told)
+
+
+@contextmanager
+def copy_of_the_code() -> Iterator[Path]:
+    """A folder with all that tests need, gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="parley-mutation-") as folder:
+        root = Path(folder)
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(
+                    source, root / name, ignore=shutil.ignore_patterns("__pycache__", "results")
+                )
+            else:
+                shutil.copy(source, root / name)
+        # Downloaded once, for all copies.
+        (root / ".parley").symlink_to(ROOT / ".parley")
+        yield root
+
+
+async def pytest_in(root: Path, test: str, stage: Stage) -> tuple[int, str]:
+    """Run one test of that copy; returns the exit status and what was printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", "-q", f"--timeout={TIMEOUT_S}", test),
+        env={**os.environ, "PARLEY_TEST_STATE_DIR": str(stage.stack.state_dir)},
+        cwd=root,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+def first_error(output: str) -> str:
+    """What the first failed assertion said, in one line."""
+    errors = re.findall(r"^E +(\S.*)$", output, re.MULTILINE)
+    return errors[0][:200] if errors else output[-200:]
+
+
+ROW = Row(
+    "mutations",
+    "the code is broken on purpose: each time a named test fails",
+    unit="mutations",
+    full=len(MUTATIONS),
+    short=0,
+    at_once=1,
+    run=run,
+)
