@@ -9,6 +9,9 @@ import asyncpg
 # available, a transaction ended because it was idle or too long, the disk's own error.
 TRANSIENT_CLASSES: Final = ("08", "53", "57")
 TRANSIENT_CODES: Final = ("40P01", "40001", "40003", "55P03", "25P03", "25P04", "58030")
+# What asyncpg says where the server has said that it ends the connection, and has not closed it
+# yet: the client still waits for the rest.
+_OTHER_OPERATION: Final = "cannot switch to state"
 
 
 def is_transient(error: BaseException) -> bool:
@@ -16,6 +19,8 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         code = str(error.sqlstate or "")
         return code.startswith(TRANSIENT_CLASSES) or code in TRANSIENT_CODES
+    if isinstance(error, asyncpg.InternalClientError):
+        return _OTHER_OPERATION in str(error)
     # A broken connection shows as an interface error of a closed connection, or as the socket's.
     return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError)
 

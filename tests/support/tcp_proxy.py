@@ -30,6 +30,8 @@ class TcpProxy:
         self._server: asyncio.Server | None = None
         self._flows = asyncio.Event()
         self._flows.set()
+        self._ends = asyncio.Event()
+        self._ends.set()
         self._is_cut = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,8 +81,13 @@ class TcpProxy:
         """Whether the reply that was to be cut has been."""
         return self._unanswered is None
 
+    def hold_ends(self) -> None:
+        """From now on nobody hears that the other side has closed a connection."""
+        self._ends.clear()
+
     def heal(self) -> None:
         """All faults are over; what was stalled arrives."""
+        self._ends.set()
         self._is_cut = False
         self.latency_s = 0.0
         self._flows.set()
@@ -131,6 +138,7 @@ class TcpProxy:
                 writer.write(changed)
                 await writer.drain()
                 self.passed_bytes += len(chunk)
+            await self._ends.wait()
             writer.write_eof()
         except OSError:
             # One end is gone: so is the other.

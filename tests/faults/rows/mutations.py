@@ -58,8 +58,8 @@ MUTATIONS: Final = (
         (
             Edit(
                 "parley/db/queries.sql",
-                "AND owner_epoch = $5 AND next_offset = $6 AND NOT is_held",
-                "AND $5::bigint IS NOT NULL AND $6::bigint IS NOT NULL AND NOT is_held",
+                "AND owner_epoch = $5 AND next_offset = $6",
+                "AND $5::bigint IS NOT NULL AND $6::bigint IS NOT NULL",
             ),
         ),
         "tests/integration/log/test_fence.py::test_a_worker_paused_at_its_transaction_is_fenced_out",
@@ -84,8 +84,8 @@ MUTATIONS: Final = (
             ),
             Edit(
                 "parley/db/queries.sql",
-                "AND owner_epoch = $5 AND next_offset = $6 AND NOT is_held",
-                "AND owner_epoch = $5 AND $6::bigint IS NOT NULL AND NOT is_held",
+                "AND owner_epoch = $5 AND next_offset = $6",
+                "AND owner_epoch = $5 AND $6::bigint IS NOT NULL",
             ),
         ),
         "tests/faults/test_rows.py::test_a_row_of_the_fault_table_holds[persister-failpoints]",
