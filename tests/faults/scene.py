@@ -23,7 +23,7 @@ from tests.support.processes import ServiceProcess
 from tests.support.views import residue
 from tests.support.wait import eventually
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 # Small batches, so that most faults come in the middle of one.
 BATCH_RECORDS: Final = 100
 
