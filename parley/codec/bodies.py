@@ -6,6 +6,7 @@ from typing import Any, Final
 from parley import events as domain
 from parley.codec.record import InvalidRecord, enum_name
 from parley.codec.times import set_timestamp, to_datetime
+from parley.codec.wire_fields import field, tag
 from parley.wire import content_pb2, events_pb2
 
 
@@ -140,31 +141,48 @@ _PLAIN_FIELDS: Final[dict[type, tuple[str, tuple[str, ...]]]] = {
 }
 
 
-_ROLES: Final[dict[domain.Role, Any]] = {
-    role: content_pb2.Role.Value(f"ROLE_{role.name}") for role in domain.Role
+_ROLES: Final = {
+    role: events_pb2.MessageRecorded(role=f"ROLE_{role.name}").SerializeToString()
+    for role in domain.Role
 }
+_CONTENT: Final = tag(events_pb2.MessageRecorded, "content")
+_UTTERANCE_ID: Final = tag(events_pb2.MessageRecorded, "utterance_id")
+_LANGUAGE: Final = tag(events_pb2.MessageRecorded, "language")
+_PLAIN: Final = tag(content_pb2.Content, "plain")
+_TEXT: Final = tag(content_pb2.PlainContent, "text")
+_AUDIO_URL: Final = tag(content_pb2.PlainContent, "audio_url")
+_METADATA: Final = tag(content_pb2.PlainContent, "metadata_json")
 
 
-def write_message(wire: events_pb2.MessageRecorded, message: domain.MessageRecorded) -> None:
-    """Set a message: the one body of which there are very many."""
-    wire.role = _ROLES[message.role]
-    _write_content(wire.content, message.content)
+def message_bytes(message: domain.MessageRecorded) -> bytes:
+    """A whole MessageRecorded: the one body of which there are very many."""
+    written = _ROLES[message.role] + field(_CONTENT, field(_PLAIN, _plain_bytes(message.content)))
     if message.utterance_id:
-        wire.utterance_id = message.utterance_id
+        written += field(_UTTERANCE_ID, message.utterance_id.encode())
     if message.language:
-        wire.language = message.language
+        written += field(_LANGUAGE, message.language.encode())
+    return written
+
+
+def _plain_bytes(content: domain.Content) -> bytes:
+    written = field(_TEXT, content.text.encode()) if content.text else b""
+    if content.audio_url is not None:
+        written += field(_AUDIO_URL, content.audio_url.encode())
+    if content.metadata_json:
+        written += field(_METADATA, content.metadata_json.encode())
+    return written
 
 
 def write_body(wire: events_pb2.Event, body: domain.Body) -> None:
     """Set the one body of a wire event."""
-    name, fields = _PLAIN_FIELDS[type(body)]
-    part = getattr(wire, name)
+    kind, names = _PLAIN_FIELDS[type(body)]
+    part = getattr(wire, kind)
     # A body whose every field is at its default must be present all the same.
     part.SetInParent()
-    for field in fields:
-        value = getattr(body, field)
+    for name in names:
+        value = getattr(body, name)
         if value is not None:
-            setattr(part, field, value)
+            setattr(part, name, value)
     _write_rest(part, body)
 
 

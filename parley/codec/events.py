@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from parley.codec.bodies import read_body, write_body, write_message
+from parley.codec.bodies import message_bytes, read_body, write_body
 from parley.codec.record import Header, InvalidRecord, LogRecord, headers_for
 from parley.codec.times import set_duration, set_timestamp, to_datetime, to_timedelta
 from parley.codec.validity import check, check_ids, check_message, check_times, check_uuid
+from parley.codec.wire_fields import field, tag, timestamp
 from parley.events import PARTITION_WIDE, Event, MessageRecorded, Policy
 from parley.wire import events_pb2, policy_pb2
 
@@ -31,6 +32,13 @@ _SOURCE_FIELDS: Final = (
     "channel",
 )
 _TEXT_FIELDS: Final = ("event_id", "client_message_id", *_SOURCE_FIELDS)
+_EVENT_ID: Final = tag(events_pb2.Event, "event_id")
+_CLIENT_MESSAGE_ID: Final = tag(events_pb2.Event, "client_message_id")
+_OCCURRED_AT: Final = tag(events_pb2.Event, "occurred_at")
+_SENT_AT: Final = tag(events_pb2.Event, "sent_at")
+_RECEIVED_AT: Final = tag(events_pb2.Event, "received_at")
+_EVENT_TIME: Final = tag(events_pb2.Event, "event_time")
+_MESSAGE: Final = tag(events_pb2.Event, "message_recorded")
 _TIME_FIELDS: Final = ("occurred_at", "sent_at", "received_at", "event_time")
 
 
@@ -87,15 +95,24 @@ class MessageTemplate:
         check_ids(client_message_id)
         check_times(event_time, received_at, occurred_at, sent_at)
         check_message(message)
-        wire = events_pb2.Event(event_id=event_id, client_message_id=client_message_id)
-        set_timestamp(wire.event_time, event_time)
-        set_timestamp(wire.received_at, received_at)
+        received = timestamp(received_at)
+        parts = [
+            self._shared,
+            field(_EVENT_ID, event_id.encode()),
+            _RECEIVED_AT,
+            received,
+            _EVENT_TIME,
+            # Without a clock of the client's both are the gateway's.
+            received if event_time is received_at else timestamp(event_time),
+            field(_MESSAGE, message_bytes(message)),
+        ]
+        if client_message_id:
+            parts.append(field(_CLIENT_MESSAGE_ID, client_message_id.encode()))
         if occurred_at is not None:
-            set_timestamp(wire.occurred_at, occurred_at)
+            parts += (_OCCURRED_AT, timestamp(occurred_at))
         if sent_at is not None:
-            set_timestamp(wire.sent_at, sent_at)
-        write_message(wire.message_recorded, message)
-        return self._shared + wire.SerializeToString()
+            parts += (_SENT_AT, timestamp(sent_at))
+        return b"".join(parts)
 
 
 def decode_event(record: LogRecord) -> Event:

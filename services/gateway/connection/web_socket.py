@@ -5,7 +5,10 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.protocol import OPEN
+
+from services.gateway.connection.whole_frames import read_text, text_frame
 
 # What waits in the process for one slow reader; the kernel's buffers come on top.
 WRITE_BUFFER_BYTES: Final = 32 * 1024
@@ -14,10 +17,6 @@ LAST_CHANCE_S: Final = 5.0
 
 # Under this name the application finds the line in the scope's state.
 LINE: Final = "line"
-
-_SHORT: Final = 126
-_MEDIUM: Final = 65_536
-_TEXT_FRAME: Final = 0x81
 
 
 class Line(Protocol):
@@ -57,6 +56,8 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
 
     _take: Callable[[str | bytes], None] | None = None
     _on_writable: Callable[[], None] | None = None
+    # Nothing of a frame, or of a message in fragments, waits in the library for its rest.
+    _is_between_frames = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what is kept for a slow reader."""
@@ -89,6 +90,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     ) -> None:
         """As of a Line."""
         read_before, self.queue = self.queue, asyncio.Queue()
+        self._watch_frames()
         self._on_writable = on_writable
         self.go_on()
         while not read_before.empty():
@@ -102,7 +104,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     def write(self, text: bytes) -> None:
         """As of a Line."""
         if self.conn.state is OPEN and not self.disconnected:
-            self.transport.write(_text_frame(text))
+            self.transport.write(text_frame(text))
 
     def hold(self) -> None:
         """As of a Line."""
@@ -134,6 +136,27 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         if self._on_writable is not None:
             self._on_writable()
 
+    def data_received(self, data: bytes) -> None:
+        """Take a text that came whole and alone; all else is the library's to read."""
+        if self._take is not None and self._is_between_frames and not self.close_sent:
+            text = read_text(data, self.config.ws_max_size)
+            if text is not None:
+                self._take(text)
+                return
+        self._is_between_frames = False
+        super().data_received(data)
+
+    def _watch_frames(self) -> None:
+        """Learn from the library after which frame nothing is left of what it was given."""
+        receive = self.conn.recv_frame
+
+        def receive_and_note(frame: Frame) -> None:
+            receive(frame)
+            is_alone = not self.conn.reader.buffer and self.conn.current_size is None
+            self._is_between_frames = is_alone and self.conn.state is OPEN
+
+        self.conn.recv_frame = receive_and_note  # type: ignore[method-assign]
+
     def send_receive_event_to_app(self) -> None:
         """A message is whole."""
         if self._take is None or self.close_sent:
@@ -152,13 +175,3 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
             self.handle_parser_exception()
         else:
             self._take(text)
-
-
-def _text_frame(text: bytes) -> bytes:
-    """A whole text message as a server sends it without extensions (RFC 6455, section 5.2)."""
-    size = len(text)
-    if size < _SHORT:
-        return bytes((_TEXT_FRAME, size)) + text
-    if size < _MEDIUM:
-        return bytes((_TEXT_FRAME, 126, size >> 8, size & 0xFF)) + text
-    return bytes((_TEXT_FRAME, 127)) + size.to_bytes(8, "big") + text

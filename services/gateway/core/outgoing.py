@@ -113,16 +113,14 @@ def frame_text(
 
 
 def ack_text(frame_id: str, event_id: str, position: str, at: datetime) -> bytes:
-    """The acknowledgement of a frame: as of `frame_text`, which takes thrice as long."""
-    return orjson.dumps(
-        {
-            "type": "ack",
-            "id": frame_id,
-            "position": position,
-            "payload": {"id": frame_id, "event_id": event_id, "position": position},
-            "ts": at.isoformat(timespec="milliseconds"),
-        }
-    )
+    """The acknowledgement of a frame: as of `frame_text`, which takes five times as long."""
+    # Only the client's id may hold what JSON must escape.
+    written_id = orjson.dumps(frame_id).decode()
+    ts = at.isoformat(timespec="milliseconds")
+    return (
+        f'{{"type":"ack","id":{written_id},"position":"{position}","payload":{{"id":{written_id},'
+        f'"event_id":"{event_id}","position":"{position}"}},"ts":"{ts}"}}'
+    ).encode()
 
 
 def _who(event: Event) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from parley.live import InterimTranscript, SpeechKind
 from parley.position import InvalidPosition, Position
 from services.gateway.core.fields import Fields
 from services.gateway.core.frames import (
+    NO_CLOCKS,
     Clocks,
     Deliver,
     End,
@@ -176,7 +177,8 @@ def _id(raw: RawFrame) -> str:
 
 
 def _clocks(fields: Fields) -> Clocks:
-    return Clocks(fields.moment("occurred_at"), fields.moment("sent_at"))
+    occurred_at, sent_at = fields.moment("occurred_at"), fields.moment("sent_at")
+    return Clocks(occurred_at, sent_at) if occurred_at or sent_at else NO_CLOCKS
 
 
 _PARSERS: Final[dict[str, Callable[[RawFrame, Fields], Frame]]] = {

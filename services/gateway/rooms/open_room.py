@@ -52,6 +52,8 @@ class OpenRoom:
         self.failed_at_s = float("-inf")
         self._incarnation = incarnation
         self._listeners: set[Listener] = set()
+        # Those who want frames at all: it is asked with every record.
+        self._watcher_count = 0
         self._waiting: dict[str, list[asyncio.Future[Decision]]] = {}
 
     @property
@@ -72,15 +74,17 @@ class OpenRoom:
 
         `newest` are the last records in memory: of them copies may still come.
         """
-        if not self._is_watched():
+        if not self._watcher_count:
             for record in newest:
                 self._glance(record)
         listener.after = after
         self._listeners.add(listener)
+        self._count_watchers()
 
     def leave(self, listener: Listener) -> None:
         """The listener is told nothing more."""
         self._listeners.discard(listener)
+        self._count_watchers()
 
     def begin(self, snapshot: Snapshot, since: list[LogRecord]) -> None:
         """The state is known: the snapshot, and what the log has had since."""
@@ -89,7 +93,7 @@ class OpenRoom:
 
     def take(self, record: LogRecord) -> None:
         """The conversation's next record has passed in the log."""
-        wants_frames = self._is_watched()
+        wants_frames = self._watcher_count > 0
         # Reading an event costs more than a glance at it.
         if not wants_frames and not self._glance(record):
             return
@@ -156,8 +160,9 @@ class OpenRoom:
         """Send something to every listener who wants frames at all."""
         self._pass_on(frame)
 
-    def _is_watched(self) -> bool:
-        return any(one.deliver is not Deliver.NONE for one in self._listeners)
+    def _count_watchers(self) -> None:
+        wanting = (one for one in self._listeners if one.deliver is not Deliver.NONE)
+        self._watcher_count = sum(1 for _ in wanting)
 
     def _is_copy(self, record: LogRecord, event: Event) -> bool:
         # Only of an earlier one: a room that was opened between a message and its copy knows the

@@ -13,6 +13,7 @@ from parley.log.producer import Record
 from parley.position import Position
 from services.gateway import metrics
 from services.gateway.stream.acknowledged import Acknowledged
+from services.gateway.stream.beat import Beat
 from services.gateway.stream.submission import Outcome, Recorded, Submission, not_durable
 
 log = structlog.get_logger(__name__)
@@ -41,11 +42,13 @@ class GroupCommit:
         producer: SendsBatches,
         incarnation: str,
         partition: int,
+        beat: Beat,
         release: Callable[[int], None],
         acknowledged: Acknowledged,
     ) -> None:
         """`release` is told how many submissions no longer count as unacknowledged."""
         self._acknowledged = acknowledged
+        self._beat = beat
         self._producer = producer
         self._incarnation = incarnation
         self._partition = partition
@@ -69,9 +72,11 @@ class GroupCommit:
     async def _send_all(self) -> None:
         try:
             while self._waiting:
-                await self._send(self._next_batch())
-                # Whatever was read meanwhile belongs into the next batch.
-                await asyncio.sleep(0)
+                # Whatever is read until then belongs into the batch.
+                await self._beat.next()
+                # All may have been given up meanwhile.
+                if self._waiting:
+                    await self._send(self._next_batch())
         finally:
             self._sending = None
 

@@ -26,6 +26,7 @@ from services.gateway.core.frames import Utterance
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.settings import GatewaySettings
 from services.gateway.stream.acknowledged import Acknowledged
+from services.gateway.stream.beat import Beat
 from services.gateway.stream.group_commit import GroupCommit, SendsBatches
 from services.gateway.stream.messages import MessageWriter
 from services.gateway.stream.submission import Outcome, Recorded, Submission, Then, overloaded
@@ -64,8 +65,9 @@ class Publisher:
         self._live_topic = settings.topic(Topic.LIVE)
         self._live_pending: set[asyncio.Task[None]] = set()
         self.acknowledged = Acknowledged()
+        beat = Beat()
         self._groups = [
-            GroupCommit(producer, incarnation, partition, self._release, self.acknowledged)
+            GroupCommit(producer, incarnation, partition, beat, self._release, self.acknowledged)
             for partition in range(partition_count)
         ]
         self._max_age = settings.gateway_max_age

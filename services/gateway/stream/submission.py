@@ -1,8 +1,7 @@
 """One event on its way into the log, and what becomes of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from parley.codec import Header
 from parley.codec.events import EVENT_HEADERS
@@ -13,8 +12,7 @@ from services.gateway.core.refusals import Code, Refused
 RETRY_AFTER_MS: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """An event that is durable, and where it lies."""
 
     event_id: str

@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 POLL_MS: Final = 1_000
 # A few milliseconds of work, so that acknowledgements need not wait for a burst.
 AT_ONCE: Final = 200
+# Each poll costs a request, and what has gathered meanwhile comes with it.
+BETWEEN_POLLS_S: Final = 0.004
 # Where the tables' fences are not known: enough for connections that were away for a moment.
 UNKNOWN_BACKLOG: Final = 2_000
 
@@ -87,8 +89,9 @@ class Tail:
                         self._rings[tp.partition].append(record)
                         take(record)
             self._note_progress()
+            is_behind = sum(map(len, fetched.values())) >= AT_ONCE
             # Others want their turn even while the log is full of records.
-            await asyncio.sleep(0)
+            await asyncio.sleep(0 if is_behind else BETWEEN_POLLS_S)
 
     async def reach(self, partition: int, next_offset: int, patience_s: float) -> bool:
         """Whether the tail has passed this offset, after waiting for it so long."""

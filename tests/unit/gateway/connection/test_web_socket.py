@@ -1,6 +1,7 @@
 """The WebSocket below ASGI, against a real client's reading of the protocol."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 from services.gateway.connection.web_socket import LINE, WRITE_BUFFER_BYTES, DirectWebSocket, Line
 from tests.support.wait import eventually
@@ -166,3 +168,68 @@ async def test_one_who_does_not_read_can_be_sent_away(monkeypatch: pytest.Monkey
                 await client.recv()
     assert app.end is not None
     assert app.end["code"] == 1013
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_texts_whole_cut_and_in_fragments_come_in_their_order(seed: int) -> None:
+    app = App()
+    app.may_take_over.set()
+    chance = random.Random(seed)
+    async with talking(app) as client:
+        wanted, data = _frames(chance)
+        transport = client.transport
+        while data:
+            # Mostly whole frames alone, else whatever a network makes of them.
+            size = len(data[0]) if chance.random() < 0.6 else chance.randrange(1, 900)
+            transport.write(b"".join(data)[:size])
+            data = [rest] if (rest := b"".join(data)[size:]) and size != len(data[0]) else data[1:]
+            await asyncio.sleep(chance.choice((0, 0, 0.001)))
+        await until(lambda: len(app.taken) >= len(wanted))
+        assert app.taken == wanted
+
+
+def _frames(chance: random.Random) -> tuple[list[str | bytes], list[bytes]]:
+    wanted: list[str | bytes] = []
+    data: list[bytes] = []
+    for number in range(60):
+        text = f"{number} " + "ü" * chance.randrange(200)
+        kind = chance.choice(("text", "text", "text", "fragments", "bytes", "ping"))
+        whole = text.encode()
+        if kind == "ping":
+            data.append(Frame(Opcode.PING, b"?").serialize(mask=True))
+            continue
+        if kind == "fragments":
+            middle = len(whole) // 2
+            data.append(Frame(Opcode.TEXT, whole[:middle], fin=False).serialize(mask=True))
+            data.append(Frame(Opcode.PING, b"!").serialize(mask=True))
+            data.append(Frame(Opcode.CONT, whole[middle:]).serialize(mask=True))
+        else:
+            opcode = Opcode.TEXT if kind == "text" else Opcode.BINARY
+            data.append(Frame(opcode, whole).serialize(mask=True))
+        wanted.append(whole if kind == "bytes" else text)
+    return wanted, data
+
+
+async def test_a_text_that_is_no_utf_8_closes_the_connection_with_1007() -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app) as client:
+        await client.send("first")
+        await until(lambda: app.taken == ["first"])
+        client.transport.write(Frame(Opcode.TEXT, b"\xff").serialize(mask=True))
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+        assert client.close_code == 1007
+
+
+async def test_a_text_within_a_message_in_fragments_is_refused_as_the_protocol_asks() -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app) as client:
+        client.transport.write(Frame(Opcode.TEXT, b"be", fin=False).serialize(mask=True))
+        await asyncio.sleep(0.01)
+        client.transport.write(Frame(Opcode.TEXT, b"gin").serialize(mask=True))
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+        assert client.close_code == 1002
+        assert app.taken == []
