@@ -76,6 +76,10 @@ TAIL_ERRORS = Counter(
     "parley_gateway_tail_errors_total",
     "Records that could not be shown to anybody because of a fault of the gateway.",
 )
+REJECTED = Counter(
+    "parley_gateway_records_rejected_total",
+    "Records of the log that a table refused although they were valid, and that are dropped here.",
+)
 RESUMES = Counter(
     "parley_gateway_resumes_total",
     "Clients that came back with a position, by where what they missed was: memory, history, "

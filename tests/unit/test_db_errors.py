@@ -31,7 +31,9 @@ def test_what_does_not_pass_is_not(sqlstate: str) -> None:
 
 
 def test_a_broken_connection_passes() -> None:
-    for error in (OSError(), TimeoutError(), asyncpg.InterfaceError("connection is closed")):
+    closed = asyncpg.InterfaceError("connection is closed")
+    confused = asyncpg.InternalClientError("cannot switch to state 15")
+    for error in (OSError(), TimeoutError(), closed, confused):
         assert is_transient(error)
 
 

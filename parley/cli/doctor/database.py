@@ -94,7 +94,8 @@ def _consumer(consumer: str, topic: str, group: list[PartitionFacts]) -> list[Fi
             fail(
                 "consumers",
                 f"{subject}: partition {one.partition} stands still: {one.stopped_reason}",
-                f"See `parley local logs {service}`, then restart it.",
+                f"See `parley local logs {service}`; docs/faults-and-dead-letters.md says how it "
+                "goes on.",
             )
             for one in stopped
         ]
@@ -178,7 +179,8 @@ def _ledger(rows: list[Any]) -> list[Finding]:
             "ledger",
             f"{row['consumer']} of {row['topic']}/{row['partition']}: {row['residue']:+,} records "
             "are not accounted for",
-            "Keep the log and the database as they are, and report it.",
+            "Find out since when with `parley ledger --since`; keep the log and the database as "
+            "they are, and report it.",
         )
         for row in wrong
     ] or [ok("ledger", "every record that was read is accounted for")]

@@ -74,6 +74,15 @@ class Room:
             self.judge(offset, event)
             self.recall(offset, event.event_id)
 
+    def forget(self, event_id: str) -> None:
+        """A table refused an event that passed here: the state is unknown until it is told anew.
+
+        The same event may come once more, as a new record.
+        """
+        self.status = None
+        self._seen.pop(event_id, None)
+        self._decisions.pop(event_id, None)
+
     def judge(self, offset: int, event: Event) -> Decision | None:
         """What becomes of a request; None for other events, and while the state is unknown."""
         body = event.body

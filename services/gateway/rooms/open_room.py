@@ -12,7 +12,7 @@ from parley.codec import (
     event_key,
     glance_at,
 )
-from parley.events import Event, StateRequested
+from parley.events import Event, RecordRejected, StateRequested
 from parley.live import LiveFrame
 from parley.position import Position
 from services.gateway import metrics
@@ -212,3 +212,9 @@ def _decoded(record: LogRecord) -> Event | None:
     except InvalidRecord:
         # The persister makes a dead letter of it; here it is as if it were not there.
         return None
+
+
+def rejection_in(record: LogRecord) -> RecordRejected | None:
+    """What a record of a whole partition says that a table has refused; None for all others."""
+    event = _decoded(record)
+    return event.body if event and isinstance(event.body, RecordRejected) else None

@@ -18,7 +18,7 @@ from services.gateway import metrics
 from services.gateway.core.outgoing import OutFrame, frame_text
 from services.gateway.core.room import REMEMBERED_EVENTS, Snapshot
 from services.gateway.rooms.log_range import LogUnavailable, read_range
-from services.gateway.rooms.open_room import Listener, OpenRoom
+from services.gateway.rooms.open_room import Listener, OpenRoom, rejection_in
 from services.gateway.rooms.presence import Heartbeats
 from services.gateway.rooms.snapshots import Snapshots, SnapshotUnavailable
 from services.gateway.settings import GatewaySettings
@@ -69,7 +69,10 @@ class Rooms:
 
     def take(self, record: LogRecord) -> None:
         """A record of the events topic has passed."""
-        room = self._rooms.get(record.key or b"")
+        if record.key is None:
+            self._take_rejection(record)
+            return
+        room = self._rooms.get(record.key)
         if room is None:
             return
         try:
@@ -79,6 +82,23 @@ class Rooms:
             place = {"partition": record.partition, "offset": record.offset}
             # Without its text, which may quote what was said.
             log.error("record_not_shown", error=type(error).__name__, **place)  # noqa: TRY400
+
+    def _take_rejection(self, record: LogRecord) -> None:
+        """Drop the record that a table refused although it was valid; others do not concern us.
+
+        The tables hold the conversation without it by now, so its state is asked for anew.
+        """
+        body = rejection_in(record)
+        if body is None:
+            return
+        rejected = self.tail.ring(record.partition).reject(body.rejected_offset)
+        for room in self._rooms.values():
+            # Where memory has lost it, any of the partition's conversations may be meant.
+            if room.partition == record.partition and (
+                rejected is None or rejected.key == room.key
+            ):
+                room.room.forget(body.rejected_event_id)
+        metrics.REJECTED.inc()
 
     def take_live(self, record: LogRecord) -> None:
         """A record of the live topic has passed."""

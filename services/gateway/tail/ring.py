@@ -24,6 +24,7 @@ class Ring:
         self._bytes = 0
         self._records: deque[LogRecord] = deque()
         self._by_key: dict[bytes, deque[LogRecord]] = {}
+        self._rejected: set[int] = set()
 
     def append(self, record: LogRecord) -> None:
         """Take the next record; raises LogGap for any other."""
@@ -42,12 +43,24 @@ class Ring:
 
     def of(self, key: bytes, first_offset: int) -> Iterator[LogRecord]:
         """The conversation's records from this offset on, in order."""
-        return (one for one in self._by_key.get(key, ()) if one.offset >= first_offset)
+        return (
+            one
+            for one in self._by_key.get(key, ())
+            if one.offset >= first_offset and one.offset not in self._rejected
+        )
+
+    def reject(self, offset: int) -> LogRecord | None:
+        """Leave a record out from now on, and return it; None where it is not here any more."""
+        if not self.start_offset <= offset < self.next_offset:
+            return None
+        self._rejected.add(offset)
+        return self._records[offset - self.start_offset]
 
     def _drop_oldest(self) -> None:
         oldest = self._records.popleft()
         self.start_offset = oldest.offset + 1
         self._bytes -= _size(oldest)
+        self._rejected.discard(oldest.offset)
         key = oldest.key or b""
         of_key = self._by_key[key]
         of_key.popleft()
