@@ -12,3 +12,7 @@ LEDGER_RESIDUE = Gauge(
     "Records below the fence that the ledger does not account for; anything but 0 is a fault.",
     ["topic", "partition"],
 )
+STORED_THOUGH_REFUSED = Counter(
+    "parley_persister_stored_though_refused_total",
+    "Records that a replay stored before it read that they had been refused; a rebuild drops them.",
+)

@@ -84,3 +84,35 @@ async def recent_bad_offsets(
         not_counted,
     )
     return tuple(row["log_offset"] for row in rows)
+
+
+async def refused_before(pool: Pool, fence: Fence, reason: str) -> dict[int, str]:
+    """Offsets from the fence on that a former reading has refused, with its details.
+
+    Where the live tables stand, there are none: it is a replay, into other tables, that asks.
+    """
+    rows = await pool.fetch(
+        SQL["refused_before"],
+        SERVICE,
+        fence.key.topic,
+        fence.incarnation,
+        fence.key.partition,
+        fence.next_offset,
+        reason,
+    )
+    return {row["log_offset"]: row["detail"] for row in rows}
+
+
+async def not_dead_letters(
+    connection: Connection, fence: Fence, offsets: Sequence[int]
+) -> list[int]:
+    """Those of a partition's offsets at which there is no dead letter."""
+    rows = await connection.fetch(
+        SQL["not_dead_letters"],
+        SERVICE,
+        fence.key.topic,
+        fence.incarnation,
+        fence.key.partition,
+        offsets,
+    )
+    return [row["log_offset"] for row in rows]

@@ -412,6 +412,20 @@ SELECT log_offset FROM dead_letters
    AND log_offset >= $5 AND reason <> $6
  ORDER BY log_offset
 
+-- name: refused_before
+-- What the live tables know to have been refused; the tables that are filled may be others.
+SELECT log_offset, detail FROM public.dead_letters
+ WHERE service = $1 AND topic = $2 AND incarnation = $3 AND partition = $4
+   AND log_offset >= $5 AND reason = $6
+
+-- name: not_dead_letters
+-- Offsets at which there is no dead letter.
+SELECT named.log_offset FROM unnest($5::bigint[]) AS named (log_offset)
+ WHERE NOT EXISTS (
+       SELECT FROM dead_letters d
+        WHERE d.service = $1 AND d.topic = $2 AND d.incarnation = $3 AND d.partition = $4
+          AND d.log_offset = named.log_offset)
+
 -- name: add_to_ledger
 -- Within the fence's transaction, so every record is counted once, in all and by the minute. What
 -- comes back should equal the fence's offset.

@@ -1,7 +1,7 @@
 """What the persister does with a batch: parse, write, dead-letter and count, all or nothing."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, TypeVar
@@ -17,13 +17,15 @@ from parley.log.consumer import Batch, PartitionStopped
 from services.persister.core.bad_records import BadLimits, problem, remembered
 from services.persister.core.rows import ReceivedEvent
 from services.persister.core.tallies import Outcomes, Tally, by_minute, minute_of
-from services.persister.metrics import LEDGER_RESIDUE, RECORDS
+from services.persister.metrics import LEDGER_RESIDUE, RECORDS, STORED_THOUGH_REFUSED
 from services.persister.store.accounts import (
     SERVICE,
     DeadLetter,
     add_to_ledger,
     insert_dead_letters,
+    not_dead_letters,
     recent_bad_offsets,
+    refused_before,
 )
 from services.persister.stream.refusals import (
     CONFLICT,
@@ -31,6 +33,7 @@ from services.persister.stream.refusals import (
     dead_letter_record,
     rejection,
 )
+from services.persister.stream.rejections import Rejections, concerns
 from services.persister.stream.writing import Placed, Tables, Written, write_or_bisect
 
 log = structlog.get_logger(__name__)
@@ -51,6 +54,8 @@ class Work(Generic[Item]):
     items: Sequence[Item]
     invalid: Sequence[DeadLetter]
     not_for_table_count: int
+    # Records of former batches that this one says were refused when they were read first.
+    refused_earlier: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,18 @@ class PersisterHandler(Generic[Item]):
         # By partition: the bad offsets before its fence, as far back as the limits look.
         self._bad: dict[int, Sequence[int]] = {}
         self._applied: dict[int, _Applied] = {}
+        self._rejections: dict[int, Rejections] = {}
 
     async def claimed(self, claim: Fence) -> None:
-        """Recall the partition's bad records: a restart must not forget that they come in a row."""
+        """Recall the partition's bad records: a restart must not forget that they come in a row,
+        nor a replay what was refused when it was read first.
+        """
         first_offset = claim.next_offset - self._limits.reach
         self._bad[claim.key.partition] = await recent_bad_offsets(
             self._pool, claim, first_offset, not_counted=CONFLICT
         )
+        known = await refused_before(self._pool, claim, REFUSED)
+        self._rejections[claim.key.partition] = Rejections(known)
 
     async def prepare(self, batch: Batch) -> Work[Item]:
         """Parse the records; the invalid ones are put aside."""
@@ -106,7 +116,12 @@ class PersisterHandler(Generic[Item]):
                 if item is not None:
                     items.append(item)
         not_for_table_count = len(batch.records) - len(items) - len(invalid)
-        return Work(batch, items, invalid, not_for_table_count)
+        rejected = self._rejections[batch.fence.key.partition].of(batch.records)
+        if rejected:
+            items, refused = _without(items, rejected, batch)
+            invalid += refused
+        earlier = [offset for offset in rejected if offset < batch.fence.next_offset]
+        return Work(batch, items, invalid, not_for_table_count, earlier)
 
     async def apply(self, connection: Connection, work: Work[Item]) -> None:
         """Write the rows, the dead letters and the ledger; raises PartitionStopped."""
@@ -116,6 +131,7 @@ class PersisterHandler(Generic[Item]):
         bad_offsets = [one.record.offset for one in letters if one.reason != CONFLICT]
         self._stop_if_too_many(fence, bad_offsets)
         await insert_dead_letters(connection, fence, letters)
+        await self._tell_stored_though_refused(connection, work)
         tally = Tally(
             written.stored_count, len(written.duplicates), len(letters), work.not_for_table_count
         )
@@ -139,6 +155,17 @@ class PersisterHandler(Generic[Item]):
         """Forget the partition."""
         self._bad.pop(partition, None)
         self._applied.pop(partition, None)
+        self._rejections.pop(partition, None)
+
+    async def _tell_stored_though_refused(self, connection: Connection, work: Work[Item]) -> None:
+        """Say which records these tables have taken that others refused: a rebuild drops them."""
+        if not work.refused_earlier:
+            return
+        fence = work.batch.fence
+        for offset in await not_dead_letters(connection, fence, work.refused_earlier):
+            STORED_THOUGH_REFUSED.inc()
+            place = {"topic": fence.key.topic, "partition": fence.key.partition, "offset": offset}
+            log.error("stored_though_refused", remedy="parley rebuild", **place)
 
     def _letters(self, work: Work[Item], written: Written[Item]) -> list[DeadLetter]:
         def record_of(item: Item) -> LogRecord:
@@ -176,6 +203,23 @@ class PersisterHandler(Generic[Item]):
             if one.record.offset in event_ids
         ]
         return copies + rejections
+
+
+def _without(
+    items: Sequence[Item], rejected: Mapping[int, tuple[str, str]], batch: Batch
+) -> tuple[list[Item], list[DeadLetter]]:
+    """The items but for those that were refused before, and these as dead letters."""
+    kept: list[Item] = []
+    letters: list[DeadLetter] = []
+    for item in items:
+        offset = item.place.offset
+        event_id = item.event.event_id if isinstance(item, ReceivedEvent) else ""
+        if offset in rejected and concerns(rejected[offset], event_id):
+            record = batch.records[offset - batch.fence.next_offset]
+            letters.append(DeadLetter(record, REFUSED, rejected[offset][1]))
+        else:
+            kept.append(item)
+    return kept, letters
 
 
 def _minutes(
