@@ -13,6 +13,7 @@ from sqlalchemy import create_mock_engine
 from sqlalchemy.dialects import postgresql
 
 from parley.db import pool as database
+from parley.db import rules
 from parley.db.schema import metadata
 from parley.local.stack import Endpoints
 from parley.log.admin import apply_topics
@@ -87,6 +88,7 @@ async def _create_tables(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(_schema())
+        await rules.apply(connection)
     finally:
         await connection.close()
 

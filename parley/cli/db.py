@@ -4,6 +4,7 @@ from typing import Any
 
 import typer
 
+from parley.cli.logins import logins_app, roles_app
 from parley.cli.output import Output, OutputOption, print_rows, say
 from parley.cli.running import run
 from parley.db import migrations
@@ -12,12 +13,15 @@ from parley.settings import Settings
 
 app = typer.Typer(help="Create and upgrade the database's tables.", no_args_is_help=True)
 
+app.add_typer(roles_app, name="roles")
+app.add_typer(logins_app, name="logins")
+
 _COLUMNS = ("current", "newest", "state")
 
 
 @app.command()
 def upgrade(output: OutputOption = Output.TABLE) -> None:
-    """Bring the tables to this release's; does nothing when they are.
+    """Bring the tables, views and policies to this release's; does nothing when they are.
 
     Example: DATABASE_URL=postgresql://parley:…@db:5432/parley parley db upgrade
     """

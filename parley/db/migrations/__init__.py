@@ -1,6 +1,6 @@
 """Brings the database's tables to this release's, by Alembic revisions kept in this package."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from parley.db import roles, rules
 from parley.db.pool import CONNECT_TIMEOUT_S, unreachable
 from parley.db.schema.base import OPERATIONS
 from parley.settings import Settings
@@ -52,15 +53,26 @@ class SchemaVersion:
 async def upgrade(settings: Settings, revision: str = "head") -> SchemaVersion:
     """Bring the tables to `revision`, in one transaction; does nothing when they are there.
 
-    Raises UserError where the database cannot be reached.
+    Functions, views, policies and the rights of the roles come with the newest revision. Raises
+    UserError where the database cannot be reached.
     """
-    await _alembic(settings, lambda config: command.upgrade(config, revision))
+    async with _upgrading(settings) as link:
+        await link.run_sync(lambda plain: command.upgrade(config_for(plain), revision))
+        if await link.run_sync(_current) == newest():
+            connection = await _driver_of(link)
+            await rules.apply(connection)
+            await roles.grant(connection)
     return await version(settings)
 
 
 async def downgrade(settings: Settings, revision: str) -> SchemaVersion:
-    """Take the tables back to `revision` ("base": none at all), in one transaction."""
-    await _alembic(settings, lambda config: command.downgrade(config, revision))
+    """Take the tables back to `revision` ("base": none at all), in one transaction.
+
+    Functions, views and policies are gone then: the older release's upgrade makes its own.
+    """
+    async with _upgrading(settings) as link:
+        await rules.remove(await _driver_of(link))
+        await link.run_sync(lambda plain: command.downgrade(config_for(plain), revision))
     return await version(settings)
 
 
@@ -106,10 +118,17 @@ async def connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
         yield link
 
 
-async def _alembic(settings: Settings, work: Callable[[Config], None]) -> None:
+@asynccontextmanager
+async def _upgrading(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """A transaction that no other upgrade meets."""
     async with connection(settings) as link, link.begin():
         await link.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
-        await link.run_sync(lambda plain: work(config_for(plain)))
+        yield link
+
+
+async def _driver_of(link: AsyncConnection) -> asyncpg.Connection:
+    """asyncpg's connection within, in the same transaction: it runs whole scripts."""
+    return (await link.get_raw_connection()).driver_connection
 
 
 def _current(link: Connection) -> str | None:

@@ -74,6 +74,12 @@ conversation_sessions = Table(
     metadata,
     Column("tenant_id", Text, primary_key=True),
     Column("session_id", Text, primary_key=True),
+    Column(
+        "id",
+        UUID(as_uuid=False),
+        Computed("md5(tenant_id || '/' || session_id)::uuid", persisted=True),
+        comment="of tenant and session, for tools that want one column",
+    ),
     _version_of("conversation"),
     Column("conversation_id", Text, nullable=False),
     # 0 is a stub: a message named the session before its start was read.
@@ -209,6 +215,7 @@ conversation_events = Table(
     Column("partition", Integer, nullable=False),
     Column("log_offset", BigInteger, nullable=False),
     Column("append_time", DateTime(timezone=True), nullable=False),
+    Column("event_time", DateTime(timezone=True), nullable=False),
     Column("is_granted", Boolean, comment="whether the fold granted it; null for no request"),
     Column("value", LargeBinary, nullable=False, comment="the record's bytes"),
     comment="every event once, at its lowest position; source: parley.events.v1",

@@ -68,6 +68,7 @@ def event_row(received: ReceivedEvent) -> EventRow:
         place.partition,
         place.offset,
         place.append_time,
+        event.event_time,
         value,
     )
 

@@ -50,6 +50,7 @@ class EventRow(NamedTuple):
     partition: int
     log_offset: int
     append_time: datetime
+    event_time: datetime
     value: bytes
 
 

@@ -6,7 +6,8 @@
 -- Where a batch of events waits to be merged.
 CREATE TEMP TABLE IF NOT EXISTS incoming_events (
     tenant_id text, event_id uuid, conversation_id text, kind text, body_digest bytea,
-    incarnation text, partition int, log_offset bigint, append_time timestamptz, value bytea
+    incarnation text, partition int, log_offset bigint, append_time timestamptz, event_time timestamptz,
+    value bytea
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS incoming_conversations (
     tenant_id text, conversation_id text,
@@ -90,9 +91,9 @@ DELETE FROM incoming_verdicts
 WITH inserted AS (
     INSERT INTO conversation_events (
         tenant_id, event_id, conversation_id, kind, body_digest,
-        incarnation, partition, log_offset, append_time, value)
+        incarnation, partition, log_offset, append_time, event_time, value)
     SELECT tenant_id, event_id, conversation_id, kind, body_digest,
-           incarnation, partition, log_offset, append_time, value
+           incarnation, partition, log_offset, append_time, event_time, value
       FROM incoming_events
      ORDER BY tenant_id, event_id
     ON CONFLICT (tenant_id, event_id) DO NOTHING

@@ -1,18 +1,21 @@
 """The migrations against the real PostgreSQL: up, compared, down, and up again."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
-from parley.db import migrations
+from parley.db import migrations, rules
 from parley.db.schema import metadata
 from parley.db.schema.base import OPERATIONS
 from parley.settings import Settings
 from tests.support.command import Command
+from tests.support.rows import fill
 
 pytestmark = pytest.mark.integration
 
@@ -51,6 +54,66 @@ async def test_down_takes_everything_away_and_up_brings_it_back(empty: Settings)
     await migrations.upgrade(empty)
     async with migrations.connection(empty) as link:
         assert await link.run_sync(differences) == []
+
+
+async def test_down_and_up_again_works_on_tables_with_rows(empty: Settings) -> None:
+    await migrations.upgrade(empty)
+    await within(empty, fill)
+    await migrations.downgrade(empty, "base")
+    assert await within(empty, leftovers) == []
+    await migrations.upgrade(empty)
+    await within(empty, fill)
+
+    async def count(connection: Any) -> Any:
+        return await connection.fetchval("SELECT sum(messages) FROM daily_counts")
+
+    assert await within(empty, count) == 4
+
+
+async def within(settings: Settings, work: Callable[[Any], Awaitable[Any]]) -> Any:
+    connection = await asyncpg.connect(settings.database_url.get_secret_value())
+    try:
+        return await work(connection)
+    finally:
+        await connection.close()
+
+
+async def leftovers(connection: Any) -> list[str]:
+    """What a database still has of Parley."""
+    rows = await connection.fetch(
+        """
+        SELECT relname::text FROM pg_class
+         WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'alembic_version%'
+        UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        UNION ALL SELECT nspname::text FROM pg_namespace WHERE nspname = 'operations'
+        """
+    )
+    return [row[0] for row in rows]
+
+
+async def test_an_upgrade_makes_views_and_policies_anew_where_they_differ(empty: Settings) -> None:
+    await migrations.upgrade(empty)
+
+    async def spoil(connection: Any) -> None:
+        await connection.execute(
+            "COMMENT ON FUNCTION record_message IS 'of another release'; DROP VIEW daily_counts; "
+            "DROP POLICY tenant_rows ON verdicts"
+        )
+
+    await within(empty, spoil)
+    await migrations.upgrade(empty)
+
+    async def found(connection: Any) -> tuple[Any, ...]:
+        return tuple(
+            await connection.fetchrow(
+                """
+                SELECT to_regclass('daily_counts') IS NOT NULL,
+                       (SELECT count(*) FROM pg_policies WHERE policyname = 'tenant_rows')
+                """
+            )
+        )
+
+    assert await within(empty, found) == (True, len(rules.tenant_tables()))
 
 
 async def test_two_upgrades_at_once_take_turns(empty: Settings) -> None:

@@ -1,0 +1,37 @@
+-- What people ask most. With the rights of who asks, so that the policies of the tables hold.
+
+CREATE OR REPLACE VIEW active_sessions WITH (security_invoker = true) AS
+SELECT tenant_id, session_id, conversation_id, user_id, channel, started_at, last_event_at,
+       message_count, now() - started_at AS open_for
+  FROM conversation_sessions
+ WHERE is_active;
+COMMENT ON VIEW active_sessions IS 'sessions that are open now';
+
+CREATE OR REPLACE VIEW completed_sessions WITH (security_invoker = true) AS
+SELECT tenant_id, session_id, conversation_id, user_id, channel, started_at, ended_at, end_reason,
+       duration_seconds, message_count
+  FROM conversation_sessions
+ WHERE ended_at IS NOT NULL;
+COMMENT ON VIEW completed_sessions IS 'sessions that are over, with how long they took';
+
+CREATE OR REPLACE VIEW average_session_duration WITH (security_invoker = true) AS
+SELECT tenant_id, count(*) AS sessions,
+       round(avg(duration_seconds), 1) AS average_seconds,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_seconds) AS median_seconds,
+       max(duration_seconds) AS longest_seconds
+  FROM conversation_sessions
+ WHERE duration_seconds IS NOT NULL
+ GROUP BY tenant_id;
+COMMENT ON VIEW average_session_duration IS 'how long the sessions of each tenant take';
+
+CREATE OR REPLACE VIEW daily_counts WITH (security_invoker = true) AS
+SELECT tenant_id, day, coalesce(talk.conversations, 0) AS conversations,
+       coalesce(talk.messages, 0) AS messages, coalesce(started.sessions, 0) AS sessions
+  FROM (SELECT tenant_id, (event_time AT TIME ZONE 'UTC')::date AS day,
+               count(DISTINCT conversation_id) AS conversations, count(*) AS messages
+          FROM conversation_messages GROUP BY 1, 2) AS talk
+  FULL JOIN (SELECT tenant_id, (started_at AT TIME ZONE 'UTC')::date AS day, count(*) AS sessions
+               FROM conversation_sessions WHERE started_at IS NOT NULL GROUP BY 1, 2) AS started
+       USING (tenant_id, day);
+COMMENT ON VIEW daily_counts IS
+  'by UTC day: conversations with a message, their messages, and sessions that began';

@@ -1,0 +1,49 @@
+"""Tables that the persister fills from the config topic: rebuilt from it, and compared."""
+
+from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from parley.db.schema.base import metadata
+
+
+def _who_and_when() -> list[Column[object]]:
+    return [
+        Column("changed_by", Text, nullable=False),
+        Column("changed_at", DateTime(timezone=True), nullable=False),
+    ]
+
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+    *_who_and_when(),
+    comment="who may have conversations here; source: parley.config.v1",
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("key_hash", LargeBinary, nullable=False, comment="SHA-256 of the key's secret"),
+    Column("subject", Text, nullable=False),
+    Column("roles", ARRAY(Text), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+    *_who_and_when(),
+    comment="keys by their hashes, revoked ones too; source: parley.config.v1",
+)
+
+retention = Table(
+    "retention",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("keep_days", Integer, comment="null keeps for ever"),
+    # It never moves back: what a database has deleted, another one filled anew deletes too.
+    Column("cutoff", DateTime(timezone=True), comment="what was said before is deleted"),
+    *_who_and_when(),
+    comment="how long the tables keep what was said; source: parley.config.v1",
+)
