@@ -61,8 +61,8 @@ SELECT format('CREATE POLICY %I ON %I AS %s FOR %s TO %s%s%s', p.policyname, p.t
               (SELECT string_agg(CASE WHEN role = 'public' THEN 'PUBLIC' ELSE quote_ident(role) END,
                                  ', ')
                  FROM unnest(p.roles::text[]) AS role),
-              coalesce(format(' USING (%s)', p.qual), ''),
-              coalesce(format(' WITH CHECK (%s)', p.with_check), '')) AS statement
+              coalesce(' USING (' || p.qual || ')', ''),
+              coalesce(' WITH CHECK (' || p.with_check || ')', '')) AS statement
   FROM pg_policies p
  WHERE p.schemaname = $1::text AND p.tablename = ANY($2::text[])
 

@@ -2,16 +2,21 @@
 
 from typing import Final
 
+from parley.db import rules
 from parley.db.pool import Connection
-from parley.db.schema import metadata
+from parley.db.schema import config, metadata
 from parley.db.sql import load
 from parley.errors import UserError
 
 SQL: Final = load(__package__)
 LIVE: Final = "public"
 # What a replay fills, those that others refer to first; the operational tables have a schema of
-# their own and are not among them.
-TABLES: Final = tuple(table.name for table in metadata.sorted_tables if table.schema is None)
+# their own and are not among them, and those of the config topic have no history.
+TABLES: Final = tuple(
+    table.name
+    for table in metadata.sorted_tables
+    if table.schema is None and table not in config.TABLES
+)
 _MARK: Final = "made_for"
 
 
@@ -40,11 +45,13 @@ async def drop(connection: Connection, schema: str) -> None:
 
 async def check_nothing_depends(connection: Connection) -> None:
     """Raises UserError where something of the database would stay with the former tables."""
-    found = await connection.fetch(SQL["dependents"], LIVE, list(TABLES))
+    rows = await connection.fetch(SQL["dependents"], LIVE, list(TABLES))
+    # Parley's own views are made anew by the swap.
+    found = [row["name"] for row in rows if row["name"] not in rules.VIEWS]
     if found:
         raise UserError(
-            f"The tables cannot be swapped, as these would keep the former ones: "
-            f"{', '.join(row['name'] for row in found)}.",
+            "The tables cannot be swapped, as these would keep the former ones: "
+            f"{', '.join(found)}.",
             "Drop them, run `parley rebuild` again, and create them anew afterwards.",
         )
 

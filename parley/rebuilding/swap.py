@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from parley.db import roles, rules
 from parley.db.fence import FenceKey
 from parley.db.outbox import Relay
 from parley.db.pool import Connection, Pool
@@ -135,9 +136,12 @@ async def _exchange(
 
 async def _move(connection: Connection, schema: str) -> None:
     await drop(connection, FORMER)
+    await rules.drop_views(connection)
     await connection.execute(f"CREATE SCHEMA {FORMER}")
     for table in TABLES:
         await connection.execute(f"ALTER TABLE {LIVE}.{table} SET SCHEMA {FORMER}")
     for table in TABLES:
         await connection.execute(f"ALTER TABLE {schema}.{table} SET SCHEMA {LIVE}")
+    await rules.make_views(connection)
+    await roles.grant(connection)
     await drop(connection, schema)

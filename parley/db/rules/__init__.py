@@ -56,16 +56,22 @@ def tenant_tables() -> list[Table]:
 
 
 def script(schema: str) -> str:
-    """The statements that make everything, for tables that live in `schema` or will.
+    """The statements that make everything, for tables in `schema`; they may run again."""
+    texts = [_text("identity.sql"), _text("writing.sql").replace("{schema}", schema), _views()]
+    return "\n".join([*texts, *(_policy(table) for table in tenant_tables())])
 
-    They run with a search_path that begins where the tables are now, and may run again.
-    """
-    drops = [f"DROP VIEW IF EXISTS {name};" for name in VIEWS]
-    texts = [
-        (files(__package__) / name).read_text().replace("{schema}", schema)
-        for name in ("identity.sql", "writing.sql", "views.sql")
-    ]
-    return "\n".join([*drops, *texts, *(_policy(table) for table in tenant_tables())])
+
+def _text(name: str) -> str:
+    return (files(__package__) / name).read_text()
+
+
+def _views() -> str:
+    # A view that lost a column cannot be replaced.
+    return "\n".join([_no_views(), _text("views.sql")])
+
+
+def _no_views() -> str:
+    return "\n".join(f"DROP VIEW IF EXISTS {name};" for name in VIEWS)
 
 
 def _policy(table: Table) -> str:
@@ -80,12 +86,9 @@ def _policy(table: Table) -> str:
     )
 
 
-async def apply(connection: Connection, schema: str | None = None) -> bool:
-    """Make everything that differs, within the caller's transaction; whether anything did.
-
-    `schema` is where the tables will live, for those that are filled beside the live ones.
-    """
-    wanted = script(schema or await connection.fetchval("SELECT current_schema()"))
+async def apply(connection: Connection) -> bool:
+    """Make everything that differs, within the caller's transaction; whether anything did."""
+    wanted = script(await connection.fetchval("SELECT quote_ident(current_schema())"))
     mark = f"rules {sha256(wanted.encode()).hexdigest()}"
     # Policies lock their tables for a moment, so what is there already is left alone.
     if await connection.fetchval(_MARK, "record_message") == mark:
@@ -94,9 +97,19 @@ async def apply(connection: Connection, schema: str | None = None) -> bool:
     return True
 
 
+async def drop_views(connection: Connection) -> None:
+    """Drop the views, which would stay with tables that are exchanged for others."""
+    await connection.execute(_no_views())
+
+
+async def make_views(connection: Connection) -> None:
+    """Make the views of the tables that there are now; nobody has rights on them yet."""
+    await connection.execute(_views())
+
+
 async def remove(connection: Connection) -> None:
     """Take everything away, so that the tables can be changed or dropped."""
-    drops = [f"DROP VIEW IF EXISTS {name};" for name in VIEWS]
+    drops = [_no_views()]
     for table in tenant_tables():
         if await connection.fetchval("SELECT to_regclass($1)", table.fullname) is not None:
             drops.append(f"DROP POLICY IF EXISTS tenant_rows ON {table.fullname};")

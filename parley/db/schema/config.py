@@ -1,4 +1,10 @@
-"""Tables that the persister fills from the config topic: rebuilt from it, and compared."""
+"""Tables that the persister fills from the config topic.
+
+The topic is compacted, so it holds no history to replay: a rebuild beside the live tables leaves
+these as they are, and an empty database is filled from what the topic says now.
+"""
+
+from typing import Final
 
 from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -47,3 +53,5 @@ retention = Table(
     *_who_and_when(),
     comment="how long the tables keep what was said; source: parley.config.v1",
 )
+
+TABLES: Final = (tenants, api_keys, retention)

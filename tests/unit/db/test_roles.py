@@ -4,8 +4,8 @@ from parley.db.roles import GRANTS, SERVICES, Role
 from parley.db.rules import VIEWS
 from parley.db.schema import metadata
 
-# Only the owner of the tables sees who is who.
-OWNERS = {"operations.logins"}
+# Only the owner of the tables sees who is who, and imports.
+OWNERS = {"operations.logins", "operations.import_bookmarks"}
 # What a database with these tables must never let people change.
 PEOPLE = (Role.READER, Role.WRITER)
 
