@@ -72,8 +72,9 @@ GRANTS: Final = MappingProxyType(
         Role.GATEWAY: _grants("r", *_SPOKEN, "conversation_events", "fences"),
         Role.PERSISTER: (
             *_grants("riu", *_SPOKEN, "conversation_events", "fences", "ledger"),
-            *_grants("ri", "message_versions", "segment_revisions", "dead_letters"),
-            *_grants("riud", "tenants", "api_keys", "retention", "outbox"),
+            *_grants("ri", "message_versions", "segment_revisions"),
+            *_grants("rid", "dead_letters"),
+            *_grants("riud", "tenants", "api_keys", "retention", "outbox", "ledger_minutes"),
             *_grants("rud", f"{OPERATIONS}.inbox"),
         ),
         Role.SEALER: (
