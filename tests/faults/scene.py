@@ -24,8 +24,9 @@ from tests.support.views import residue
 from tests.support.wait import eventually
 
 PATIENCE_S: Final = 120.0
-# Small batches, so that most faults come in the middle of one.
-BATCH_RECORDS: Final = 100
+# Batches that are small while the persister keeps up, so that most faults come in the middle of
+# something, and large enough that it catches up on a slow machine too.
+BATCH_RECORDS: Final = 1_000
 
 FENCES = "SELECT partition, next_offset FROM fences WHERE topic = $1 AND consumer = 'persister'"
 COUNTED = "SELECT sum(message_count)::bigint FROM conversation_sessions"

@@ -15,6 +15,7 @@ from tests.faults.rows import (
     poison,
     postgres_stops,
     rebalances,
+    simulation,
     suites,
 )
 
@@ -31,6 +32,7 @@ ROWS: Final[dict[str, Row]] = {
         poison.ROW,
         deadlocks.ROW,
         any_order.ROW,
+        simulation.ROW,
         mutations.ROW,
         *suites.ROWS,
     )
