@@ -25,6 +25,6 @@ ROW = Row(
     unit="seeds",
     full=500,
     short=5,
-    at_once=250,
+    at_once=125,
     run=run,
 )

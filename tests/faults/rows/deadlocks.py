@@ -110,6 +110,6 @@ ROW = Row(
     unit="seconds",
     full=600,
     short=3,
-    at_once=200,
+    at_once=75,
     run=run,
 )

@@ -46,6 +46,6 @@ ROW = Row(
     unit="kills",
     full=20 * len(PLACES),
     short=2,
-    at_once=2 * len(PLACES),
+    at_once=len(PLACES),
     run=run,
 )

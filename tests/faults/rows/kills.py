@@ -34,6 +34,6 @@ ROW = Row(
     unit="kills",
     full=100,
     short=1,
-    at_once=20,
+    at_once=10,
     run=run,
 )

@@ -82,6 +82,6 @@ ROW = Row(
     unit="pauses",
     full=50,
     short=1,
-    at_once=16,
+    at_once=6,
     run=run,
 )

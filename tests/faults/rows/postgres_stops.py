@@ -44,6 +44,6 @@ ROW = Row(
     unit="stops",
     full=50,
     short=1,
-    at_once=17,
+    at_once=10,
     run=run,
 )

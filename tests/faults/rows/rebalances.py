@@ -87,6 +87,6 @@ ROW = Row(
     unit="rebalances",
     full=60,
     short=1,
-    at_once=30,
+    at_once=10,
     run=run,
 )
