@@ -45,7 +45,9 @@ class Scene:
     async def fences(self) -> dict[int, int]:
         """Where the persister stands by partition; raises what the database raises."""
         rows = await self.pool.fetch(FENCES, self.settings.topic(Topic.EVENTS))
-        return {row["partition"]: row["next_offset"] for row in rows}
+        fences = {row["partition"]: row["next_offset"] for row in rows}
+        self.load.read_count = sum(fences.values())
+        return fences
 
     async def has_read(self, ends: dict[int, int]) -> bool:
         """Whether everything before these offsets is in the tables; no, while nobody can tell."""
