@@ -64,9 +64,12 @@ class ImportProgress:
         """So far."""
         self._progress.update(self._task, completed=row_count)
 
-    def publishing(self, event_count: int) -> None:
-        """Everything is sorted."""
+    def prepared(self) -> None:
+        """All is sorted, and nothing is published yet."""
         self._finish()
+
+    def publishing(self, event_count: int) -> None:
+        """Everything is sorted and checked."""
         self._begin("publishing", event_count)
 
     def published(self, event_count: int) -> None:

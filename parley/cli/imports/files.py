@@ -60,7 +60,9 @@ def _prepare(job: ImportJob, request: FileRequest) -> tuple[Findings, Prepared]:
             if findings.bad_count and not request.skip_bad:
                 raise _bad_lines(findings, request.file)
             job.progress.sorting(findings.row_count)
-            return findings, preparation.finish(job.progress.sorted)
+            prepared = preparation.finish(job.progress.sorted)
+            job.progress.prepared()
+            return findings, prepared
     except KeyboardInterrupt:
         say("Interrupted while reading: nothing was published.")
         raise

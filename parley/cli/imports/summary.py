@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from parley.cli.output import Output, print_data, stdout
@@ -17,12 +18,18 @@ def print_summary(facts: Mapping[str, Any], seconds: Mapping[str, float], output
     if output is not Output.TABLE:
         print_data(output, {**facts, "seconds": {k: round(v, 2) for k, v in seconds.items()}})
         return
-    table = Table(show_header=False, box=None)
-    for name, value in facts.items():
-        table.add_row(name.replace("_", " "), _shown(value))
+    table = facts_table(facts)
     for name, taken in seconds.items():
         table.add_row(f"seconds: {name}", f"{taken:.1f}")
     stdout.print(table)
+
+
+def facts_table(facts: Mapping[str, Any]) -> Table:
+    """The facts for people, a row each."""
+    table = Table(show_header=False, box=None)
+    for name, value in facts.items():
+        table.add_row(name.replace("_", " "), escape(_shown(value)))
+    return table
 
 
 def run_facts(
@@ -51,9 +58,9 @@ def _outcome_facts(prepared: Prepared, outcome: Outcome) -> dict[str, Any]:
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(value)
+        return "\n".join(value) if any(" " in one for one in value) else ", ".join(value)
     if isinstance(value, Mapping):
-        return "\n".join(f"{_shown(count)} {name}" for name, count in value.items())
+        return "\n".join(f"{_shown(count)} × {name}" for name, count in value.items())
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
     return f"{value:,}" if isinstance(value, int) else str(value or "")

@@ -11,11 +11,12 @@ import orjson
 
 from parley.codec import decode_event
 from parley.events import Event, MessageRecorded
-from parley.log.admin import topic_ends
+from parley.log.admin import incarnation_of, topic_ends
 from parley.settings import Settings
 from parley.topics import Topic
 from tests.support.command import Command
 from tests.support.topics import read_records
+from tests.support.wait import eventually
 
 
 def rows(count: int, conversations: int = 20) -> list[dict[str, Any]]:
@@ -57,3 +58,57 @@ async def record_count(settings: Settings) -> int:
 
 async def run(parley: Command, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
     return await asyncio.to_thread(parley, *arguments)
+
+
+async def pretend_services(settings: Settings, pool: Any, reason: str | None = None) -> None:
+    """Fences that have read every topic to its end, or stand still for that reason."""
+    consumers = (
+        ("persister", Topic.EVENTS),
+        ("sealer", Topic.EVENTS),
+        ("persister-seals", Topic.SEALS),
+        ("analyzer", Topic.SEALS),
+        ("persister-analyses", Topic.ANALYSES),
+    )
+    for consumer, topic in consumers:
+        for one in await topic_ends(settings, settings.topic(topic)):
+            await pool.execute(
+                "INSERT INTO fences (consumer, topic, partition, incarnation, next_offset, "
+                "owner_epoch, owner, stopped_reason) VALUES ($1, $2, $3, 'i', $4, 1, 'test', $5)"
+                "ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = $4",
+                consumer,
+                settings.topic(topic),
+                one.partition,
+                one.end,
+                reason,
+            )
+
+
+async def pretend_readers(settings: Settings, pool: Any, reason: str | None = None) -> None:
+    """The same, of the topic as it is: an import waits for them where they do not move."""
+    await pretend_services(settings, pool, reason)
+    incarnation = await incarnation_of(settings, settings.topic(Topic.EVENTS))
+    await pool.execute("UPDATE fences SET incarnation = $1", incarnation)
+
+
+BOOKMARKED = "SELECT sum(event_count)::int FROM operations.import_bookmarks"
+
+
+async def killed_halfway(settings: Settings, pool: Any, parley: Command, *arguments: str) -> int:
+    """Kill an import that waits for readers, once it has a bookmark; returns what that marks.
+
+    Whoever runs after it is not held back.
+    """
+    await pretend_readers(settings, pool)
+    process = parley.start(*arguments, "--max-lag", "1000")
+
+    async def stands_still() -> int:
+        assert process.poll() is None, "the import was over before it could be killed"
+        before = await pool.fetchval(BOOKMARKED)
+        await asyncio.sleep(2)
+        return int(before or 0) if before == await pool.fetchval(BOOKMARKED) else 0
+
+    known = await eventually(stands_still, timeout=90)
+    process.kill()
+    await asyncio.to_thread(process.communicate)
+    await pool.execute("DELETE FROM fences")
+    return known

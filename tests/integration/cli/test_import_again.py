@@ -4,7 +4,6 @@ import asyncio
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -12,10 +11,19 @@ import pytest
 from parley.db import pool as database
 from parley.events import ImportFinished
 from parley.importing.publish import BATCH_RECORDS
-from parley.log.admin import incarnation_of, topic_ends
 from parley.settings import Settings
-from parley.topics import Topic
-from tests.integration.cli.imports import events, messages, record_count, rows, run, write
+from tests.integration.cli.imports import (
+    BOOKMARKED,
+    events,
+    killed_halfway,
+    messages,
+    pretend_readers,
+    pretend_services,
+    record_count,
+    rows,
+    run,
+    write,
+)
 from tests.support.command import Command, said
 from tests.support.wait import eventually
 
@@ -77,26 +85,15 @@ async def test_ctrl_c_says_that_it_can_be_run_again(
 async def test_an_import_goes_on_where_its_bookmarks_are(
     settings: Settings, parley: Command, migrated: Settings, tmp_path: Path
 ) -> None:
-    file = write(tmp_path / "many.jsonl", rows(60_000, conversations=3_000))
-    process = await begin(settings, parley, file)
+    file = write(tmp_path / "many.jsonl", rows(20_000, conversations=1_000))
     pool = await database.connect(migrated)
-
-    async def has_a_bookmark() -> bool:
-        process.send_signal(signal.SIGCONT)
-        await asyncio.sleep(0.05)
-        process.send_signal(signal.SIGSTOP)
-        return bool(await pool.fetchval("SELECT sum(event_count) FROM operations.import_bookmarks"))
-
-    await eventually(has_a_bookmark, every=0.01)
-    process.kill()
-    process.communicate()
-    known = await pool.fetchval("SELECT sum(event_count) FROM operations.import_bookmarks")
+    known = await killed_halfway(settings, pool, parley, "import", "jsonl", file, "--no-wait")
     before = len(messages(await events(settings)))
-    assert 0 < known <= before < 60_000
+    assert 0 < known <= before < 20_000
     ended = await run(parley, "import", "jsonl", file, "--no-wait", "-o", "json")
     assert orjson.loads(ended.stdout)["already_published"] == known
-    assert len(messages(await events(settings))) == before + 60_000 - known
-    assert await pool.fetchval("SELECT sum(event_count) FROM operations.import_bookmarks") == 60_000
+    assert len(messages(await events(settings))) == before + 20_000 - known
+    assert await pool.fetchval(BOOKMARKED) == 20_000
     await pool.close()
 
 
@@ -105,9 +102,7 @@ async def test_an_import_waits_while_the_services_are_behind(
 ) -> None:
     file = write(tmp_path / "many.jsonl", rows(30_000, conversations=3_000))
     pool = await database.connect(migrated)
-    await pretend_services(migrated, pool)
-    incarnation = await incarnation_of(settings, settings.topic(Topic.EVENTS))
-    await pool.execute("UPDATE fences SET incarnation = $1", incarnation)
+    await pretend_readers(settings, pool)
     process = parley.start("import", "jsonl", file, "--no-wait", "--max-lag", "1000")
 
     async def stands_still() -> bool:
@@ -133,9 +128,7 @@ async def test_a_stopped_consumer_ends_the_import_that_would_wait_for_it(
 ) -> None:
     file = write(tmp_path / "many.jsonl", rows(10_000, conversations=3_000))
     pool = await database.connect(migrated)
-    await pretend_services(migrated, pool, "too many bad records")
-    incarnation = await incarnation_of(settings, settings.topic(Topic.EVENTS))
-    await pool.execute("UPDATE fences SET incarnation = $1", incarnation)
+    await pretend_readers(settings, pool, "too many bad records")
     ended = await run(parley, "import", "jsonl", file, "--no-wait", "--max-lag", "1000")
     assert ended.returncode == 1
     assert "too many bad records" in said(ended)
@@ -143,29 +136,6 @@ async def test_a_stopped_consumer_ends_the_import_that_would_wait_for_it(
     ended = await run(parley, "import", "jsonl", file, "--no-wait", "--max-lag", "0")
     assert ended.returncode == 0, said(ended)
     await pool.close()
-
-
-async def pretend_services(settings: Settings, pool: Any, reason: str | None = None) -> None:
-    """Fences that have read every topic to its end, or stand still for that reason."""
-    consumers = (
-        ("persister", Topic.EVENTS),
-        ("sealer", Topic.EVENTS),
-        ("persister-seals", Topic.SEALS),
-        ("analyzer", Topic.SEALS),
-        ("persister-analyses", Topic.ANALYSES),
-    )
-    for consumer, topic in consumers:
-        for one in await topic_ends(settings, settings.topic(topic)):
-            await pool.execute(
-                "INSERT INTO fences (consumer, topic, partition, incarnation, next_offset, "
-                "owner_epoch, owner, stopped_reason) VALUES ($1, $2, $3, 'i', $4, 1, 'test', $5)"
-                "ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = $4",
-                consumer,
-                settings.topic(topic),
-                one.partition,
-                one.end,
-                reason,
-            )
 
 
 async def test_an_import_waits_until_the_services_have_read_it(
