@@ -44,7 +44,7 @@ contract: $(VENV)/.ready-dev ## Make today's contract the released one, which la
 	$(BIN)/buf build proto --exclude-source-info -o proto/released.binpb
 
 lock: $(VENV)/.ready-dev ## Resolve the requirements anew, with hashes (needs uv)
-	uv pip compile $(COMPILE) --extra local --extra dev --extra bench pyproject.toml -o requirements-dev.lock
+	uv pip compile $(COMPILE) --extra local --extra dev --extra bench --extra export pyproject.toml -o requirements-dev.lock
 	uv pip compile $(COMPILE) --extra local -c requirements-dev.lock pyproject.toml -o requirements.lock
 	uv pip compile $(COMPILE) -c requirements-dev.lock pyproject.toml -o deploy/requirements.lock
 

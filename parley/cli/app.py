@@ -11,6 +11,7 @@ from parley.cli import (
     dead_letters,
     doctor,
     explain,
+    export,
     imports,
     keys,
     ledger,
@@ -39,6 +40,7 @@ app.add_typer(imports.app, name="import")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.command()(export.export)
 app.command()(simulate.simulate)
 app.command()(rebuild.rebuild)
 app.command()(tail.tail)

@@ -92,7 +92,20 @@ def test_ctrl_c_ends_with_130(main: Main, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize(
     "command",
-    ["topics", "db", "import", "import jsonl", "simulate", "tail", "status", "explain", "doctor"],
+    [
+        "topics",
+        "db",
+        "import",
+        "import jsonl",
+        "import csv",
+        "import sql",
+        "export",
+        "simulate",
+        "tail",
+        "status",
+        "explain",
+        "doctor",
+    ],
 )
 def test_every_command_has_help(
     main: Main, capsys: pytest.CaptureFixture[str], command: str
