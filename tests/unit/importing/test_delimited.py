@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from parley.errors import UserError
 from parley.importing.delimited import CsvFormat
-from parley.importing.rows import BadLine, ImportRow, ReadRow, row_from
+from parley.importing.rows import MAX_LINE_BYTES, BadLine, ImportRow, ReadRow, row_from
 from parley.importing.source import Source, open_source
 
 HEADER = "conversation_id,role,content,occurred_at"
@@ -100,6 +100,13 @@ def test_a_bad_row_says_why_and_the_others_are_read() -> None:
 
 def test_a_quote_that_is_never_closed_is_a_bad_row() -> None:
     assert list(bad(read(f'{HEADER}\nc,user,"a,{TAIL}\nc,user,b,{TAIL}\n'))) == [2]
+
+
+def test_a_line_that_is_too_long_is_a_bad_row_and_the_next_one_is_read() -> None:
+    long = "x" * MAX_LINE_BYTES
+    rows = read(f"{HEADER}\nc,user,{long},{TAIL}\nc,user,a,{TAIL}\n")
+    assert bad(rows) == {2: f"longer than {MAX_LINE_BYTES:,} bytes"}
+    assert [one.number for one in rows] == [2, 3]
 
 
 def test_another_delimiter() -> None:

@@ -112,9 +112,10 @@ def test_a_row_that_is_there_twice_comes_in_once(tables: Tables) -> None:
 
 
 def test_of_rows_with_one_key_and_other_contents_one_comes_in(tables: Tables) -> None:
-    messages = [message("1", "s", 1), message("1", "s", 2)]
+    messages = [message("1", "s", 1), message("2", "s", 2), message("1", "s", 3)]
     found = tables.prepared([session("s"), session("s", 1)], messages)
-    assert (found.message_count, found.session_count) == (1, 1)
+    assert (found.message_count, found.session_count) == (2, 1)
+    assert tables.findings.repeated_count == 0
     assert tables.findings.rejected.total() == 2
 
 

@@ -51,6 +51,12 @@ def test_an_active_session_without_an_end_stays_open() -> None:
     assert repairs == {}
 
 
+def test_an_active_session_with_a_duration_has_ended() -> None:
+    span, repairs = repaired(replace(SESSION, is_active=True, end_us=None), 110)
+    assert times(span) == (100, 160)
+    assert repairs == {Repair.NO_END: 1}
+
+
 def test_no_duration_is_counted_where_the_table_has_durations() -> None:
     assert repaired(replace(SESSION, duration_s=None))[1] == {Repair.NO_DURATION: 1}
     assert repaired(replace(SESSION, duration_s=None, has_duration=False))[1] == {}
