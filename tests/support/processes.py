@@ -1,5 +1,6 @@
 """Starts a service as the process that a user runs, and kills it as unkindly as asked."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -150,3 +151,9 @@ def answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False
+
+
+def health(url: str) -> Any:
+    """What a service says of itself, as long as it does not say that it is unhealthy."""
+    with urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310 - a loopback URL of our own
+        return json.load(answer)

@@ -15,7 +15,7 @@ import asyncpg
 from tests.faults.row import CannotPlay, Findings, Row
 from tests.faults.scene import persister, scene, started
 from tests.faults.stage import Stage
-from tests.support.processes import ServiceProcess
+from tests.support.processes import ServiceProcess, health
 from tests.support.wait import eventually
 
 DISK_MIB: Final = 128
@@ -40,6 +40,7 @@ async def run(stage: Stage, first: int, count: int) -> Findings:
                 await now.read_on()
                 with filled(disk):
                     await noticed(one)
+                    await degraded(one)
                     await asyncio.sleep(FULL_FOR_S)
                 await now.catch_up()
             found = await now.settle()
@@ -54,6 +55,17 @@ async def noticed(one: ServiceProcess) -> None:
 
     async def says_so() -> bool:
         return one.output.count("DiskFullError") > before
+
+    await eventually(says_so, timeout=60)
+
+
+async def degraded(one: ServiceProcess) -> None:
+    """Wait until health says that a batch is tried again, and why."""
+
+    async def says_so() -> bool:
+        report = await asyncio.to_thread(health, one.url)
+        detail = report["dependencies"]["batches"]["detail"]
+        return report["status"] == "degraded" and "DiskFullError (53100)" in detail
 
     await eventually(says_so, timeout=60)
 

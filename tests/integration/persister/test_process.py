@@ -1,11 +1,9 @@
 """The persister as the process that users run: killed, poisoned, and told to stop."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 
@@ -29,7 +27,7 @@ from parley.seals import Seal
 from parley.settings import Settings
 from parley.topics import Topic
 from tests.integration.persister.reading import Ledger, ledger
-from tests.support.processes import ServiceProcess
+from tests.support.processes import ServiceProcess, health
 from tests.support.publish import TENANT, event, message, outgoing
 from tests.support.topics import read_records
 from tests.support.wait import eventually
@@ -224,11 +222,6 @@ async def test_too_many_bad_records_in_a_row_stop_their_partition_and_no_other(
     with ServiceProcess("persister", settings, PARLEY_PERSISTER_MAX_BAD_IN_A_ROW="100"):
         found = await read_all(pool, settings, Topic.EVENTS, 70)
     assert (found.stored, found.dead_lettered) == (40, 30)
-
-
-def health(url: str) -> Any:
-    with urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 - a loopback URL of our own
-        return json.load(answer)
 
 
 async def test_seals_become_segments_and_verdicts_become_rows(

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from parley.settings import Settings
-from tests.integration.persister.test_process import health
-from tests.support.processes import ServiceProcess, answers
+from tests.support.processes import ServiceProcess, answers, health
 from tests.support.publish import message, publish
 from tests.support.wait import eventually
 
