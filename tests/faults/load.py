@@ -15,7 +15,6 @@ from parley.log.producer import Producer
 from parley.settings import Settings
 from parley.topics import Topic
 from tests.support.publish import TENANT, message, outgoing
-from tests.support.wait import eventually
 
 EVERY_S: Final = 0.05
 CONVERSATIONS: Final = 200
@@ -57,15 +56,6 @@ class Load:
     def acknowledged(self) -> set[str]:
         """The ids that Kafka has acknowledged, read from the ledger."""
         return set(self.ledger.read_text().split())
-
-    async def sent(self, count: int) -> None:
-        """Wait until so many more records were acknowledged."""
-        wanted = self.record_count + count
-
-        async def are_sent() -> bool:
-            return self.record_count >= wanted
-
-        await eventually(are_sent, timeout=120 + count / self._pace.per_second)
 
     def stop(self) -> None:
         """Let the round under way be the last one."""

@@ -59,6 +59,17 @@ class Scene:
             return False
         return all(fences.get(partition, 0) >= end for partition, end in ends.items())
 
+    async def sent(self, count: int) -> None:
+        """Wait until so many more records were acknowledged."""
+        wanted = self.load.record_count + count
+
+        async def are_sent() -> bool:
+            # The load waits for a persister that is far behind, and so must be told.
+            await self.has_read({})
+            return self.load.record_count >= wanted
+
+        await eventually(are_sent, PATIENCE_S)
+
     async def read_on(self) -> None:
         """Wait until what is in the log now has been read."""
         ends = dict(self.load.ends)

@@ -36,7 +36,7 @@ async def run(stage: Stage, first: int, count: int) -> Findings:
         async with started(one):
             pid = one.pid
             for _ in range(count):
-                await now.load.sent(300)
+                await now.sent(300)
                 await now.read_on()
                 with filled(disk):
                     await noticed(one)

@@ -19,7 +19,7 @@ async def run(stage: Stage, first: int, count: int) -> Findings:
         one = persister(now.settings)
         async with started(one):
             for _ in range(count):
-                await now.load.sent(RECORDS_EACH)
+                await now.sent(RECORDS_EACH)
                 await now.read_on()
                 await asyncio.sleep(chance.uniform(0.0, 0.3))
                 await asyncio.to_thread(one.kill)

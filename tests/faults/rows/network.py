@@ -71,7 +71,7 @@ def _run_of(fault: Fault, is_broker: bool) -> Run:
             async with started(one):
                 pid = one.pid
                 for _ in range(count):
-                    await now.load.sent(100)
+                    await now.sent(100)
                     await now.read_on()
                     await asyncio.sleep(chance.uniform(0.0, 0.3))
                     await fault(proxy)

@@ -17,7 +17,7 @@ async def run(stage: Stage, first: int, count: int) -> Findings:
         async with started(one):
             pid = one.pid
             for _ in range(count):
-                await now.load.sent(300)
+                await now.sent(300)
                 await now.read_on()
                 await asyncio.sleep(chance.uniform(0.0, 0.3))
                 await asyncio.to_thread(stop_immediately, stage)
