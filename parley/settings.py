@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -39,6 +40,7 @@ OUTSIDE: Final = (
     "PARLEY_TEST_IMPORT_FILE",
 )
 DEFAULT_STATE_DIR: Final = Path(".parley")
+_TOPIC_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,200}\Z")
 
 
 def _seconds(value: object) -> object:
@@ -93,6 +95,9 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8080, ge=0, le=65535, description="0 picks a free port")
     state_dir: Path = Field(default=DEFAULT_STATE_DIR, description="the local stack's folder")
     topic_prefix: str = Field(default="", description="put before every topic's name")
+    topic_names: dict[str, str] = Field(
+        default_factory=dict, description="JSON: topics that took another's place, by its name"
+    )
     partitions: int = Field(default=4, ge=1, le=10_000, description="partitions of a new topic")
     replication_factor: int = Field(default=1, ge=1, le=9, description="copies of each record")
     session_timeout: Span = Field(
@@ -122,6 +127,16 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql://")
         return value
 
+    @field_validator("topic_names")
+    @classmethod
+    def _topic_names(cls, value: dict[str, str]) -> dict[str, str]:
+        for topic, name in value.items():
+            if topic not in set(Topic):
+                raise ValueError(f"{topic} is no topic of Parley")
+            if not _TOPIC_NAME.match(name):
+                raise ValueError(f"{name} is no name that Kafka allows")
+        return value
+
     @field_validator("idle_gap")
     @classmethod
     def _positive(cls, value: timedelta) -> timedelta:
@@ -142,7 +157,7 @@ class Settings(BaseSettings):
 
     def topic(self, topic: Topic) -> str:
         """The topic's full name here."""
-        return f"{self.topic_prefix}{topic}"
+        return f"{self.topic_prefix}{self.topic_names.get(topic, topic)}"
 
     def policy_for(self, channel: str) -> Policy:
         """The gap policy that a writer stamps on an event of this channel."""
@@ -187,18 +202,27 @@ def _variable(settings: type[Settings], name: str) -> str:
     return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"{PREFIX}{name.upper()}"
 
 
-def _local_stack(settings: type[Settings]) -> dict[str, str]:
+def _local_stack(settings: type[Settings]) -> dict[str, Any]:
     """Where the stack of `parley local up` is, for what the environment leaves open."""
-    path = Path(os.environ.get("PARLEY_STATE_DIR", DEFAULT_STATE_DIR)) / "stack.json"
+    path = local_stack_file()
     if not path.is_file():
         return {}
     state = json.loads(path.read_text())
     names = {"PARLEY_KAFKA_BOOTSTRAP": "kafka_bootstrap", "DATABASE_URL": "database_url"}
+    bootstrap = os.environ.get("PARLEY_KAFKA_BOOTSTRAP", state.get("kafka_bootstrap"))
+    if bootstrap == state.get("kafka_bootstrap"):
+        # Its topics' names mean nothing to another broker.
+        names["PARLEY_TOPIC_NAMES"] = "topic_names"
     return {
         field: state[field]
         for variable, field in names.items()
         if variable not in os.environ and field in state and field in settings.model_fields
     }
+
+
+def local_stack_file() -> Path:
+    """Where a stack of `parley local up` says where it is."""
+    return Path(os.environ.get("PARLEY_STATE_DIR", DEFAULT_STATE_DIR)) / "stack.json"
 
 
 def _explain(error: ValidationError) -> UserError:

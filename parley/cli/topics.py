@@ -1,17 +1,20 @@
-"""`parley topics`: create the topics, and show them."""
+"""`parley topics`: create the topics, show them, and make their next incarnations."""
 
 import asyncio
 from typing import Any
 
 import typer
 
+from parley.cli import incarnations
 from parley.cli.output import Output, OutputOption, print_rows, say
 from parley.cli.running import run
 from parley.log.admin import AppliedTopic, PartitionEnds, admin_client, apply_topics, topic_ends
 from parley.settings import Settings
 from parley.topics import SPECS, TopicSpec
 
-app = typer.Typer(help="Create and list the topics.", no_args_is_help=True)
+app = typer.Typer(help="Create, list, grow and repair the topics.", no_args_is_help=True)
+app.command("grow")(incarnations.grow_topic)
+app.command("repair")(incarnations.repair_topic)
 
 
 @app.command()

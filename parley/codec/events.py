@@ -123,6 +123,7 @@ def decode_event(record: LogRecord) -> Event:
     """
     wire = _parse(record.value)
     event = _to_event(wire, record.append_time())
+    record.source()
     check(event)
     if not isinstance(event.body, PARTITION_WIDE):
         _check_key(record.key, event)

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
+from parley.position import InvalidPosition, Position
+
 Header = tuple[str, bytes]
 
 CONTENT_TYPE: Final = "content-type"
@@ -13,6 +15,7 @@ MESSAGE_NAME: Final = "parley-message"
 # first appended it, and where. With it a copied topic replays the same.
 APPEND_TIME: Final = "parley-append-time"
 SOURCE_POSITION: Final = "parley-source-position"
+COPY_HEADERS: Final = (APPEND_TIME, SOURCE_POSITION)
 PROTOBUF: Final = b"application/x-protobuf"
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,6 +52,16 @@ class LogRecord:
                 return self._copied_append_time(value)
         return self.broker_time
 
+    def source(self) -> Position | None:
+        """Where a copied record lay first; None where it is no copy.
+
+        Raises InvalidRecord for a header that is no position.
+        """
+        for name, value in self.headers:
+            if name == SOURCE_POSITION:
+                return _source_position(value)
+        return None
+
     def _copied_append_time(self, value: bytes) -> datetime:
         try:
             copied = EPOCH + timedelta(microseconds=int(value))
@@ -57,6 +70,13 @@ class LogRecord:
         if copied > self.broker_time:
             raise InvalidRecord("append_time", "the header lies after the broker's own time")
         return copied
+
+
+def _source_position(value: bytes) -> Position:
+    try:
+        return Position.parse(value.decode())
+    except (InvalidPosition, ValueError) as error:
+        raise InvalidRecord("source_position", "the header is not a position") from error
 
 
 @dataclass(frozen=True, slots=True)

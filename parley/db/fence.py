@@ -22,6 +22,14 @@ class OtherIncarnation(Exception):
     """The fence belongs to another incarnation of the topic: its offsets mean nothing here."""
 
 
+class OtherTopic(OtherIncarnation):
+    """The consumer's tables follow `topic`, which took this one's place, or had its place."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic)
+        self.topic = topic
+
+
 @dataclass(frozen=True, slots=True)
 class FenceKey:
     """Which consumer reads which partition."""
@@ -55,7 +63,10 @@ class Fence:
 
 
 async def claim(pool: Pool, key: FenceKey, incarnation: str, owner: str) -> Fence:
-    """Raise the epoch and read where to go on; raises FenceHeld or OtherIncarnation."""
+    """Raise the epoch and read where to go on; raises FenceHeld or OtherIncarnation.
+
+    OtherTopic where the consumer's tables follow another one.
+    """
     row = await pool.fetchrow(
         _SQL["claim_fence"], key.consumer, key.topic, key.partition, incarnation, owner
     )
@@ -72,6 +83,9 @@ async def _explain_refusal(pool: Pool, key: FenceKey, incarnation: str) -> NoRet
     where = f"{key.topic}/{key.partition}"
     if row is not None and row["incarnation"] != incarnation:
         raise OtherIncarnation(f"{key.consumer} has read another incarnation of {where}")
+    other: str | None = await pool.fetchval(_SQL["other_topic"], key.consumer, key.topic)
+    if row is None and other is not None:
+        raise OtherTopic(other)
     raise FenceHeld(f"{key.consumer} is held on {where}")
 
 

@@ -3,9 +3,11 @@
 -- name: claim_fence
 -- Become the owner: raises the epoch, so that a former owner's batch touches no row.
 -- No row comes back while the fence is held (a swap is under way), or for another incarnation:
--- then there is nothing to own, and its owner is not disturbed.
+-- then there is nothing to own, and its owner is not disturbed. Nor for another topic than the one
+-- that the consumer has read: its tables would be filled twice.
 INSERT INTO fences (consumer, topic, partition, incarnation, next_offset, owner_epoch, owner)
-VALUES ($1, $2, $3, $4, 0, 1, $5)
+SELECT $1, $2, $3, $4, 0, 1, $5
+ WHERE NOT EXISTS (SELECT FROM fences AS other WHERE other.consumer = $1 AND other.topic <> $2)
 ON CONFLICT (consumer, topic, partition) DO UPDATE
    SET owner_epoch = fences.owner_epoch + 1, owner = $5, updated_at = now()
  WHERE (fences.held_until < now()) IS NOT FALSE AND fences.incarnation = $4
@@ -25,6 +27,10 @@ SELECT next_offset, owner_epoch, incarnation,
        (held_until >= now()) IS TRUE OR owner = '' AS is_held
   FROM fences
  WHERE consumer = $1 AND topic = $2 AND partition = $3
+
+-- name: other_topic
+-- The topic that the consumer has read, where it is another one.
+SELECT topic FROM fences WHERE consumer = $1 AND topic <> $2 LIMIT 1
 
 -- name: stop_fence
 -- Says why this partition stands still.

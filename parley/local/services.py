@@ -72,8 +72,10 @@ def _demanded_port() -> int | None:
 def environment_of(endpoints: Endpoints, port: int) -> dict[str, str]:
     """Return the environment of a service, or of a command that talks to the one on the port."""
     policies = environment.read("PARLEY_CHANNEL_POLICIES") or DEMO_POLICIES
+    names = environment.read("PARLEY_TOPIC_NAMES") or endpoints.topic_names
     return environment.for_child(
         {
+            **({"PARLEY_TOPIC_NAMES": names} if names else {}),
             "PARLEY_KAFKA_BOOTSTRAP": endpoints.kafka_bootstrap,
             "DATABASE_URL": endpoints.database_url,
             "PARLEY_HTTP_PORT": str(port),

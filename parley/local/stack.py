@@ -1,6 +1,7 @@
 """The embedded stack: a Kafka and a PostgreSQL of this checkout's own, started side by side."""
 
 import fcntl
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ class Endpoints:
     """host:port of the broker."""
     database_url: str
     """postgresql://… with user, password and database; it is a secret."""
+    topic_names: str = ""
+    """PARLEY_TOPIC_NAMES where a topic of the embedded Kafka took another's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,11 @@ class Stack:
 
     def endpoints(self) -> Endpoints:
         """Return where clients connect. Raises KeyError where the stack has never started."""
+        names = None if self._kafka_bootstrap else self.state.read().get("topic_names")
         return Endpoints(
             self._kafka_bootstrap or f"{ports.LOOPBACK}:{self.kafka.port}",
             self._database_url or self._postgres_program.url(self.postgres.port),
+            json.dumps(names) if names else "",
         )
 
     def down(self) -> None:

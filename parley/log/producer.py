@@ -15,6 +15,7 @@ from aiokafka.errors import (
 )
 
 from parley.codec import MAX_RECORD_BYTES, Header, Outgoing
+from parley.codec.record import COPY_HEADERS
 from parley.log.admin import no_kafka
 from parley.settings import Settings
 
@@ -225,4 +226,7 @@ def size_of(record: Record) -> int:
 # There are as many as kinds of records, and they are asked for with every one.
 @lru_cache(maxsize=64)
 def _overhead(headers: tuple[Header, ...]) -> int:
-    return RECORD_OVERHEAD_BYTES + sum(len(name) + len(value) for name, value in headers)
+    # What a copy says of its source is not counted: else the longest records had no copy. Kafka
+    # takes 48 kB more than is allowed here.
+    own = [(name, value) for name, value in headers if name not in COPY_HEADERS]
+    return RECORD_OVERHEAD_BYTES + sum(len(name) + len(value) for name, value in own)

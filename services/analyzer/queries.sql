@@ -46,6 +46,7 @@ RETURNING job.*
 -- $4 messages together, at least one. A job that lost a worker weighs as much as all, so it comes
 -- alone. Only passes that this worker has, by their fingerprints. The fence is asked row by row:
 -- joined to it, PostgreSQL expects next to no rows and sorts the whole backlog for each claim.
+-- A seal of another incarnation is of a former one: all of that was stored before its successor.
 WITH due AS (
   SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version, job.due_at,
          CASE WHEN job.attempt_count > job.failure_count THEN $4 ELSE job.message_count END AS weight
@@ -53,10 +54,11 @@ WITH due AS (
    WHERE job.state IN ('open', 'claimed') AND job.due_at <= now()
      AND job.fingerprint = ANY ($2::text[])
      AND job.decided_offset < (
-           SELECT fence.next_offset FROM fences AS fence
+           SELECT CASE WHEN fence.incarnation = job.incarnation THEN fence.next_offset
+                       ELSE 9223372036854775807 END
+             FROM fences AS fence
             WHERE fence.consumer = 'persister' AND fence.topic = $1
-              AND fence.partition = job.events_partition
-              AND fence.incarnation = job.incarnation)
+              AND fence.partition = job.events_partition)
    ORDER BY job.due_at, job.segment_id
    LIMIT $3
      FOR UPDATE OF job SKIP LOCKED
@@ -121,6 +123,8 @@ RETURNING job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_v
 -- The members of segments as of the positions at which they were sealed: messages within the
 -- bounds up to that offset, each with the content that it had there. Of several revisions of a
 -- message the greatest (event time, id) wins; the recorded message is the version with its own id.
+-- Offsets of two incarnations of the topic do not compare, but between them lies the moment of the
+-- copy: what was appended before the seal was known to it.
 SELECT wanted.number, message.id, message.event_time, message.role,
        CASE WHEN version.version_id IS NULL THEN message.content
             ELSE version.content END AS content,
@@ -130,23 +134,32 @@ SELECT wanted.number, message.id, message.event_time, message.role,
             ELSE version.metadata_text END AS metadata_text,
        nullif(version.version_id, message.id) AS content_version
   FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::timestamptz[], $6::uuid[],
-              $7::text[], $8::int[], $9::bigint[])
+              $7::text[], $8::int[], $9::bigint[], $10::timestamptz[])
        WITH ORDINALITY
        AS wanted (tenant_id, conversation_id, started_at, first_event_id, ended_at, last_event_id,
-                  incarnation, partition, decided_offset, number)
+                  incarnation, partition, decided_offset, sealed_at, number)
   JOIN conversation_messages AS message
     ON message.tenant_id = wanted.tenant_id AND message.conversation_id = wanted.conversation_id
    AND (message.event_time, message.id) >= (wanted.started_at, wanted.first_event_id)
    AND (message.event_time, message.id) <= (wanted.ended_at, wanted.last_event_id)
-   AND message.incarnation = wanted.incarnation AND message.partition = wanted.partition
-   AND message.log_offset <= wanted.decided_offset
+   AND CASE WHEN message.incarnation = wanted.incarnation
+            THEN message.partition = wanted.partition
+                 AND message.log_offset <= wanted.decided_offset
+            ELSE (SELECT event.append_time FROM conversation_events AS event
+                   WHERE event.tenant_id = message.tenant_id AND event.event_id = message.id
+                 ) <= wanted.sealed_at END
   LEFT JOIN LATERAL (
          SELECT one.version_id, one.content, one.audio_url, one.metadata_text
            FROM message_versions AS one
           WHERE one.tenant_id = message.tenant_id AND one.message_id = message.id
             AND one.conversation_id = message.conversation_id
-            AND one.incarnation = wanted.incarnation AND one.partition = wanted.partition
-            AND one.log_offset <= wanted.decided_offset
+            AND CASE WHEN one.incarnation = wanted.incarnation
+                     THEN one.partition = wanted.partition
+                          AND one.log_offset <= wanted.decided_offset
+                     ELSE (SELECT event.append_time FROM conversation_events AS event
+                            WHERE event.tenant_id = one.tenant_id
+                              AND event.event_id = one.version_id
+                          ) <= wanted.sealed_at END
           ORDER BY one.version_id = one.message_id, one.event_time DESC, one.version_id DESC
           LIMIT 1
        ) AS version ON true

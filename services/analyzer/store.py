@@ -184,6 +184,7 @@ def _bounds(segment: Segment) -> tuple[Any, ...]:
         segment.incarnation,
         segment.events_partition,
         segment.decided_offset,
+        segment.sealed_at,
     )
 
 

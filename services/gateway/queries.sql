@@ -75,7 +75,7 @@ SELECT event_id, incarnation, partition, log_offset FROM conversation_events
 SELECT event_id, value, is_granted, incarnation, partition, log_offset, append_time
   FROM conversation_events
  WHERE tenant_id = $1 AND conversation_id = $2 AND is_granted IS NOT NULL
- ORDER BY partition, log_offset LIMIT $3
+ ORDER BY append_time, log_offset LIMIT $3
 
 -- name: sessions
 -- The latest sessions, newest first.

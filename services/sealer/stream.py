@@ -1,7 +1,7 @@
 """The events topic into the core, its seals into the outbox, and ticks where no record comes."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -30,7 +30,7 @@ from parley.log.producer import Producer
 from parley.seals import SegmentSealed
 from parley.topics import Topic
 from services.sealer import metrics, store
-from services.sealer.core import Changes, Decision, PartitionSealer, UnknownRule
+from services.sealer.core import BEGINNING, Changes, Decision, PartitionSealer, UnknownRule
 from services.sealer.settings import SealerSettings
 
 log = structlog.get_logger(__name__)
@@ -175,11 +175,24 @@ def _decode(record: LogRecord) -> tuple[Event | None, datetime]:
     try:
         append_time = record.append_time()
     except InvalidRecord:
-        return None, record.broker_time
+        # Its broker's time is another one in each copy of the log, so it moves none.
+        return None, BEGINNING
     try:
-        return decode_event(record), append_time
+        return _in_its_lane(decode_event(record), record), append_time
     except InvalidRecord:
         return None, append_time
+
+
+def _in_its_lane(event: Event, record: LogRecord) -> Event:
+    """An import is sorted within each partition of its topic, not within what was merged later.
+
+    So its records that were copied from another partition are to the core those of an import of
+    their own.
+    """
+    source = record.source()
+    if event.import_id is None or source is None or source.partition == record.partition:
+        return event
+    return replace(event, import_id=f"{event.import_id}\n{source.partition}")
 
 
 def _check_validity_version(events: list[Event]) -> None:

@@ -29,6 +29,7 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
         "PARLEY_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "PARLEY_TOPIC_PREFIX": settings.topic_prefix,
+        "PARLEY_TOPIC_NAMES": json.dumps(settings.topic_names),
         "PARLEY_PARTITIONS": str(settings.partitions),
         "PARLEY_SESSION_TIMEOUT": str(settings.session_timeout.total_seconds()),
         "PARLEY_STATE_DIR": str(settings.state_dir),

@@ -9,6 +9,7 @@ import pytest
 
 from parley.errors import UserError
 from parley.settings import Settings
+from parley.topics import Topic
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +106,28 @@ def test_the_running_local_stack_is_found_and_the_environment_outranks_it(
     assert Settings.load().kafka_bootstrap == "127.0.0.1:1"
     monkeypatch.setenv("PARLEY_KAFKA_BOOTSTRAP", "127.0.0.1:3")
     assert Settings.load().kafka_bootstrap == "127.0.0.1:3"
+
+
+def test_a_topic_that_took_anothers_place_has_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_TOPIC_PREFIX", "t.")
+    monkeypatch.setenv("PARLEY_TOPIC_NAMES", '{"parley.events.v1": "parley.events.v1-2"}')
+    settings = Settings.load()
+    assert settings.topic(Topic.EVENTS) == "t.parley.events.v1-2"
+    assert settings.topic(Topic.SEALS) == "t.parley.seals.v1"
+
+
+@pytest.mark.parametrize("names", ['{"parley.event.v1": "a"}', '{"parley.events.v1": "a b"}'])
+def test_a_name_of_a_topic_that_cannot_be_is_refused(
+    monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    assert "PARLEY_TOPIC_NAMES is wrong" in refusal(monkeypatch, "PARLEY_TOPIC_NAMES", names)
+
+
+def test_the_local_stacks_names_are_not_another_brokers(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = Path(".parley")
+    state.mkdir()
+    named = {"kafka_bootstrap": "127.0.0.1:1", "topic_names": {"parley.events.v1": "other"}}
+    (state / "stack.json").write_text(json.dumps(named))
+    assert Settings.load().topic(Topic.EVENTS) == "other"
+    monkeypatch.setenv("PARLEY_KAFKA_BOOTSTRAP", "127.0.0.1:2")
+    assert Settings.load().topic(Topic.EVENTS) == "parley.events.v1"

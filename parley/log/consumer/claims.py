@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from parley import clock, metrics
 from parley.db import fence
 from parley.db.errors import describe, is_transient
-from parley.db.fence import Fence, FenceHeld, FenceKey, OtherIncarnation
+from parley.db.fence import Fence, FenceHeld, FenceKey, OtherIncarnation, OtherTopic
 from parley.db.outbox import Relay
 from parley.db.pool import Pool
 from parley.log.consumer.handler import BatchHandler, PartitionStopped
@@ -26,6 +26,7 @@ FIRST_RETRY_S: Final = 1.0
 HELD_RETRY_S: Final = 1.0
 # A stopped partition is looked at again: somebody may have mended the topic.
 STOPPED_RETRY_S: Final = 60.0
+MEND: Final = "stop the gateways and run `parley topics repair` (docs/topics.md)"
 ANOTHER_TOPIC: Final = (
     "the topic was made anew since this database read it; restore the topic, or empty the database"
 )
@@ -157,6 +158,12 @@ class Claims:
             yield
         except PartitionStopped as error:
             await self.stop(tp.partition, str(error))
+        except OtherTopic as error:
+            await self.stop(
+                tp.partition,
+                f"this database follows {error.topic}, not {tp.topic}: start every service with "
+                "the same PARLEY_TOPIC_NAMES (docs/topics.md)",
+            )
         except OtherIncarnation:
             await self.stop(tp.partition, ANOTHER_TOPIC)
         except FenceHeld:
@@ -252,8 +259,13 @@ class Claims:
 
 
 def _check_log(fenced: Fence, beginning: int, end: int) -> None:
-    if not beginning <= fenced.next_offset <= end:
+    where = f"the fence is at offset {fenced.next_offset}, but the log holds {beginning} to {end}"
+    if fenced.next_offset < beginning:
         raise PartitionStopped(
-            f"the fence is at offset {fenced.next_offset}, but the log holds "
-            f"{beginning} to {end}: records are missing from it"
+            f"{where}: records are missing from it, which retention deleted before they were "
+            "read (docs/topics.md)"
+        )
+    if fenced.next_offset > end:
+        raise PartitionStopped(
+            f"{where}: records are missing from it, the broker lost its end; {MEND}"
         )

@@ -15,7 +15,7 @@ from parley.db.errors import is_transient
 from parley.db.fence import Fence, FenceHeld, FenceLost
 from parley.db.pool import Pool
 from parley.log.admin import no_kafka, no_topic
-from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, Claim, Claims, Reader
+from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, MEND, Claim, Claims, Reader
 from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
 from parley.log.producer import Producer, RecordTooLarge
 from parley.log.records import tail_of, to_log_record
@@ -185,7 +185,9 @@ class FencedConsumer:
         if records[0].offset != wanted:
             claim.misses += 1
             if claim.misses >= MOST_MISSES:
-                raise PartitionStopped(f"offset {wanted} is missing from the log")
+                raise PartitionStopped(
+                    f"offset {wanted} is missing from the log: if its end was lost, {MEND}"
+                )
             log.warning("seeking", wanted=wanted, **self._reader.names(tp.partition))
             self._kafka.seek(tp, wanted)
             return []
@@ -194,7 +196,7 @@ class FencedConsumer:
             if tail_of(records[0]) != claim.fence.tail:
                 raise PartitionStopped(
                     f"the record at offset {wanted} is another than the one that was read: "
-                    "the broker lost the end of its log"
+                    f"the broker lost the end of its log; {MEND}"
                 )
             claim.expects_tail = False
             records = records[1:]

@@ -11,12 +11,22 @@ from parley.events import Event
 
 
 class Place(NamedTuple):
-    """Where in the log a record lies, and when it was first appended."""
+    """Where in the log a record lies, and when it was first appended.
+
+    Of a record that was copied into a new incarnation of its topic this is where it lay first, so
+    that tables and seals go on to mean the same places; `copy_offset` is where it was read.
+    """
 
     incarnation: str
     partition: int
     offset: int
     append_time: datetime
+    copy_offset: int | None = None
+
+    @property
+    def read_offset(self) -> int:
+        """The offset in the topic that is being read."""
+        return self.offset if self.copy_offset is None else self.copy_offset
 
 
 class ReceivedEvent(NamedTuple):

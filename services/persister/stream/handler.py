@@ -169,7 +169,7 @@ class PersisterHandler(Generic[Item]):
 
     def _letters(self, work: Work[Item], written: Written[Item]) -> list[DeadLetter]:
         def record_of(item: Item) -> LogRecord:
-            return work.batch.records[item.place.offset - work.batch.fence.next_offset]
+            return work.batch.records[item.place.read_offset - work.batch.fence.next_offset]
 
         conflicts = [
             DeadLetter(record_of(item), CONFLICT, "the same id with other content")
@@ -193,7 +193,7 @@ class PersisterHandler(Generic[Item]):
     ) -> list[Outgoing]:
         copies = [dead_letter_record(one, self._dead_letters_topic) for one in letters]
         event_ids = {
-            one.item.place.offset: one.item.event.event_id
+            one.item.place.read_offset: one.item.event.event_id
             for one in written.refused
             if isinstance(one.item, ReceivedEvent)
         }
@@ -212,7 +212,7 @@ def _without(
     kept: list[Item] = []
     letters: list[DeadLetter] = []
     for item in items:
-        offset = item.place.offset
+        offset = item.place.read_offset
         event_id = item.event.event_id if isinstance(item, ReceivedEvent) else ""
         if offset in rejected and concerns(rejected[offset], event_id):
             record = batch.records[offset - batch.fence.next_offset]
@@ -231,8 +231,8 @@ def _minutes(
     if minute_of(records[-1].broker_time) == minute:
         return {minute: whole}
     bad = {one.record.offset for one in letters}
-    known = {one.place.offset for one in written.duplicates} - bad
-    stored = {one.place.offset for one in work.items} - bad - known
+    known = {one.place.read_offset for one in written.duplicates} - bad
+    stored = {one.place.read_offset for one in work.items} - bad - known
     times = ((one.offset, one.broker_time) for one in records)
     return by_minute(times, Outcomes(stored, known, bad))
 

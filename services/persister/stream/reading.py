@@ -36,4 +36,9 @@ def read_verdict(record: LogRecord, incarnation: str) -> ReceivedVerdict | None:
 
 
 def _place(record: LogRecord, incarnation: str) -> Place:
-    return Place(incarnation, record.partition, record.offset, record.append_time())
+    source, append_time = record.source(), record.append_time()
+    if source is None:
+        return Place(incarnation, record.partition, record.offset, append_time)
+    return Place(
+        source.incarnation, source.partition, source.offset, append_time, copy_offset=record.offset
+    )

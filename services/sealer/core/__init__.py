@@ -21,9 +21,10 @@ from services.sealer.core.records import (
     WantedMessage,
     Wants,
 )
-from services.sealer.core.state import Decision
+from services.sealer.core.state import BEGINNING, Decision
 
 __all__ = [
+    "BEGINNING",
     "NO_SEGMENT",
     "Changes",
     "ConversationKey",

@@ -119,6 +119,13 @@ async def test_a_held_fence_can_be_neither_claimed_nor_moved(settings: Settings,
         await fence.advance(pool, claimed, 9, TAIL)
 
 
+async def test_a_consumer_of_one_topic_cannot_claim_another(settings: Settings, pool: Any) -> None:
+    await fence.claim(pool, FenceKey("test", "topic-2", 0), "i2", "owner")
+    with pytest.raises(fence.OtherTopic, match="topic-2"):
+        await fence.claim(pool, FenceKey("test", "topic", 0), "i1", "owner")
+    await fence.claim(pool, FenceKey("other", "topic", 0), "i1", "owner")
+
+
 async def test_a_lost_reply_to_commit_is_settled_by_reading_again(
     settings: Settings, pool: Any
 ) -> None:

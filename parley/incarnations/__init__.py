@@ -1,0 +1,1 @@
+"""New incarnations of topics: copied with more partitions, or mended after a loss."""
