@@ -10,6 +10,7 @@ class ConfigKind(StrEnum):
 
     TENANT = "tenant"
     API_KEY = "api_key"
+    RETENTION = "retention"
 
 
 class AccessRole(StrEnum):
@@ -51,6 +52,17 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long the tables keep what a tenant's people said: None for ever.
+
+    What was said before `cutoff` is deleted from every database that is filled from this log.
+    """
+
+    keep_days: int | None = None
+    cutoff: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """Something else that is set, such as a pass, by the name of its field."""
 
@@ -67,4 +79,4 @@ class ConfigChange:
     tenant_id: str
     changed_by: str
     changed_at: datetime
-    body: Tenant | ApiKey | Unread
+    body: Tenant | ApiKey | Retention | Unread

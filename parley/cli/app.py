@@ -17,6 +17,7 @@ from parley.cli import (
     ledger,
     local,
     rebuild,
+    retention,
     simulate,
     status,
     tail,
@@ -39,6 +40,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(imports.app, name="import")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(keys.app, name="keys")
+app.add_typer(retention.app, name="retention")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(export.export)
 app.command()(simulate.simulate)

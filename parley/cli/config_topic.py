@@ -11,13 +11,13 @@ from parley import clock
 from parley.cli.log_reader import FromBeginning, Request, read
 from parley.codec import InvalidRecord
 from parley.codec.config import config_record, decode_config, parse_config_key
-from parley.config import ApiKey, ConfigChange, ConfigKind, Tenant
+from parley.config import ApiKey, ConfigChange, ConfigKind, Retention, Tenant
 from parley.errors import UserError
 from parley.log.producer import Producer
 from parley.settings import Settings
 from parley.topics import Topic
 
-Body = TypeVar("Body", bound=Tenant | ApiKey)
+Body = TypeVar("Body", bound=Tenant | ApiKey | Retention)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,11 @@ class Latest(Generic[Body]):
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What is set now: tenants by name, and keys by id."""
+    """What is set now: tenants by name, keys by id, and retention by tenant."""
 
     tenants: dict[str, Latest[Tenant]]
     keys: dict[str, Latest[ApiKey]]
+    retention: dict[str, Latest[Retention]]
 
     def tenant(self, name: str) -> Latest[Tenant]:
         """The tenant of this name; raises UserError."""
@@ -64,7 +65,7 @@ class Configured:
 
 async def read_configured(settings: Settings) -> Configured:
     """What is set now; raises UserError without Kafka or the topic."""
-    configured = Configured({}, {})
+    configured = Configured({}, {}, {})
     async for record in read(settings, Request(Topic.CONFIG, FromBeginning())):
         try:
             _apply(configured, decode_config(record))
@@ -81,17 +82,25 @@ def _apply(configured: Configured, change: ConfigChange) -> None:
             configured.tenants[tenant.name] = Latest(tenant_id, tenant, who, when)
         case ApiKey() as key:
             configured.keys[key.key_id] = Latest(tenant_id, key, who, when)
+        case Retention() as retention:
+            configured.retention[tenant_id] = Latest(tenant_id, retention, who, when)
 
 
 def _forget(configured: Configured, about: tuple[ConfigKind, str, str] | None) -> None:
     if about is None:
         return
-    kind, _, name = about
-    known: dict[str, Any] = configured.tenants if kind is ConfigKind.TENANT else configured.keys
-    known.pop(name, None)
+    kind, tenant_id, name = about
+    known: dict[ConfigKind, dict[str, Any]] = {
+        ConfigKind.TENANT: configured.tenants,
+        ConfigKind.API_KEY: configured.keys,
+        ConfigKind.RETENTION: configured.retention,
+    }
+    known[kind].pop(tenant_id if kind is ConfigKind.RETENTION else name, None)
 
 
-async def configure(settings: Settings, tenant_id: str, body: Tenant | ApiKey) -> Configured:
+async def configure(
+    settings: Settings, tenant_id: str, body: Tenant | ApiKey | Retention
+) -> Configured:
     """Set something, and return what is set then; it is durable by then.
 
     Raises UserError without Kafka or the topic, and where somebody else set the same thing
@@ -106,7 +115,8 @@ async def configure(settings: Settings, tenant_id: str, body: Tenant | ApiKey) -
         await producer.stop()
     configured = await read_configured(settings)
     mine = Latest(tenant_id, body, change.changed_by, change.changed_at)
-    if mine not in (*configured.tenants.values(), *configured.keys.values()):
+    everything = (configured.tenants, configured.keys, configured.retention)
+    if not any(mine in known.values() for known in everything):
         raise UserError(
             "Somebody else changed the same at the same moment.",
             "See what is set now, and run the command again if it is not what you want.",

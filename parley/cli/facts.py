@@ -28,6 +28,7 @@ CONSUMERS: Final = (
     ("persister", Topic.EVENTS),
     ("persister-seals", Topic.SEALS),
     ("persister-analyses", Topic.ANALYSES),
+    ("persister-config", Topic.CONFIG),
     ("sealer", Topic.EVENTS),
     ("analyzer", Topic.SEALS),
 )

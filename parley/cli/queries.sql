@@ -40,6 +40,15 @@ SELECT service, reason, count(*) AS records, max(created_at) AS latest,
  GROUP BY service, reason
  ORDER BY records DESC
 
+-- name: inbox
+-- Messages that were written with SQL: those that wait, and those that were refused.
+SELECT count(*) FILTER (WHERE refused_at IS NULL) AS waiting,
+       coalesce(extract(epoch FROM now() - min(recorded_at) FILTER (WHERE refused_at IS NULL)), 0)
+           ::float8 AS oldest_seconds,
+       count(refused_at) AS refused, max(refused_reason) AS a_reason
+  FROM operations.inbox
+ WHERE published_at IS NULL
+
 -- name: clock
 -- The database's clock.
 SELECT clock_timestamp()

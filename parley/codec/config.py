@@ -7,13 +7,15 @@ from google.protobuf.message import DecodeError
 from parley.codec.record import Header, InvalidRecord, LogRecord, Outgoing, headers_for
 from parley.codec.times import set_timestamp, to_datetime
 from parley.codec.validity import MAX_ID_BYTES
-from parley.config import ApiKey, ConfigChange, ConfigKind, Tenant, Unread
+from parley.config import ApiKey, ConfigChange, ConfigKind, Retention, Tenant, Unread
 from parley.wire import config_pb2
 
 CONFIG_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Config")
 
 _HASH_BYTES: Final = 32
 _KINDS: Final = frozenset(ConfigKind)
+# What is kept so long: there may be more than tables one day.
+_TABLES: Final = "tables"
 
 
 def config_key(change: ConfigChange) -> bytes:
@@ -27,6 +29,8 @@ def config_key(change: ConfigChange) -> bytes:
             return _key(ConfigKind.TENANT, change.tenant_id, name)
         case ApiKey(key_id):
             return _key(ConfigKind.API_KEY, change.tenant_id, key_id)
+        case Retention():
+            return _key(ConfigKind.RETENTION, change.tenant_id, _TABLES)
         case Unread(field):
             raise ValueError(f"a {field} is not written here")
 
@@ -56,6 +60,8 @@ def encode_config(change: ConfigChange) -> bytes:
             wire.tenant.is_enabled = tenant.is_enabled
         case ApiKey() as key:
             _write_key(wire.api_key, key)
+        case Retention() as retention:
+            _write_retention(wire.retention, retention)
         case Unread(field):
             raise ValueError(f"a {field} is not written here")
     return wire.SerializeToString(deterministic=True)
@@ -70,6 +76,15 @@ def _write_key(wire: config_pb2.ApiKey, key: ApiKey) -> None:
         set_timestamp(wire.expires_at, key.expires_at)
     if key.revoked_at is not None:
         set_timestamp(wire.revoked_at, key.revoked_at)
+
+
+def _write_retention(wire: config_pb2.Retention, retention: Retention) -> None:
+    # Present also where it keeps everything for ever.
+    wire.SetInParent()
+    if retention.keep_days is not None:
+        wire.keep_days = retention.keep_days
+    if retention.cutoff is not None:
+        set_timestamp(wire.cutoff, retention.cutoff)
 
 
 def config_record(topic: str, change: ConfigChange) -> Outgoing:
@@ -88,6 +103,7 @@ def decode_config(record: LogRecord) -> ConfigChange:
         wire = config_pb2.Config.FromString(record.value)
     except DecodeError as error:
         raise InvalidRecord("protobuf", "the value is not a Config") from error
+    _check_texts(wire.changed_by, wire.tenant.display_name, *wire.api_key.roles)
     change = ConfigChange(
         wire.tenant_id, wire.changed_by, to_datetime(wire.changed_at), _body(wire)
     )
@@ -96,7 +112,7 @@ def decode_config(record: LogRecord) -> ConfigChange:
     return change
 
 
-def _body(wire: config_pb2.Config) -> Tenant | ApiKey | Unread:
+def _body(wire: config_pb2.Config) -> Tenant | ApiKey | Retention | Unread:
     field = wire.WhichOneof("body")
     if field is None:
         raise InvalidRecord("body", "the record sets nothing that this release knows")
@@ -104,6 +120,8 @@ def _body(wire: config_pb2.Config) -> Tenant | ApiKey | Unread:
         return _tenant(wire)
     if field == "api_key":
         return _api_key(wire)
+    if field == "retention":
+        return _retention(wire)
     return Unread(field)
 
 
@@ -133,6 +151,21 @@ def _api_key(wire: config_pb2.Config) -> ApiKey:
         to_datetime(part.expires_at) if part.HasField("expires_at") else None,
         to_datetime(part.revoked_at) if part.HasField("revoked_at") else None,
     )
+
+
+def _retention(wire: config_pb2.Config) -> Retention:
+    part = wire.retention
+    _check_name("tenant", wire.tenant_id)
+    keep_days = part.keep_days if part.HasField("keep_days") else None
+    if keep_days is not None and keep_days < 1:
+        raise InvalidRecord("keep_days", "a retention keeps at least a day")
+    return Retention(keep_days, to_datetime(part.cutoff) if part.HasField("cutoff") else None)
+
+
+def _check_texts(*texts: str) -> None:
+    # PostgreSQL's text cannot hold it.
+    if any("\0" in text for text in texts):
+        raise InvalidRecord("nul", "a text holds a NUL character")
 
 
 def _check_name(name: str, text: str) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from parley import clock
+from parley import clock, retaining
 from parley.db import migrations
 from parley.db.pool import Connection, Pool
 from parley.errors import UserError
@@ -82,6 +82,9 @@ class _Rebuild:
     async def run(self) -> Rebuilt:
         async with pools(self._settings, SCHEMA) as (live, replayed):
             await self._catch_up(replayed)
+            for kept in await retaining.recorded(live):
+                # What the live tables have deleted is in the log still.
+                await retaining.keep(replayed, kept)
             seals = SealCheck(replayed, self._settings)
             await seals.begin()
             self._watch.begin("comparing seals", None)

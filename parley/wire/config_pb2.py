@@ -26,29 +26,31 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from parley.wire import policy_pb2 as parley_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16parley/v1/config.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/policy.proto\"\x97\x03\n\x06\x43onfig\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nchanged_by\x18\x02 \x01(\t\x12.\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x06tenant\x18\x10 \x01(\x0b\x32\x11.parley.v1.TenantH\x00\x12$\n\x07\x61pi_key\x18\x11 \x01(\x0b\x32\x11.parley.v1.ApiKeyH\x00\x12\x34\n\x0fpass_definition\x18\x12 \x01(\x0b\x32\x19.parley.v1.PassDefinitionH\x00\x12#\n\x06prompt\x18\x13 \x01(\x0b\x32\x11.parley.v1.PromptH\x00\x12*\n\ngap_policy\x18\x14 \x01(\x0b\x32\x14.parley.v1.GapPolicyH\x00\x12/\n\x0csubscription\x18\x15 \x01(\x0b\x32\x17.parley.v1.SubscriptionH\x00\x12+\n\nactivation\x18\x16 \x01(\x0b\x32\x15.parley.v1.ActivationH\x00\x42\x06\n\x04\x62ody\"@\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x12\n\nis_enabled\x18\x03 \x01(\x08\"\xd2\x01\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x10\n\x08key_hash\x18\x02 \x01(\x0c\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x33\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x33\n\nrevoked_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\r\n\x0b_expires_atB\r\n\x0b_revoked_at\"\xb9\x01\n\x0ePassDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12!\n\x04kind\x18\x04 \x01(\x0e\x32\x13.parley.v1.PassKind\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x10\n\x08priority\x18\x07 \x01(\x05\x12\x17\n\x0f\x64\x65\x66inition_json\x18\x08 \x01(\t\"9\n\x06Prompt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x10\n\x08template\x18\x03 \x01(\t\"?\n\tGapPolicy\x12!\n\x06policy\x18\x01 \x01(\x0b\x32\x11.parley.v1.Policy\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\"G\n\x0cSubscription\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x13\n\x0bis_category\x18\x02 \x01(\x08\x12\x12\n\nis_enabled\x18\x03 \x01(\x08\"M\n\nActivation\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x12\n\nis_enabled\x18\x04 \x01(\x08*O\n\x08PassKind\x12\x19\n\x15PASS_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0ePASS_KIND_CODE\x10\x01\x12\x14\n\x10PASS_KIND_PROMPT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16parley/v1/config.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/policy.proto\"\xc2\x03\n\x06\x43onfig\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nchanged_by\x18\x02 \x01(\t\x12.\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x06tenant\x18\x10 \x01(\x0b\x32\x11.parley.v1.TenantH\x00\x12$\n\x07\x61pi_key\x18\x11 \x01(\x0b\x32\x11.parley.v1.ApiKeyH\x00\x12\x34\n\x0fpass_definition\x18\x12 \x01(\x0b\x32\x19.parley.v1.PassDefinitionH\x00\x12#\n\x06prompt\x18\x13 \x01(\x0b\x32\x11.parley.v1.PromptH\x00\x12*\n\ngap_policy\x18\x14 \x01(\x0b\x32\x14.parley.v1.GapPolicyH\x00\x12/\n\x0csubscription\x18\x15 \x01(\x0b\x32\x17.parley.v1.SubscriptionH\x00\x12+\n\nactivation\x18\x16 \x01(\x0b\x32\x15.parley.v1.ActivationH\x00\x12)\n\tretention\x18\x17 \x01(\x0b\x32\x14.parley.v1.RetentionH\x00\x42\x06\n\x04\x62ody\"@\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x12\n\nis_enabled\x18\x03 \x01(\x08\"\xd2\x01\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x10\n\x08key_hash\x18\x02 \x01(\x0c\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x33\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x33\n\nrevoked_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\r\n\x0b_expires_atB\r\n\x0b_revoked_at\"\xb9\x01\n\x0ePassDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12!\n\x04kind\x18\x04 \x01(\x0e\x32\x13.parley.v1.PassKind\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x10\n\x08priority\x18\x07 \x01(\x05\x12\x17\n\x0f\x64\x65\x66inition_json\x18\x08 \x01(\t\"9\n\x06Prompt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x10\n\x08template\x18\x03 \x01(\t\"?\n\tGapPolicy\x12!\n\x06policy\x18\x01 \x01(\x0b\x32\x11.parley.v1.Policy\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\"G\n\x0cSubscription\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x13\n\x0bis_category\x18\x02 \x01(\x08\x12\x12\n\nis_enabled\x18\x03 \x01(\x08\"M\n\nActivation\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x12\n\nis_enabled\x18\x04 \x01(\x08\"m\n\tRetention\x12\x16\n\tkeep_days\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12/\n\x06\x63utoff\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\x0c\n\n_keep_daysB\t\n\x07_cutoff*O\n\x08PassKind\x12\x19\n\x15PASS_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0ePASS_KIND_CODE\x10\x01\x12\x14\n\x10PASS_KIND_PROMPT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.v1.config_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PASSKIND']._serialized_start=1247
-  _globals['_PASSKIND']._serialized_end=1326
+  _globals['_PASSKIND']._serialized_start=1401
+  _globals['_PASSKIND']._serialized_end=1480
   _globals['_CONFIG']._serialized_start=95
-  _globals['_CONFIG']._serialized_end=502
-  _globals['_TENANT']._serialized_start=504
-  _globals['_TENANT']._serialized_end=568
-  _globals['_APIKEY']._serialized_start=571
-  _globals['_APIKEY']._serialized_end=781
-  _globals['_PASSDEFINITION']._serialized_start=784
-  _globals['_PASSDEFINITION']._serialized_end=969
-  _globals['_PROMPT']._serialized_start=971
-  _globals['_PROMPT']._serialized_end=1028
-  _globals['_GAPPOLICY']._serialized_start=1030
-  _globals['_GAPPOLICY']._serialized_end=1093
-  _globals['_SUBSCRIPTION']._serialized_start=1095
-  _globals['_SUBSCRIPTION']._serialized_end=1166
-  _globals['_ACTIVATION']._serialized_start=1168
-  _globals['_ACTIVATION']._serialized_end=1245
+  _globals['_CONFIG']._serialized_end=545
+  _globals['_TENANT']._serialized_start=547
+  _globals['_TENANT']._serialized_end=611
+  _globals['_APIKEY']._serialized_start=614
+  _globals['_APIKEY']._serialized_end=824
+  _globals['_PASSDEFINITION']._serialized_start=827
+  _globals['_PASSDEFINITION']._serialized_end=1012
+  _globals['_PROMPT']._serialized_start=1014
+  _globals['_PROMPT']._serialized_end=1071
+  _globals['_GAPPOLICY']._serialized_start=1073
+  _globals['_GAPPOLICY']._serialized_end=1136
+  _globals['_SUBSCRIPTION']._serialized_start=1138
+  _globals['_SUBSCRIPTION']._serialized_end=1209
+  _globals['_ACTIVATION']._serialized_start=1211
+  _globals['_ACTIVATION']._serialized_end=1288
+  _globals['_RETENTION']._serialized_start=1290
+  _globals['_RETENTION']._serialized_end=1399
 # @@protoc_insertion_point(module_scope)

@@ -21,7 +21,7 @@ PASS_KIND_CODE: PassKind
 PASS_KIND_PROMPT: PassKind
 
 class Config(_message.Message):
-    __slots__ = ("tenant_id", "changed_by", "changed_at", "tenant", "api_key", "pass_definition", "prompt", "gap_policy", "subscription", "activation")
+    __slots__ = ("tenant_id", "changed_by", "changed_at", "tenant", "api_key", "pass_definition", "prompt", "gap_policy", "subscription", "activation", "retention")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     CHANGED_BY_FIELD_NUMBER: _ClassVar[int]
     CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class Config(_message.Message):
     GAP_POLICY_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
     ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     changed_by: str
     changed_at: _timestamp_pb2.Timestamp
@@ -42,7 +43,8 @@ class Config(_message.Message):
     gap_policy: GapPolicy
     subscription: Subscription
     activation: Activation
-    def __init__(self, tenant_id: _Optional[str] = ..., changed_by: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tenant: _Optional[_Union[Tenant, _Mapping]] = ..., api_key: _Optional[_Union[ApiKey, _Mapping]] = ..., pass_definition: _Optional[_Union[PassDefinition, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., gap_policy: _Optional[_Union[GapPolicy, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., activation: _Optional[_Union[Activation, _Mapping]] = ...) -> None: ...
+    retention: Retention
+    def __init__(self, tenant_id: _Optional[str] = ..., changed_by: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tenant: _Optional[_Union[Tenant, _Mapping]] = ..., api_key: _Optional[_Union[ApiKey, _Mapping]] = ..., pass_definition: _Optional[_Union[PassDefinition, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., gap_policy: _Optional[_Union[GapPolicy, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., activation: _Optional[_Union[Activation, _Mapping]] = ..., retention: _Optional[_Union[Retention, _Mapping]] = ...) -> None: ...
 
 class Tenant(_message.Message):
     __slots__ = ("name", "display_name", "is_enabled")
@@ -129,3 +131,11 @@ class Activation(_message.Message):
     version: int
     is_enabled: bool
     def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[int] = ..., is_enabled: _Optional[bool] = ...) -> None: ...
+
+class Retention(_message.Message):
+    __slots__ = ("keep_days", "cutoff")
+    KEEP_DAYS_FIELD_NUMBER: _ClassVar[int]
+    CUTOFF_FIELD_NUMBER: _ClassVar[int]
+    keep_days: int
+    cutoff: _timestamp_pb2.Timestamp
+    def __init__(self, keep_days: _Optional[int] = ..., cutoff: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -9,6 +9,7 @@ from services.persister.store.accounts import SERVICE
 from services.persister.store.events import EventTables
 from services.persister.store.seals import SealTables
 from services.persister.store.verdicts import VerdictTables
+from services.persister.stream.config import ConfigHandler
 from services.persister.stream.handler import PersisterHandler
 from services.persister.stream.reading import read_event, read_seal, read_verdict
 
@@ -17,14 +18,20 @@ NAMES: Final = {
     Topic.EVENTS: SERVICE,
     Topic.SEALS: f"{SERVICE}-seals",
     Topic.ANALYSES: f"{SERVICE}-analyses",
+    Topic.CONFIG: f"{SERVICE}-config",
 }
 
 
 def handlers(settings: PersisterSettings, pool: Pool) -> dict[Topic, PersisterHandler[Any]]:
-    """What writes each topic's records, into the tables that the pool's connections see."""
+    """What writes the records of topics with a history, into the tables that the pool sees."""
     limits, letters = settings.bad_limits, settings.topic(Topic.DEAD_LETTERS)
     return {
         Topic.EVENTS: PersisterHandler(read_event, EventTables(), pool, limits, letters),
         Topic.SEALS: PersisterHandler(read_seal, SealTables(), pool, limits, letters),
         Topic.ANALYSES: PersisterHandler(read_verdict, VerdictTables(), pool, limits, letters),
     }
+
+
+def config_handler(settings: PersisterSettings) -> ConfigHandler:
+    """What writes the records of the config topic, which is compacted."""
+    return ConfigHandler(settings.topic(Topic.DEAD_LETTERS))

@@ -11,13 +11,14 @@ from parley import ids
 from parley.db.pool import Pool, connect
 from parley.health import Check, Health, health_router
 from parley.lifecycle import run_service, serve
-from parley.log.consumer import Batching, FencedConsumer
+from parley.log.consumer import BatchHandler, Batching, FencedConsumer
 from parley.log.producer import Producer
 from parley.topics import Topic
-from services.persister.consumers import NAMES, handlers
+from services.persister.consumers import NAMES, config_handler, handlers
 from services.persister.settings import PersisterSettings
 from services.persister.store.accounts import SERVICE
 from services.persister.store.trimming import Trimming
+from services.persister.stream.inbox import InboxRelay
 
 # One for each partition that is being written, and some for the relays and the health check.
 POOL_SIZE: Final = 16
@@ -38,7 +39,8 @@ async def start(settings: PersisterSettings, stop: asyncio.Event) -> None:
         app = FastAPI(title="Parley persister")
         app.include_router(health_router(_health(pool, producer, consumers)))
         trimming = Trimming(pool, settings.persister_discarded_kept)
-        tasks = [consumer.run for consumer in consumers.values()]
+        inbox = InboxRelay(pool, producer, settings.topic(Topic.EVENTS), settings.policy_for)
+        tasks = [inbox.run, *(consumer.run for consumer in consumers.values())]
         await serve(app, settings, stop, *tasks, trimming.run)
     finally:
         await producer.stop()
@@ -50,8 +52,9 @@ def _consumers(
 ) -> dict[Topic, FencedConsumer]:
     batching = Batching(settings.persister_batch_records, settings.persister_batch_linger)
     owner = ids.random_id()
-    return {
-        topic: FencedConsumer(
+
+    def consumer(topic: Topic, handler: BatchHandler[Any]) -> FencedConsumer:
+        return FencedConsumer(
             NAMES[topic],
             settings.topic(topic),
             handler,
@@ -60,9 +63,14 @@ def _consumers(
             producer,
             batching,
             owner,
+            is_compacted=topic is Topic.CONFIG,
         )
-        for topic, handler in handlers(settings, pool).items()
+
+    all_handlers: dict[Topic, BatchHandler[Any]] = {
+        **handlers(settings, pool),
+        Topic.CONFIG: config_handler(settings),
     }
+    return {topic: consumer(topic, handler) for topic, handler in all_handlers.items()}
 
 
 def _health(pool: Pool, producer: Producer, consumers: dict[Topic, FencedConsumer]) -> Health:

@@ -16,3 +16,8 @@ STORED_THOUGH_REFUSED = Counter(
     "parley_persister_stored_though_refused_total",
     "Records that a replay stored before it read that they had been refused; a rebuild drops them.",
 )
+INBOX = Counter(
+    "parley_persister_inbox_messages_total",
+    "Messages that were written with SQL, by what became of them: published or refused.",
+    ["outcome"],
+)

@@ -47,6 +47,7 @@ async def _tables(settings: Settings, pool: Pool) -> list[Finding]:
         ok("database", f"the tables are at the newest revision, {version.newest}"),
         await _clock(pool),
         *_outbox(await pool.fetch(SQL["outbox"])),
+        *_inbox(await pool.fetchrow(SQL["inbox"])),
         *_jobs({row["state"]: row["jobs"] for row in await pool.fetch(SQL["jobs"])}),
         *_dead_letters(await pool.fetch(SQL["dead_letters"])),
         *_ledger(await pool.fetch(SQL["ledger"])),
@@ -145,6 +146,18 @@ def _outbox(rows: list[Any]) -> list[Finding]:
         )
         for row in stuck
     ]
+
+
+def _inbox(row: Any) -> list[Finding]:
+    found = []
+    if row["oldest_seconds"] > STUCK_AFTER_S:
+        text = f"{counted(row['waiting'], 'message')} of record_message() wait to be published"
+        found.append(fail("inbox", text, "Is the persister running, and does Kafka take records?"))
+    if row["refused"]:
+        text = f"{counted(row['refused'], 'message')} of record_message() cannot be published"
+        remedy = f"One reason: {row['a_reason']}. See operations.inbox, column refused_reason."
+        found.append(warn("inbox", text, remedy))
+    return found or [ok("inbox", "nothing waits for long, nothing was refused")]
 
 
 def _jobs(jobs: dict[str, int]) -> list[Finding]:

@@ -77,8 +77,8 @@ conversation_sessions = Table(
     Column(
         "id",
         UUID(as_uuid=False),
-        Computed("md5(tenant_id || '/' || session_id)::uuid", persisted=True),
-        comment="of tenant and session, for tools that want one column",
+        Computed("md5(session_id)::uuid", persisted=True),
+        comment="unique with the tenant, for tools that want a UUID",
     ),
     _version_of("conversation"),
     Column("conversation_id", Text, nullable=False),

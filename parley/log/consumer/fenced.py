@@ -54,12 +54,18 @@ class FencedConsumer:
         producer: Producer,
         batching: Batching,
         owner: str,
+        *,
+        is_compacted: bool = False,
     ) -> None:
+        """Of a compacted topic offsets may be missing, and so may the last record that was read:
+        there any greater offset follows the fence.
+        """
         self._reader = Reader(name, topic, owner)
         self._handler = handler
         self._settings = settings
         self._pool = pool
         self._batching = batching
+        self._is_compacted = is_compacted
         self._hints: dict[TopicPartition, int] = {}
         self._hinted_at = 0.0
         self._kafka = _group_member(settings, name, topic)
@@ -181,6 +187,9 @@ class FencedConsumer:
         self, tp: TopicPartition, claim: Claim, records: list[LogRecord]
     ) -> list[LogRecord]:
         """The records that follow the fence; none, after a seek, where they do not."""
+        if self._is_compacted:
+            claim.expects_tail = False
+            return [one for one in records if one.offset >= claim.fence.next_offset]
         wanted = claim.wanted_offset
         if records[0].offset != wanted:
             claim.misses += 1

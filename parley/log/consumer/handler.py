@@ -18,7 +18,10 @@ class PartitionStopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive records of one partition, the first at the fence's offset."""
+    """Consecutive records of one partition, the first at the fence's offset.
+
+    Those of a compacted topic may have gaps before and between them.
+    """
 
     fence: Fence
     records: Sequence[LogRecord]

@@ -68,9 +68,9 @@ def upgrade() -> None:
         sa.Column(
             "id",
             sa.UUID(as_uuid=False),
-            sa.Computed("md5(tenant_id || '/' || session_id)::uuid", persisted=True),
+            sa.Computed("md5(session_id)::uuid", persisted=True),
             nullable=True,
-            comment="of tenant and session, for tools that want one column",
+            comment="unique with the tenant, for tools that want a UUID",
         ),
         sa.Column(
             "conversation_version", sa.Text(collation="C"), server_default="", nullable=False

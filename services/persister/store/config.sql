@@ -1,0 +1,39 @@
+-- What the config topic says now, by tenant, key and so on: the latest record of each.
+
+-- name: save_tenant
+-- A tenant as it was last set.
+INSERT INTO tenants (tenant_id, display_name, is_enabled, changed_by, changed_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (tenant_id) DO UPDATE SET
+    display_name = excluded.display_name, is_enabled = excluded.is_enabled,
+    changed_by = excluded.changed_by, changed_at = excluded.changed_at
+
+-- name: save_api_key
+-- A key, which is replaced when it is revoked.
+INSERT INTO api_keys (tenant_id, key_id, key_hash, subject, roles, expires_at, revoked_at,
+                      changed_by, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (tenant_id, key_id) DO UPDATE SET
+    key_hash = excluded.key_hash, subject = excluded.subject, roles = excluded.roles,
+    expires_at = excluded.expires_at, revoked_at = excluded.revoked_at,
+    changed_by = excluded.changed_by, changed_at = excluded.changed_at
+
+-- name: save_retention
+-- How long a tenant's messages are kept.
+INSERT INTO retention (tenant_id, keep_days, cutoff, changed_by, changed_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (tenant_id) DO UPDATE SET
+    keep_days = excluded.keep_days, cutoff = excluded.cutoff,
+    changed_by = excluded.changed_by, changed_at = excluded.changed_at
+
+-- name: forget_tenant
+-- $2, its own name, is in every key of the topic.
+DELETE FROM tenants WHERE tenant_id = $1 AND $2::text IS NOT NULL
+
+-- name: forget_api_key
+-- A key whose record was deleted, or replaced by one that cannot be read.
+DELETE FROM api_keys WHERE tenant_id = $1 AND key_id = $2
+
+-- name: forget_retention
+-- The same; $2 says what is kept.
+DELETE FROM retention WHERE tenant_id = $1 AND $2::text IS NOT NULL

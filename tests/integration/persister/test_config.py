@@ -1,0 +1,92 @@
+"""The tables of the config topic: of each thing the latest record, if it can be read."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from parley.codec import Outgoing
+from parley.codec.config import config_record
+from parley.config import ApiKey, ConfigChange, Retention, Tenant
+from parley.log.producer import Producer
+from parley.settings import Settings
+from parley.topics import Topic
+from tests.support.processes import ServiceProcess
+from tests.support.views import residue
+from tests.support.wait import eventually
+
+pytestmark = pytest.mark.integration
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = ApiKey("k1", b"x" * 32, "shop", ("agent", "reader"))
+
+
+def changes() -> list[ConfigChange]:
+    bodies: list[tuple[str, Tenant | ApiKey | Retention]] = [
+        ("acme", Tenant("acme", "Acme")),
+        ("acme", KEY),
+        ("acme", Retention(30)),
+        ("acme", Tenant("acme", "Acme, Inc.", is_enabled=False)),
+        ("acme", replace(KEY, revoked_at=AT)),
+        ("other", Tenant("other")),
+        ("gone", Tenant("gone")),
+        ("broken", Tenant("broken")),
+    ]
+    return [ConfigChange(tenant, "me", AT, body) for tenant, body in bodies]
+
+
+async def test_the_latest_record_of_each_thing_is_its_row(settings: Settings, pool: Any) -> None:
+    topic = settings.topic(Topic.CONFIG)
+    records = [config_record(topic, one) for one in changes()]
+    unreadable = replace(records[7], value=b"\xff")
+    await send(settings, [*records, unreadable], tombstones=[records[6]])
+    with ServiceProcess("persister", settings) as persister:
+        await read_to(pool, 10)
+        assert await tables(pool) == (
+            [("acme", "Acme, Inc.", False), ("other", "", True)],
+            [("acme", "k1", b"x" * 32, ["agent", "reader"], AT)],
+            [("acme", 30, None)],
+        )
+        assert await pool.fetchval("SELECT reason FROM dead_letters") == "protobuf"
+        # A restart reads nothing twice, and goes on after the last record.
+        persister.kill()
+        persister.start()
+        await send(settings, [config_record(topic, ConfigChange("new", "me", AT, Tenant("new")))])
+        await read_to(pool, 11)
+    assert await pool.fetchval("SELECT count(*) FROM tenants") == 3
+    assert await residue(pool) == 0
+
+
+async def tables(pool: Any) -> tuple[list[Any], ...]:
+    queries = (
+        "SELECT tenant_id, display_name, is_enabled FROM tenants ORDER BY 1",
+        "SELECT tenant_id, key_id, key_hash, roles, revoked_at FROM api_keys ORDER BY 1, 2",
+        "SELECT tenant_id, keep_days, cutoff FROM retention ORDER BY 1",
+    )
+    found = [await pool.fetch(query) for query in queries]
+    return tuple([tuple(row) for row in rows] for rows in found)
+
+
+async def read_to(pool: Any, offset: int) -> None:
+    async def is_read() -> bool:
+        query = "SELECT next_offset FROM fences WHERE consumer = 'persister-config'"
+        return bool(await pool.fetchval(query) == offset)
+
+    await eventually(is_read, timeout=60)
+
+
+async def send(
+    settings: Settings, records: list[Outgoing], tombstones: Sequence[Outgoing] = ()
+) -> None:
+    producer = Producer(settings)
+    await producer.start()
+    try:
+        # One after the other: they are of one partition, and their order counts.
+        for one in records:
+            await producer.send(one)
+        for one in tombstones:
+            await producer._inner.send_and_wait(one.topic, key=one.key, value=None)
+    finally:
+        await producer.stop()

@@ -1,0 +1,97 @@
+"""What is written with SQL comes into the tables through the log, once, whatever is killed."""
+
+import asyncio
+from random import Random
+from typing import Any
+
+import pytest
+
+from parley import clock
+from parley.codec import decode_event
+from parley.events import SessionStarted
+from parley.settings import Settings
+from parley.topics import Topic
+from tests.support.processes import ServiceProcess
+from tests.support.publish import TENANT, event, publish
+from tests.support.topics import read_records
+from tests.support.views import residue
+from tests.support.wait import eventually
+
+pytestmark = pytest.mark.integration
+
+RECORD = "SELECT record_message($1, 'user', $2, message_id => $3, channel => $4)::text"
+
+
+async def record(pool: Any, conversation: str, text: str, name: str, channel: str = "") -> str:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT set_config('parley.tenant_id', $1, true)", TENANT)
+        return str(await connection.fetchval(RECORD, conversation, text, name, channel or None))
+
+
+async def count(pool: Any, condition: str = "true") -> int:
+    query = f"SELECT count(*) FROM conversation_messages WHERE {condition}"  # noqa: S608
+    return int(await pool.fetchval(query))
+
+
+async def test_a_message_becomes_a_row_by_way_of_the_log(settings: Settings, pool: Any) -> None:
+    started = event("c", SessionStarted(1), session_id="s", user_id="ada")
+    await publish(settings, [started])
+    policies = '{"sms": {"idle_gap": "PT7M"}}'
+    with ServiceProcess("persister", settings, PARLEY_CHANNEL_POLICIES=policies):
+        await eventually(lambda: pool.fetchval("SELECT is_active FROM conversation_sessions"))
+        recorded_at = clock.now()
+        event_id = await record(pool, "c", "hello", "1", "sms")
+        assert await record(pool, "c", "hello", "1", "sms") == event_id
+        await eventually(lambda: count(pool))
+        row = await pool.fetchrow("SELECT *, id::text AS text_id FROM conversation_messages")
+        assert (row["text_id"], row["content"]) == (event_id, "hello")
+        assert (row["session_id"], row["user_id"]) == ("s", "ada")
+        assert abs((row["event_time"] - recorded_at).total_seconds()) < 5
+        assert await record(pool, "c", "hello", "1") == event_id
+    (said,) = [
+        decode_event(one)
+        for one in await read_records(settings, Topic.EVENTS)
+        if decode_event(one).event_id == event_id
+    ]
+    assert said.policy.policy_id == "channel:sms"
+    assert said.sender.startswith("sql:")
+
+
+async def test_what_no_consumer_would_take_stays_with_its_reason(
+    settings: Settings, pool: Any
+) -> None:
+    await record(pool, "c" * 600, "hello", "1")
+    await record(pool, "c", "x" * 1_100_000, "2")
+    await record(pool, "c", "fine", "3")
+    with ServiceProcess("persister", settings):
+        await eventually(lambda: count(pool))
+        rows = await pool.fetch(
+            "SELECT client_message_id, refused_reason FROM operations.inbox"
+            " WHERE refused_at IS NOT NULL ORDER BY id"
+        )
+    assert [row["client_message_id"] for row in rows] == ["1", "2"]
+    assert rows[0]["refused_reason"].startswith("id_too_long")
+    assert rows[1]["refused_reason"].startswith("too_large")
+    assert await count(pool) == 1
+
+
+async def test_kill_9_of_the_relay_loses_and_doubles_nothing(settings: Settings, pool: Any) -> None:
+    chance, written = Random(9), []
+    with ServiceProcess("persister", settings) as one, ServiceProcess("persister", settings) as two:
+        for round_number in range(4):
+            for number in range(150):
+                name = f"{round_number}-{number}"
+                written.append(await record(pool, f"c{number % 7}", name, name))
+            await asyncio.sleep(chance.uniform(0, 0.3))
+            victim = chance.choice([one, two])
+            victim.kill()
+            victim.start(wait=False)
+
+        async def is_all_there() -> bool:
+            return await count(pool) >= len(written)
+
+        await eventually(is_all_there, timeout=60)
+    rows = await pool.fetch("SELECT id::text FROM conversation_messages")
+    assert sorted(row["id"] for row in rows) == sorted(written)
+    assert await pool.fetchval("SELECT count(*) FROM dead_letters") == 0
+    assert await residue(pool) == 0
