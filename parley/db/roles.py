@@ -116,7 +116,9 @@ async def grant(connection: Connection) -> None:
     lines = await _service_policies(connection, present)
     for role in present:
         lines += _statements(role, schema, database)
-    await connection.execute("\n".join(lines))
+    # Where there are no roles there is nothing to say, and the driver cannot say nothing.
+    if lines:
+        await connection.execute("\n".join(lines))
 
 
 def _statements(role: Role, schema: str, database: str) -> Iterable[str]:
