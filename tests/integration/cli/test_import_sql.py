@@ -26,10 +26,26 @@ from tests.integration.cli.old_trackers import (
     fill,
 )
 from tests.support.command import Command, said
+from tests.support.processes import ServiceProcess
+from tests.support.wait import eventually
 
 pytestmark = pytest.mark.integration
 
 SCHEMA = "Tracker 2"
+STORED_SESSIONS = """
+SELECT session_id, user_id, duration_seconds, is_active, end_reason, message_count
+  FROM conversation_sessions
+"""
+SHOWN_SESSIONS = {
+    ("good", "ann", 600, False, "imported", 2),
+    ("active", "ann", 600, False, "imported", 1),
+    ("endless", "ann", 240, False, "imported", 1),
+    ("backwards", "ann", 120, False, "imported", 2),
+    ("open", "ann", 0, True, None, 1),
+    ("silent", "ann", 60, False, "imported", 0),
+    ("nobody", "bob", 300, False, "imported", 1),
+    ("ghost", "eve", 180, False, "imported", 2),
+}
 
 
 @pytest.fixture
@@ -127,6 +143,28 @@ async def test_the_second_generation_comes_in_as_its_dry_run_said(
     alone = {one.conversation_id for _, one in found} - {"", "eu-talk"}
     assert alone == {"eu-00000000-0000-0000-0000-00000000000c"}
     assert await contents(old_url, SCHEMA) == before
+
+
+async def test_the_tables_show_what_was_put_right_and_nothing_more_after_a_second_import(
+    migrated: Settings, parley: Command, old_url: str
+) -> None:
+    await fill(old_url, FIRST)
+    pool = await database.connect(migrated)
+
+    async def is_read() -> bool:
+        ends = await record_count(migrated)
+        return bool(await pool.fetchval("SELECT sum(next_offset) = $1 FROM fences", ends))
+
+    with ServiceProcess("persister", migrated):
+        for _ in range(2):
+            ended = await run(parley, "import", "sql", old_url, "--skip-bad", "--no-wait")
+            assert ended.returncode == 0, said(ended)
+            await eventually(is_read, timeout=60)
+            assert {tuple(row) for row in await pool.fetch(STORED_SESSIONS)} == SHOWN_SESSIONS
+            assert await pool.fetchval("SELECT count(*) FROM conversation_messages") == 10
+            assert await pool.fetchval("SELECT count(*) FROM conversations") == 8
+            assert await pool.fetchval("SELECT count(*) FROM dead_letters") == 0
+    await pool.close()
 
 
 async def test_with_bad_rows_nothing_is_published_and_they_are_named(
