@@ -27,8 +27,16 @@ def _write_content(wire: content_pb2.Content, content: domain.Content) -> None:
         plain.metadata_json = content.metadata_json
 
 
+_ROLES_BY_NUMBER: Final[dict[int, domain.Role]] = {
+    content_pb2.Role.Value(f"ROLE_{role.name}"): role for role in domain.Role
+}
+
+
 def _role(value: int) -> domain.Role:
-    return domain.Role(enum_name("ROLE_", content_pb2.Role, value))
+    role = _ROLES_BY_NUMBER.get(value)
+    if role is None:
+        raise InvalidRecord("enum", "role is unknown")
+    return role
 
 
 def _state(value: int) -> domain.ConversationState:

@@ -10,7 +10,15 @@ from google.protobuf.message import DecodeError
 from parley.codec.bodies import message_bytes, read_body, write_body
 from parley.codec.record import Header, InvalidRecord, LogRecord, headers_for
 from parley.codec.times import set_duration, set_timestamp, to_datetime, to_timedelta
-from parley.codec.validity import check, check_ids, check_message, check_times, check_uuid
+from parley.codec.validity import (
+    check,
+    check_all_but_policy,
+    check_ids,
+    check_message,
+    check_policy,
+    check_times,
+    check_uuid,
+)
 from parley.codec.wire_fields import field, tag, timestamp
 from parley.events import PARTITION_WIDE, Event, MessageRecorded, Policy
 from parley.wire import events_pb2, policy_pb2
@@ -122,10 +130,13 @@ def decode_event(record: LogRecord) -> Event:
     what is not imported moves along: a gateway with a wrong clock seals nobody early.
     """
     wire = _parse(record.value)
-    event = _to_event(wire, record.append_time())
+    policy, policy_fault = _policy_of(wire)
+    event = _to_event(wire, policy, record.append_time())
     record.source()
-    check(event)
+    check_all_but_policy(event)
     if not isinstance(event.body, PARTITION_WIDE):
+        if policy_fault is not None:
+            raise InvalidRecord("policy", policy_fault)
         _check_key(record.key, event)
     return event
 
@@ -165,7 +176,7 @@ def _parse(value: bytes | None) -> events_pb2.Event:
         raise InvalidRecord("protobuf", "the value is not an Event") from error
 
 
-def _to_event(wire: events_pb2.Event, append_time: datetime) -> Event:
+def _to_event(wire: events_pb2.Event, policy: Policy, append_time: datetime) -> Event:
     if not wire.HasField("received_at") or not wire.HasField("event_time"):
         raise InvalidRecord("time", "received_at and event_time must be set")
     import_id = wire.import_id if wire.HasField("import_id") else None
@@ -187,7 +198,7 @@ def _to_event(wire: events_pb2.Event, append_time: datetime) -> Event:
         channel=wire.channel,
         occurred_at=to_datetime(wire.occurred_at) if wire.HasField("occurred_at") else None,
         sent_at=to_datetime(wire.sent_at) if wire.HasField("sent_at") else None,
-        policy=_policy(wire.policy.SerializeToString()) if wire.HasField("policy") else Policy(),
+        policy=policy,
         import_id=import_id,
     )
 
@@ -197,6 +208,8 @@ def _times(
 ) -> tuple[datetime, datetime]:
     """When it was received, held to the broker's clock, and when it happened."""
     stated, event_time = to_datetime(wire.received_at), to_datetime(wire.event_time)
+    if -RECEIVED_AT_TOLERANCE <= stated - append_time <= RECEIVED_AT_TOLERANCE:
+        return stated, event_time
     try:
         received_at = _hold(stated, append_time)
         return received_at, event_time if is_imported else event_time + (received_at - stated)
@@ -216,10 +229,28 @@ def _check_key(key: bytes | None, event: Event) -> None:
         raise InvalidRecord("key", "the record's key does not name the event's conversation")
 
 
-# There are few policies and many events: each is decoded once.
+def _policy_of(wire: events_pb2.Event) -> tuple[Policy, str | None]:
+    """The event's policy, and why it could not be followed: of no concern to some bodies."""
+    if not wire.HasField("policy"):
+        return _NO_POLICY
+    return _read_policy(wire.policy.SerializeToString())
+
+
+_NO_POLICY: Final = (Policy(), None)
+
+
+# There are few policies and many events: each is decoded and checked once.
 @lru_cache(maxsize=1_024)
-def _policy(value: bytes) -> Policy:
-    wire = policy_pb2.Policy.FromString(value)
+def _read_policy(value: bytes) -> tuple[Policy, str | None]:
+    policy = _policy(policy_pb2.Policy.FromString(value))
+    try:
+        check_policy(policy)
+    except InvalidRecord as error:
+        return policy, error.detail
+    return policy, None
+
+
+def _policy(wire: policy_pb2.Policy) -> Policy:
     return Policy(
         policy_id=wire.policy_id,
         version=wire.version,

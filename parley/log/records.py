@@ -1,6 +1,7 @@
 """aiokafka's records as Parley's, and the checksum that recognises a record."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
@@ -15,11 +16,17 @@ def to_log_record(record: Any) -> LogRecord:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        broker_time=EPOCH + timedelta(milliseconds=record.timestamp),
+        broker_time=_broker_time(record.timestamp),
         key=record.key,
         value=record.value,
         headers=tuple(record.headers),
     )
+
+
+# The broker gives all records that it appends together the same time.
+@lru_cache(maxsize=1_024)
+def _broker_time(timestamp_ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=timestamp_ms)
 
 
 def tail_of(record: LogRecord) -> Tail:
