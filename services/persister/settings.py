@@ -12,10 +12,10 @@ class PersisterSettings(Settings):
     """What the persister needs to know; its variables begin with PARLEY_PERSISTER_."""
 
     persister_batch_records: int = Field(
-        default=5_000, ge=1, le=100_000, description="the most records in one round"
+        default=5_000, ge=1, le=100_000, description="the most records that are worked on at a time"
     )
     persister_batch_linger: Span = Field(
-        default=timedelta(milliseconds=50), description="how long a round waits for more records"
+        default=timedelta(milliseconds=50), description="how long a batch waits for more records"
     )
     persister_max_bad_in_a_row: int = Field(
         default=100, ge=1, description="unusable records in a row at which a partition stops"

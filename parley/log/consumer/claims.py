@@ -1,7 +1,7 @@
 """Which partitions this worker owns: claimed at the fence, until a rebalance or another owner."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -111,9 +111,15 @@ class Claims:
             if claim.relaying.done():
                 claim.relaying.result()
 
-    async def claim_assigned(self) -> None:
-        """Claim what the group gave this worker and it does not own yet."""
-        wanted = [tp for tp in sorted(self._kafka.assignment()) if self._may_claim(tp.partition)]
+    async def claim_assigned(self, busy: Set[int]) -> None:
+        """Claim what the group gave this worker and it does not own yet.
+
+        Not what is `busy` with a batch of a former claim: its work must not meet the new one's.
+        """
+        assigned = sorted(self._kafka.assignment())
+        wanted = [
+            tp for tp in assigned if tp.partition not in busy and self._may_claim(tp.partition)
+        ]
         if not wanted:
             return
         try:

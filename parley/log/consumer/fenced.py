@@ -15,6 +15,7 @@ from parley.db.errors import is_transient
 from parley.db.fence import Fence, FenceHeld, FenceLost
 from parley.db.pool import Pool
 from parley.log.admin import no_kafka, no_topic
+from parley.log.consumer.batches import Batches
 from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, MEND, Claim, Claims, Reader
 from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
 from parley.log.producer import Producer, RecordTooLarge
@@ -24,7 +25,6 @@ from parley.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-IDLE_POLL_MS: Final = 250
 LONGEST_RETRY_S: Final = 30.0
 HINT_EVERY_S: Final = 1.0
 # aiokafka waits for a coordinator as long as it takes; a hint is not worth it.
@@ -64,11 +64,11 @@ class FencedConsumer:
         self._handler = handler
         self._settings = settings
         self._pool = pool
-        self._batching = batching
         self._is_compacted = is_compacted
         self._hints: dict[TopicPartition, int] = {}
         self._hinted_at = 0.0
         self._kafka = _group_member(settings, name, topic)
+        self._batches = Batches(self._kafka, batching)
         self._claims = Claims(self._reader, handler, self._kafka, pool, producer)
 
     @property
@@ -117,12 +117,17 @@ class FencedConsumer:
             await self._leave()
 
     async def _loop(self, stop: asyncio.Event) -> None:
+        """Batches of several partitions overlap: one is parsed while others are written."""
         await self._start()
-        while not stop.is_set():
-            self._claims.check_relays()
-            await self._claims.claim_assigned()
-            await self._process(await self._gather(stop))
-            await self._hint()
+        async with asyncio.TaskGroup() as tasks:
+            while not stop.is_set():
+                self._claims.check_relays()
+                # A batch under way belongs to a former claim: first it has to end.
+                await self._claims.claim_assigned(self._batches.busy_partitions())
+                for tp, records in (await self._batches.gather(stop)).items():
+                    task = tasks.create_task(self._process_partition(tp, records))
+                    self._batches.begin(tp, len(records), task)
+                await self._hint()
 
     async def _leave(self) -> None:
         """Leave the group; with no broker there the group notices by itself."""
@@ -142,28 +147,6 @@ class FencedConsumer:
         except UnknownTopic as error:
             raise no_topic(topic) from error
         self._kafka.subscribe([topic], listener=_Invalidate(self._claims))
-
-    async def _gather(self, stop: asyncio.Event) -> dict[TopicPartition, list[Any]]:
-        """Fetch until `max_records` are here or `linger` has passed since the first."""
-        gathered: dict[TopicPartition, list[Any]] = {}
-        room = self._batching.max_records
-        wait_ms = IDLE_POLL_MS
-        closes_at: float | None = None
-        while room > 0 and wait_ms > 0 and not stop.is_set():
-            fetched = await self._kafka.getmany(timeout_ms=wait_ms, max_records=room)
-            for tp, records in fetched.items():
-                gathered.setdefault(tp, []).extend(records)
-                room -= len(records)
-            if not gathered:
-                break
-            closes_at = closes_at or clock.monotonic() + self._batching.linger.total_seconds()
-            wait_ms = int((closes_at - clock.monotonic()) * 1000)
-        return gathered
-
-    async def _process(self, gathered: dict[TopicPartition, list[Any]]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for tp, records in gathered.items():
-                group.create_task(self._process_partition(tp, records))
 
     async def _process_partition(self, tp: TopicPartition, fetched: list[Any]) -> None:
         claim = self._claims.get(tp.partition)
@@ -329,6 +312,8 @@ def _group_member(settings: Settings, name: str, topic: str) -> AIOKafkaConsumer
         # Longer than the longest batch; aiokafka's own default is 10 s.
         rebalance_timeout_ms=120_000,
         max_poll_interval_ms=300_000,
+        # While the broker waits for records of some partitions, no others are asked for.
+        fetch_max_wait_ms=100,
         max_partition_fetch_bytes=4 * 1024 * 1024,
     )
 

@@ -57,7 +57,11 @@ class BatchHandler(Protocol[Work]):
 
 @dataclass(frozen=True, slots=True)
 class Batching:
-    """A batch closes at `max_records`, or `linger` after its first record."""
+    """A batch closes `linger` after its first record, or earlier where it is full.
+
+    At most `max_records` are worked on at a time; of one partition at most half of them, so that
+    one batch is parsed while another is written.
+    """
 
     max_records: int
     linger: timedelta
