@@ -32,7 +32,7 @@ SELECT id, value, headers FROM dead_letters WHERE id = ANY($1::bigint[])
 
 -- name: stored_event
 -- What is stored under an event's id.
-SELECT body_digest, partition, log_offset FROM conversation_events
+SELECT value, partition, log_offset FROM conversation_events
  WHERE tenant_id = $1 AND event_id = $2
 
 -- name: is_word_pending

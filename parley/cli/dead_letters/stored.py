@@ -88,7 +88,7 @@ async def _stored_already(pool: Pool, record: LogRecord) -> str | None:
     if stored is None:
         return None
     place = f"{stored['partition']}/{stored['log_offset']}"
-    if stored["body_digest"] == body_digest(record.value or b""):
+    if body_digest(stored["value"]) == body_digest(record.value or b""):
         return f"the same event is stored already, from {place}"
     return (
         f"it would be refused again: {CONFLICT} (other content of this id is stored, from {place})"

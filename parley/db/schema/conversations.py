@@ -176,6 +176,12 @@ Index(
     conversation_messages.c.id,
 )
 Index(
+    "ix_conversation_messages_nameless",
+    conversation_messages.c.tenant_id,
+    conversation_messages.c.session_id,
+    postgresql_where=conversation_messages.c.is_user_inherited,
+)
+Index(
     "ix_conversation_messages_session",
     conversation_messages.c.tenant_id,
     conversation_messages.c.session_id,
@@ -210,7 +216,6 @@ conversation_events = Table(
     Column("event_id", UUID(as_uuid=False), primary_key=True),
     Column("conversation_id", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("body_digest", LargeBinary, nullable=False),
     Column("incarnation", Text, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("log_offset", BigInteger, nullable=False),

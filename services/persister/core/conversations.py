@@ -7,6 +7,8 @@ from services.persister.core.versions import NOTHING, earliest, latest
 # What was stated of the conversation outranks what an event's envelope lets conclude.
 _FROM_ENVELOPE = "0"
 _STATED = "1"
+# A union would be made anew for every event.
+_STATING = (ConversationCreated, ConversationUpdated)
 
 
 def conversation_of(event: Event) -> ConversationRow:
@@ -29,7 +31,7 @@ def conversation_of(event: Event) -> ConversationRow:
         NOTHING,
         None,
     )
-    if isinstance(event.body, ConversationCreated | ConversationUpdated):
+    if isinstance(event.body, _STATING):
         return _with_facts(row, event, event.body)
     return row
 

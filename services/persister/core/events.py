@@ -40,7 +40,7 @@ class EventRows:
 def fold(batch: Iterable[ReceivedEvent]) -> EventRows:
     """The rows of events of which none is known yet and none is there twice."""
     rows = EventRows()
-    for event, place, _, _ in batch:
+    for event, place, _ in batch:
         if isinstance(event.body, PreferencesChanged):
             # A user's, and no conversation's: its key only gives it a place in the log.
             rows.preferences.extend(_preferences(event, event.body))
@@ -57,13 +57,12 @@ def fold(batch: Iterable[ReceivedEvent]) -> EventRows:
 
 def event_row(received: ReceivedEvent) -> EventRow:
     """The event itself, whole."""
-    event, place, digest, value = received
+    event, place, value = received
     return EventRow(
         event.tenant_id,
         event.event_id,
         event.conversation_id,
         _KINDS[type(event.body)],
-        digest,
         place.incarnation,
         place.partition,
         place.offset,
@@ -110,10 +109,12 @@ def _message(event: Event, body: MessageRecorded, place: Place) -> MessageRow:
         event.conversation_id,
         event.session_id or None,
         event.user_id or None,
+        not event.user_id,
         event.sender,
         body.role.value,
         content.text,
         content.audio_url,
+        content.metadata_json or None,
         content.metadata_json,
         body.language or None,
         body.utterance_id or None,

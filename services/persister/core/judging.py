@@ -1,20 +1,16 @@
 """Decides which records are new, which are known, and which only pretend to be known."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 
 class Keyed(Protocol):
-    """Something of which there may be one; `identity` tells a copy from an impostor."""
+    """Something of which there may be one."""
 
     @property
     def key(self) -> Hashable:
         """What must be unique."""
-
-    @property
-    def identity(self) -> Hashable:
-        """What copies have in common."""
 
 
 Item = TypeVar("Item", bound=Keyed)
@@ -38,15 +34,25 @@ def first_of_each(items: Iterable[Item]) -> list[Item]:
 
 
 def judge(
-    items: Sequence[Item], firsts: Sequence[Item], known: Mapping[Any, Hashable]
+    items: Sequence[Item],
+    firsts: Sequence[Item],
+    known: Mapping[Any, Hashable],
+    identity_of: Callable[[Item], Hashable],
 ) -> Judged[Item]:
-    """Sort the items, given the batch's first of each key and the identities of stored ones."""
+    """Sort the items, given the batch's first of each key and the identities of stored ones.
+
+    What copies have in common, and impostors have not, is asked only where a key is there twice.
+    """
     fresh = [item for item in firsts if item.key not in known]
     if len(fresh) == len(items):
         return Judged(fresh, (), ())
-    identities = dict(known) | {item.key: item.identity for item in fresh}
-    chosen = set(map(id, fresh))
-    rest = [item for item in items if id(item) not in chosen]
-    duplicates = [item for item in rest if item.identity == identities[item.key]]
-    conflicts = [item for item in rest if item.identity != identities[item.key]]
+    chosen = {item.key: item for item in fresh}
+    duplicates: list[Item] = []
+    conflicts: list[Item] = []
+    for item in items:
+        original = chosen.get(item.key)
+        if original is item:
+            continue
+        wanted = known[item.key] if original is None else identity_of(original)
+        (duplicates if identity_of(item) == wanted else conflicts).append(item)
     return Judged(fresh, duplicates, conflicts)

@@ -30,22 +30,16 @@ class Place(NamedTuple):
 
 
 class ReceivedEvent(NamedTuple):
-    """A valid event of a conversation, with its record's bytes and its body's digest."""
+    """A valid event of a conversation, with its record's bytes."""
 
     event: Event
     place: Place
-    digest: bytes
     value: bytes
 
     @property
     def key(self) -> tuple[str, str]:
         """What must be unique."""
         return self.event.tenant_id, self.event.event_id
-
-    @property
-    def identity(self) -> tuple[str, bytes]:
-        """What copies of one event have in common."""
-        return self.event.conversation_id, self.digest
 
 
 class EventRow(NamedTuple):
@@ -55,7 +49,6 @@ class EventRow(NamedTuple):
     event_id: str
     conversation_id: str
     kind: str
-    body_digest: bytes
     incarnation: str
     partition: int
     log_offset: int
@@ -108,17 +101,22 @@ class SessionRow(NamedTuple):
 
 
 class MessageRow(NamedTuple):
-    """A message as it was recorded; `user_id` is None where the event names none."""
+    """A message as it was recorded; `user_id` is None where the event names none.
+
+    `metadata` and `metadata_text` are the same text, for a JSONB column and a text's.
+    """
 
     tenant_id: str
     id: str
     conversation_id: str
     session_id: str | None
     user_id: str | None
+    is_user_inherited: bool
     sender: str
     role: str
     content: str
     audio_url: str | None
+    metadata: str | None
     metadata_text: str
     language: str | None
     utterance_id: str | None
@@ -129,6 +127,14 @@ class MessageRow(NamedTuple):
     incarnation: str
     partition: int
     log_offset: int
+
+
+class MessageKeyRow(NamedTuple):
+    """Which messages a batch brought, and to which sessions."""
+
+    tenant_id: str
+    id: str
+    session_id: str | None
 
 
 class PreferencesRow(NamedTuple):

@@ -32,12 +32,14 @@ from services.persister.core.versions import (
 _SETTLED = "0"
 _NAMED = "1"
 _OWN = "2"
+# A union would be made anew for every event.
+_SESSION_BODIES = (SessionStarted, SessionResumed, SessionRefreshed, SessionEnded)
 
 
 def session_of(event: Event) -> SessionRow:
     """The row that this event alone would make; the event names a session."""
     body = event.body
-    if isinstance(body, SessionStarted | SessionResumed | SessionRefreshed | SessionEnded):
+    if isinstance(body, _SESSION_BODIES):
         return _from_session_event(event, body)
     return _named(event, _NAMED)
 

@@ -1,12 +1,17 @@
-"""Brings rows to PostgreSQL: COPY into temporary tables, emptied at every commit."""
+"""Brings rows to PostgreSQL by COPY: into their tables, or into temporary ones to be merged."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, TypeVar
+
+import asyncpg
 
 from parley.db.pool import Connection
 from parley.db.sql import load
 
 SQL: Final = load(__package__)
+
+Row = TypeVar("Row", bound=NamedTuple)
 
 
 class NotEncodable(Exception):
@@ -25,6 +30,28 @@ async def copy_rows(connection: Connection, table: str, rows: Sequence[NamedTupl
         await connection.copy_records_to_table(table, records=rows, columns=columns)
     except (OverflowError, ValueError) as error:
         raise NotEncodable(type(error).__name__) from error
+
+
+async def copy_new_rows(connection: Connection, table: str, rows: Sequence[NamedTuple]) -> bool:
+    """COPY rows straight into the table where they stay, which spares a temporary one.
+
+    False, and nothing is written, where one of their keys is there already, which is seldom, or
+    where the table shows this login only some rows: PostgreSQL then refuses every COPY.
+    """
+    if await connection.fetchval(SQL["is_row_security_active"], table):
+        return False
+    try:
+        # Within a transaction this is a savepoint.
+        async with connection.transaction():
+            await copy_rows(connection, table, in_order(rows))
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+def in_order(rows: Sequence[Row]) -> list[Row]:
+    """Rows by their key, a tenant and an id with which they begin: in the order of the locks."""
+    return sorted(rows, key=itemgetter(0, 1))
 
 
 async def run(connection: Connection, *names: str) -> None:

@@ -1,15 +1,17 @@
 """Writes events into conversations, sessions, messages and their versions."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
+from parley.codec import body_digest
 from parley.conversation_state import ConversationStatus
 from parley.db.pool import Connection
 from parley.events import ConversationState
 from services.persister.core.events import event_row, fold
 from services.persister.core.judging import Judged, first_of_each, judge
-from services.persister.core.rows import PreferencesRow, ReceivedEvent
+from services.persister.core.rows import MessageKeyRow, PreferencesRow, ReceivedEvent
 from services.persister.core.states import fold_states, key_of, requests_of
-from services.persister.store.copying import SQL, copy_rows, run, stored_identities
+from services.persister.store.copying import SQL, copy_new_rows, copy_rows, run
 
 
 class EventTables:
@@ -39,23 +41,45 @@ async def _insert_events(
     connection: Connection, items: Sequence[ReceivedEvent]
 ) -> Judged[ReceivedEvent]:
     firsts = first_of_each(items)
-    await copy_rows(connection, "incoming_events", [event_row(one) for one in firsts])
-    known = await connection.fetch(SQL["insert_events"])
-    return judge(items, firsts, await stored_identities(connection, "event_identities", known))
+    rows = [event_row(one) for one in firsts]
+    if await copy_new_rows(connection, "conversation_events", rows):
+        return judge(items, firsts, {}, _identity)
+    await copy_rows(connection, "incoming_events", rows)
+    status = await connection.execute(SQL["insert_events"])
+    are_all_new = status == f"INSERT 0 {len(firsts)}"
+    known = {} if are_all_new else await _known_events(connection)
+    return judge(items, firsts, known, _identity)
+
+
+async def _known_events(connection: Connection) -> dict[Any, Hashable]:
+    return {
+        (tenant_id, event_id): (conversation_id, body_digest(value))
+        for tenant_id, event_id, conversation_id, value in await connection.fetch(
+            SQL["known_events"]
+        )
+    }
+
+
+def _identity(item: ReceivedEvent) -> Hashable:
+    """What copies of one event have in common: seldom asked for, so it is not kept."""
+    return item.event.conversation_id, body_digest(item.value)
 
 
 async def _merge(connection: Connection, fresh: Sequence[ReceivedEvent]) -> None:
     rows = fold(fresh)
     await copy_rows(connection, "incoming_conversations", [*rows.conversations.values()])
     await copy_rows(connection, "incoming_sessions", [*rows.sessions.values()])
-    await copy_rows(connection, "incoming_messages", rows.messages)
     await copy_rows(connection, "incoming_versions", rows.versions)
     await _save_preferences(connection, rows.preferences)
+    await run(connection, "merge_conversations", "merge_sessions")
+    # A new event's message is new as well.
+    if not await copy_new_rows(connection, "conversation_messages", rows.messages):
+        await copy_rows(connection, "incoming_message_rows", rows.messages)
+        await run(connection, "insert_messages")
+    keys = [MessageKeyRow(one.tenant_id, one.id, one.session_id) for one in rows.messages]
+    await copy_rows(connection, "incoming_messages", keys)
     await run(
         connection,
-        "merge_conversations",
-        "merge_sessions",
-        "insert_messages",
         "count_session_messages",
         "inherit_users",
         "insert_versions",

@@ -1,13 +1,13 @@
--- What the persister writes. Rows arrive in temporary tables, emptied at every commit; each is
--- merged into its table by one statement, sorted by key, so that two transactions take their row
--- locks in the same order.
+-- What the persister writes. Rows that may meet others of their key arrive in temporary tables,
+-- emptied at every commit; each is merged into its table by one statement, sorted by key, so that
+-- two transactions take their row locks in the same order.
 
 -- name: create_event_tables
 -- Where a batch of events waits to be merged.
 CREATE TEMP TABLE IF NOT EXISTS incoming_events (
-    tenant_id text, event_id uuid, conversation_id text, kind text, body_digest bytea,
-    incarnation text, partition int, log_offset bigint, append_time timestamptz, event_time timestamptz,
-    value bytea
+    tenant_id text, event_id uuid, conversation_id text, kind text,
+    incarnation text, partition int, log_offset bigint, append_time timestamptz,
+    event_time timestamptz, value bytea
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS incoming_conversations (
     tenant_id text, conversation_id text,
@@ -17,9 +17,12 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_conversations (
     metadata_version text, metadata_text text
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS incoming_messages (
+    tenant_id text, id uuid, session_id text
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS incoming_message_rows (
     tenant_id text, id uuid, conversation_id text, session_id text, user_id text,
-    sender text, role text, content text, audio_url text, metadata_text text,
-    language text, utterance_id text,
+    is_user_inherited boolean, sender text, role text, content text, audio_url text,
+    metadata jsonb, metadata_text text, language text, utterance_id text,
     occurred_at timestamptz, event_time timestamptz, received_at timestamptz,
     import_id text, incarnation text, partition int, log_offset bigint
 ) ON COMMIT DELETE ROWS;
@@ -71,6 +74,7 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_verdicts (
 DELETE FROM incoming_events;
 DELETE FROM incoming_conversations;
 DELETE FROM incoming_messages;
+DELETE FROM incoming_message_rows;
 DELETE FROM incoming_versions
 
 -- name: empty_session_table
@@ -86,29 +90,28 @@ DELETE FROM incoming_segments
 -- The same for verdicts.
 DELETE FROM incoming_verdicts
 
--- name: insert_events
--- New events; what comes back was there before, for the next query to look at.
-WITH inserted AS (
-    INSERT INTO conversation_events (
-        tenant_id, event_id, conversation_id, kind, body_digest,
-        incarnation, partition, log_offset, append_time, event_time, value)
-    SELECT tenant_id, event_id, conversation_id, kind, body_digest,
-           incarnation, partition, log_offset, append_time, event_time, value
-      FROM incoming_events
-     ORDER BY tenant_id, event_id
-    ON CONFLICT (tenant_id, event_id) DO NOTHING
-    RETURNING tenant_id, event_id
-)
-SELECT tenant_id, event_id::text FROM incoming_events
-EXCEPT
-SELECT tenant_id, event_id::text FROM inserted
+-- name: is_row_security_active
+-- Whether this login's rights depend on the row: then INSERT is allowed, and COPY is not.
+SELECT row_security_active($1::text)
 
--- name: event_identities
--- What is stored under these ids: in a statement of its own, since another partition's
--- transaction may have committed them while the insertion waited for it.
-SELECT tenant_id, event_id::text, conversation_id, body_digest
-  FROM conversation_events
-  JOIN unnest($1::text[], $2::uuid[]) AS known (tenant_id, event_id) USING (tenant_id, event_id)
+-- name: insert_events
+-- New events; where it inserts fewer than there are, the next query tells which were known.
+INSERT INTO conversation_events (
+    tenant_id, event_id, conversation_id, kind,
+    incarnation, partition, log_offset, append_time, event_time, value)
+SELECT tenant_id, event_id, conversation_id, kind,
+       incarnation, partition, log_offset, append_time, event_time, value
+  FROM incoming_events
+ ORDER BY tenant_id, event_id
+ON CONFLICT (tenant_id, event_id) DO NOTHING
+
+-- name: known_events
+-- What was stored under these ids before, from another place: in a statement of its own, since
+-- another partition's transaction may have committed it while the insertion waited for it.
+SELECT tenant_id, event_id::text, e.conversation_id, e.value
+  FROM incoming_events i
+  JOIN conversation_events e USING (tenant_id, event_id)
+ WHERE (e.incarnation, e.partition, e.log_offset) <> (i.incarnation, i.partition, i.log_offset)
 
 -- name: merge_conversations
 -- A fact is replaced by one of a greater version; times widen.
@@ -181,20 +184,16 @@ ON CONFLICT (tenant_id, session_id) DO UPDATE SET
                THEN excluded.metadata ELSE s.metadata END
 
 -- name: insert_messages
--- A message that names no user shows its session's.
+-- Messages where COPY is not allowed, or would meet one that is there.
 INSERT INTO conversation_messages (
     tenant_id, id, conversation_id, session_id, user_id, is_user_inherited, sender, role,
     content, audio_url, metadata, metadata_text, language, utterance_id,
     occurred_at, event_time, received_at, import_id, incarnation, partition, log_offset)
-SELECT m.tenant_id, m.id, m.conversation_id, m.session_id, coalesce(m.user_id, s.user_id),
-       m.user_id IS NULL, m.sender, m.role,
-       m.content, m.audio_url, nullif(m.metadata_text, '')::jsonb, m.metadata_text,
-       m.language, m.utterance_id,
-       m.occurred_at, m.event_time, m.received_at, m.import_id,
-       m.incarnation, m.partition, m.log_offset
-  FROM incoming_messages m
-  LEFT JOIN conversation_sessions s USING (tenant_id, session_id)
- ORDER BY m.tenant_id, m.id
+SELECT tenant_id, id, conversation_id, session_id, user_id, is_user_inherited, sender, role,
+       content, audio_url, metadata, metadata_text, language, utterance_id,
+       occurred_at, event_time, received_at, import_id, incarnation, partition, log_offset
+  FROM incoming_message_rows
+ ORDER BY tenant_id, id
 ON CONFLICT (tenant_id, id) DO NOTHING
 
 -- name: count_session_messages
@@ -215,14 +214,20 @@ UPDATE conversation_sessions s
    AND s.message_count <> counted.message_count
 
 -- name: inherit_users
--- Where this batch told whose a session is, its earlier messages without a user follow.
+-- A message that names no user shows its session's: new ones, and earlier ones where this batch
+-- told whose the session is. Few messages name none, so these are looked for first.
+WITH nameless AS MATERIALIZED (
+    SELECT m.tenant_id, m.id, m.session_id, m.user_id
+      FROM incoming_sessions i
+      JOIN conversation_messages m USING (tenant_id, session_id)
+     WHERE m.is_user_inherited
+)
 UPDATE conversation_messages m
    SET user_id = s.user_id
-  FROM incoming_sessions i
+  FROM nameless n
   JOIN conversation_sessions s USING (tenant_id, session_id)
- WHERE i.user_version = s.user_version AND s.user_version > ''
-   AND m.tenant_id = s.tenant_id AND m.session_id = s.session_id
-   AND m.is_user_inherited AND m.user_id IS DISTINCT FROM s.user_id
+ WHERE s.user_version > '' AND n.user_id IS DISTINCT FROM s.user_id
+   AND m.tenant_id = n.tenant_id AND m.id = n.id
 
 -- name: insert_versions
 -- Revisions, whether or not their message is there yet.

@@ -1,6 +1,7 @@
 """Writes seals into segments and their revisions, and settled sessions into the sessions."""
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from parley.db.pool import Connection
 from services.persister.core.judging import Judged, first_of_each, judge
@@ -41,7 +42,7 @@ class SealTables:
         await run(connection, "merge_sessions")
         known = await connection.fetch(SQL["insert_revisions"])
         identities = await stored_identities(connection, "revision_identities", known)
-        judged = judge(items, firsts, identities)
+        judged = judge(items, firsts, identities, attrgetter("identity"))
         sealed = [one.sealed for one in judged.fresh if isinstance(one, ReceivedSegment)]
         await copy_rows(connection, "incoming_segments", current_segments(sealed))
         await run(connection, "merge_segments")

@@ -1,6 +1,7 @@
 """Writes verdicts."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from parley.db.pool import Connection
 from services.persister.core.judging import Judged, first_of_each, judge
@@ -19,6 +20,5 @@ class VerdictTables:
         firsts = first_of_each(items)
         await copy_rows(connection, "incoming_verdicts", [verdict_row(one) for one in firsts])
         known = await connection.fetch(SQL["insert_verdicts"])
-        return judge(
-            items, firsts, await stored_identities(connection, "verdict_identities", known)
-        )
+        identities = await stored_identities(connection, "verdict_identities", known)
+        return judge(items, firsts, identities, attrgetter("identity"))

@@ -1,7 +1,7 @@
 """Parses the records of each topic into what the tables take; None is not for the tables."""
 
 from parley.analyses import JobEndKind
-from parley.codec import LogRecord, body_digest, decode_analysis, decode_event, decode_seal
+from parley.codec import LogRecord, decode_analysis, decode_event, decode_seal
 from parley.events import PARTITION_WIDE
 from parley.seals import SegmentSealed
 from services.persister.core.rows import Place, ReceivedEvent
@@ -14,8 +14,7 @@ def read_event(record: LogRecord, incarnation: str) -> ReceivedEvent | None:
     event = decode_event(record)
     if isinstance(event.body, PARTITION_WIDE):
         return None
-    value = record.value or b""
-    return ReceivedEvent(event, _place(record, incarnation), body_digest(value), value)
+    return ReceivedEvent(event, _place(record, incarnation), record.value or b"")
 
 
 def read_seal(record: LogRecord, incarnation: str) -> ReceivedSeal:

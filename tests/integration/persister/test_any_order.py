@@ -141,6 +141,31 @@ async def test_seals_in_any_order_give_the_same_segments(pool: Any) -> None:
     }
 
 
+async def test_a_login_whose_rights_depend_on_the_row_writes_the_same(pool: Any) -> None:
+    chance = Random(5)
+    events = random_events(chance, 60)
+    shuffled = [*events, *chance.sample(events, 20)]
+    await write(pool, of_tenant("free", shuffled, []))
+    role = f"row_writer_{os.getpid()}"
+    await pool.execute(f"CREATE ROLE {role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    try:
+        for table in ("conversation_events", "conversation_messages"):
+            await pool.execute(
+                f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;"
+                f"CREATE POLICY of_{role} ON {table} TO {role} USING (true) WITH CHECK (true)"
+            )
+        async with pool.acquire() as connection:
+            # The temporary tables are their maker's.
+            await connection.execute("DISCARD TEMP")
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL ROLE {role}")
+                await EventTables().write(connection, received_of("bound", shuffled))
+            await connection.execute("DISCARD TEMP")
+    finally:
+        await pool.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+    assert await view(pool, "bound") == await view(pool, "free")
+
+
 async def test_writers_in_opposite_orders_never_stand_in_each_others_way(pool: Any) -> None:
     names = [f"{number:04}" for number in range(1000)]
     for round_number in range(4):
@@ -166,9 +191,13 @@ def of_tenant(
     tenant: str, events: Sequence[Event], settlements: Sequence[SessionSettled]
 ) -> list[Item]:
     return [
-        *received([replace(one, tenant_id=tenant) for one in events]),
+        *received_of(tenant, events),
         *(ReceivedSettlement(replace(one, tenant_id=tenant), place(0)) for one in settlements),
     ]
+
+
+def received_of(tenant: str, events: Sequence[Event]) -> list[ReceivedEvent]:
+    return received([replace(one, tenant_id=tenant) for one in events])
 
 
 def split(chance: Random, items: Sequence[Any]) -> list[Sequence[Any]]:

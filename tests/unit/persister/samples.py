@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from parley.analyses import JobEnded, JobEndKind, JobTrigger
-from parley.codec import LogRecord, body_digest, encode_event, event_key
+from parley.codec import LogRecord, encode_event, event_key
 from parley.events import (
     Body,
     Content,
@@ -73,8 +73,7 @@ def received(events: Sequence[Event], first_offset: int = 0) -> list[ReceivedEve
     """The events as they were read, one offset after the other."""
     read = []
     for offset, one in enumerate(events, first_offset):
-        value = encode_event(one)
-        read.append(ReceivedEvent(one, place(offset), body_digest(value), value))
+        read.append(ReceivedEvent(one, place(offset), encode_event(one)))
     return read
 
 

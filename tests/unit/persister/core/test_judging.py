@@ -1,5 +1,6 @@
 """Which records are new, which are known, and which only pretend to be."""
 
+from operator import attrgetter
 from typing import NamedTuple
 
 from services.persister.core.judging import Judged, first_of_each, judge
@@ -14,7 +15,7 @@ class Item(NamedTuple):
 
 
 def judged(*items: Item, **known: str) -> Judged[Item]:
-    return judge(items, first_of_each(items), dict(known))
+    return judge(items, first_of_each(items), dict(known), attrgetter("identity"))
 
 
 def test_what_nobody_knows_is_fresh() -> None:
