@@ -1,10 +1,14 @@
-"""`make bench`: one run on one machine, ratios on the screen, figures and plots in results/."""
+"""`make bench`: one run on one machine, ratios on the screen, figures and plots in results/.
+
+`make bench PART=gateway` or `PART=sink` measures one part only.
+"""
 
 import asyncio
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +18,13 @@ from rich.console import Console
 
 from benchmarks import gateway, handover, machine, plots, results
 from benchmarks.gateway import Effort
+from benchmarks.sink import measure as sink
+from benchmarks.sink import report as sink_report
 from parley.db import migrations
 from parley.errors import UserError
 from parley.ids import random_id
+from parley.local.databases import create_database, drop_database
+from parley.local.server import Server
 from parley.local.stack import Stack
 from parley.log.admin import apply_topics
 from parley.settings import Settings
@@ -26,7 +34,16 @@ from tests.support.processes import ROOT
 console = Console(width=None if sys.stdout.isatty() else 150)
 
 
+class Part(StrEnum):
+    """What can be measured by itself."""
+
+    ALL = "all"
+    GATEWAY = "gateway"
+    SINK = "sink"
+
+
 def main(
+    part: Annotated[Part, typer.Argument(help="what to measure")] = Part.ALL,
     runs: Annotated[int, typer.Option(min=1, help="how often each is measured")] = 3,
     seconds: Annotated[float, typer.Option(min=1, help="how long each is measured")] = 6.0,
     state_dir: Annotated[
@@ -37,23 +54,56 @@ def main(
     ] = 200_000,
     keep: Annotated[bool, typer.Option(help="write files into benchmarks/results")] = True,
 ) -> None:
-    """Measure the gateway against its peers and say which targets are met."""
+    """Measure the product against its peers and say which targets are met."""
     surroundings = machine.describe()
     with (
         tempfile.TemporaryDirectory(prefix="parley-bench-") as folder,
         _stack(state_dir or Path(folder) / "stack", is_own=state_dir is None) as stack,
     ):
-        settings = _prepare(stack, Path(folder) / "logs")
-        effort = Effort(runs, seconds)
-        series = gateway.measure(settings, _broker_pid(stack), effort, _say)
-        kb_per_connection = gateway.measure_memory(settings, _say)
-        tracker = _measure_tracker(settings, tracker_calls)
+        if part in (Part.ALL, Part.GATEWAY):
+            settings = _prepare(stack, Path(folder) / "logs")
+            report = _measure_gateway(
+                settings, stack, Effort(runs, seconds), tracker_calls, surroundings
+            )
+            results.show(report, console)
+            if keep:
+                _say(f"written: {results.save(report).relative_to(ROOT)}")
+                _say(f"written: {plots.draw(report).relative_to(ROOT)}")
+        if part in (Part.ALL, Part.SINK):
+            _measure_sink(stack, Path(folder) / "logs", runs, surroundings, keep)
+
+
+def _measure_gateway(
+    settings: Settings,
+    stack: Stack,
+    effort: Effort,
+    tracker_calls: int,
+    surroundings: dict[str, Any],
+) -> results.Report:
+    series = gateway.measure(settings, _pid(stack.kafka), effort, _say)
+    kb_per_connection = gateway.measure_memory(settings, _say)
+    tracker = _measure_tracker(settings, tracker_calls)
     targets = gateway.targets(series, kb_per_connection) + handover.targets(tracker)
-    report = results.Report(surroundings, series, targets, tracker)
-    results.show(report, console)
+    return results.Report(surroundings, series, targets, tracker)
+
+
+def _measure_sink(
+    stack: Stack, log_dir: Path, runs: int, surroundings: dict[str, Any], keep: bool
+) -> None:
+    # A database of its own, since its tables are emptied before each run.
+    name = f"bench_{random_id()[:8]}"
+    try:
+        settings = _prepare(stack, log_dir, create_database(stack.endpoints(), name))
+        found = sink.measure(settings, _pid(stack.postgres), ROOT / ".parley", runs, _say)
+    finally:
+        drop_database(stack.endpoints(), name)
+    targets = sink_report.targets(found, sink.SIMPLE, sink.RAW_COPY)
+    sink_report.show(found, console)
+    results.show_targets(targets, console)
     if keep:
-        _say(f"written: {results.save(report).relative_to(ROOT)}")
-        _say(f"written: {plots.draw(report).relative_to(ROOT)}")
+        content = sink_report.as_json(found)
+        path = results.save_part("sink", surroundings, targets, content)
+        _say(f"written: {path.relative_to(ROOT)}")
 
 
 @contextmanager
@@ -68,12 +118,12 @@ def _stack(state_dir: Path, is_own: bool) -> Iterator[Stack]:
             stack.down()
 
 
-def _prepare(stack: Stack, log_dir: Path) -> Settings:
+def _prepare(stack: Stack, log_dir: Path, database_url: str | None = None) -> Settings:
     """Topics that nobody else uses, and tables."""
     endpoints = stack.endpoints()
     settings = Settings(
         kafka_bootstrap=endpoints.kafka_bootstrap,
-        database_url=SecretStr(endpoints.database_url),
+        database_url=SecretStr(database_url or endpoints.database_url),
         topic_prefix=f"bench-{random_id()[:8]}.",
         state_dir=log_dir,
     )
@@ -89,10 +139,10 @@ def _measure_tracker(settings: Settings, calls: int) -> dict[str, Any]:
     return handover.measure(settings, calls)
 
 
-def _broker_pid(stack: Stack) -> int:
-    if stack.kafka.pid is None:
-        raise UserError("The broker of this stack does not run.")
-    return stack.kafka.pid
+def _pid(server: Server) -> int:
+    if server.pid is None:
+        raise UserError(f"The {server.program.name} of this stack does not run.")
+    return server.pid
 
 
 def _say(line: str) -> None:

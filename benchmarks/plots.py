@@ -10,7 +10,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from benchmarks.gateway import CONNECTIONS, WANTED_P99_MS, WANTED_SHARE
-from benchmarks.results import Report, Target
+from benchmarks.results import Report, Target, stem
 
 ECHO: Final = "#8a8f98"
 PARLEY: Final = "#2f6fde"
@@ -34,7 +34,7 @@ def draw(report: Report) -> Path:
     _draw_latencies(latencies, report)
     _draw_costs(costs, report)
     _draw_targets(targets, report.targets)
-    path = report.stem().with_suffix(".png")
+    path = stem(report.surroundings, "gateway").with_suffix(".png")
     figure.savefig(path, dpi=80)
     plt.close(figure)
     return path

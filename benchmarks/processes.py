@@ -1,10 +1,12 @@
 """The processes under measurement, seen from outside: their CPU seconds and their memory."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import orjson
 import psutil
@@ -29,14 +31,36 @@ class Run:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Seconds of processor time that a process has used so far."""
-    times = psutil.Process(pid).cpu_times()
+    """Seconds of processor time that a process has used so far; 0 is this one."""
+    times = psutil.Process(pid or None).cpu_times()
     return float(times.user + times.system)
+
+
+def tree_cpu_seconds(pid: int) -> float:
+    """The same for a process with all that it has started, what has ended by now included."""
+    root = psutil.Process(pid)
+    ended = root.cpu_times()
+    seconds = float(ended.children_user + ended.children_system)
+    for process in (root, *root.children(recursive=True)):
+        try:
+            seconds += cpu_seconds(process.pid)
+        except psutil.NoSuchProcess:
+            continue
+    return seconds
+
+
+def peak_rss_bytes(pid: int) -> int:
+    """The most memory that a process has held so far; where only Linux tells, what it holds now."""
+    status = Path(f"/proc/{pid or os.getpid()}/status")
+    if not status.exists():
+        return rss_bytes(pid)
+    line = next(one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
 
 
 def rss_bytes(pid: int) -> int:
     """Memory that a process holds."""
-    return int(psutil.Process(pid).memory_info().rss)
+    return int(psutil.Process(pid or None).memory_info().rss)
 
 
 def run_load(plan: Plan, server_pid: int, others: Mapping[str, int]) -> Run:

@@ -67,30 +67,40 @@ class Report:
         """The series of that name; raises StopIteration."""
         return next(one for one in self.series if one.name == name)
 
-    def stem(self) -> Path:
-        """Where the files of this run lie, without their endings."""
-        at = self.surroundings["at"].replace(":", "").replace("-", "")[:15]
-        return FOLDER / f"{at}-{self.surroundings['commit'].replace('+', '-')}"
-
 
 def show(report: Report, console: Console) -> None:
     """Print the tables."""
     console.print(_series_table(report.series))
-    console.print(_targets_table(report.targets))
+    show_targets(report.targets, console)
+
+
+def show_targets(targets: Sequence[Target], console: Console) -> None:
+    """Print what is met."""
+    console.print(_targets_table(targets))
 
 
 def save(report: Report) -> Path:
-    """Write the figures down; returns the file."""
-    path = report.stem().with_suffix(".json")
+    """Write the gateway's figures down; returns the file."""
+    content = {"series": [asdict(one) for one in report.series], "tracker": report.tracker}
+    return save_part("gateway", report.surroundings, report.targets, content)
+
+
+def save_part(
+    part: str, surroundings: dict[str, Any], targets: Sequence[Target], content: dict[str, Any]
+) -> Path:
+    """Write the figures of one part down, with where they are from; returns the file."""
+    path = stem(surroundings, part).with_suffix(".json")
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        **report.surroundings,
-        "targets": [{**asdict(one), "is_met": one.is_met} for one in report.targets],
-        "series": [asdict(one) for one in report.series],
-        "tracker": report.tracker,
-    }
-    path.write_bytes(orjson.dumps(_rounded(content), option=orjson.OPT_INDENT_2))
+    judged = [{**asdict(one), "is_met": one.is_met} for one in targets]
+    whole = {**surroundings, "part": part, "targets": judged, **content}
+    path.write_bytes(orjson.dumps(_rounded(whole), option=orjson.OPT_INDENT_2))
     return path
+
+
+def stem(surroundings: dict[str, Any], part: str) -> Path:
+    """Where the files of a run lie, without their endings."""
+    at = surroundings["at"].replace(":", "").replace("-", "")[:15]
+    return FOLDER / f"{at}-{surroundings['commit'].replace('+', '-')}-{part}"
 
 
 def _series_table(series: Sequence[Series]) -> Table:

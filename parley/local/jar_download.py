@@ -1,4 +1,4 @@
-"""Downloads the jars of kafka-jars.lock into a folder: `python -m parley.local.jar_download DIR`.
+"""Downloads the jars of a lock file: `python -m parley.local.jar_download FOLDER LOCK_FILE`.
 
 It is a process of its own because its HTTP library takes the certificates from the environment.
 """
@@ -31,16 +31,16 @@ def _fetch(jar: Jar, folder: Path, context: MavenContext) -> None:
         artifact.cached_path.unlink(missing_ok=True)
     downloaded = artifact.resolve()
     if not jar.is_at(downloaded):
-        raise OSError(f"{jar.file_name} is not the file that kafka-jars.lock names")
+        raise OSError(f"{jar.file_name} is not the file that the lock names")
     downloaded.replace(target)
 
 
-def download(folder: Path) -> None:
+def download(folder: Path, lock_file: Path) -> None:
     """Fetch every jar that is not yet in the folder, several at a time, and print how far it is.
 
     A jar that fails is tried three times. Raises OSError or RuntimeError with the last reason.
     """
-    jars = read_lock()
+    jars = read_lock(lock_file)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="maven-") as repository:
         context = MavenContext(
             repo_cache=Path(repository),
@@ -68,7 +68,7 @@ def main() -> None:
     """Download, or say in one line why not and exit with status 1."""
     logging.disable(logging.CRITICAL)
     try:
-        download(Path(sys.argv[1]))
+        download(Path(sys.argv[1]), Path(sys.argv[2]))
     except (OSError, RuntimeError) as error:
         sys.exit(" ".join(str(error).split())[:500])
 

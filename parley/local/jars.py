@@ -1,8 +1,8 @@
-"""Provides Kafka's jars in a folder of the checkout, downloaded once and verified.
+"""Provides sets of jars in folders of the checkout, downloaded once and verified.
 
-`kafka-jars.lock` names every jar by its Maven coordinates and SHA-256 (the set that Maven
-resolves for kafka_2.13, kafka-clients, log4j-core and log4j-slf4j-impl), so that nothing is
-resolved at run time and every machine has the same bytes.
+A lock file names every jar by its Maven coordinates and SHA-256, so that nothing is resolved at
+run time and every machine has the same bytes. `kafka-jars.lock` is the set that Maven resolves
+for kafka_2.13, kafka-clients, log4j-core and log4j-slf4j-impl.
 """
 
 import fcntl
@@ -22,8 +22,21 @@ MARKER = "complete"
 
 
 @dataclass(frozen=True, slots=True)
+class JarSet:
+    """Jars that are used together: `folder_name` is where they lie in the cache."""
+
+    title: str
+    lock_file: Path
+    folder_name: str
+    megabytes: int
+
+
+KAFKA = JarSet("Kafka", LOCK_FILE, "jars", 45)
+
+
+@dataclass(frozen=True, slots=True)
 class Jar:
-    """One file that Kafka needs."""
+    """One file of a set."""
 
     group: str
     artifact: str
@@ -40,44 +53,47 @@ class Jar:
         return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
 
 
-def read_lock() -> list[Jar]:
-    """Return every jar of `kafka-jars.lock`."""
-    rows = (line.split() for line in LOCK_FILE.read_text().splitlines())
+def read_lock(lock_file: Path = LOCK_FILE) -> list[Jar]:
+    """Return every jar that a lock file names."""
+    rows = (line.split() for line in lock_file.read_text().splitlines())
     split = ((*coordinates.split(":"), sha256) for coordinates, sha256 in rows)
     return [Jar(group, artifact, version, sha256) for group, artifact, version, sha256 in split]
 
 
-def ensure(cache_dir: Path, progress: Callable[[str], None]) -> Path:
-    """Return the folder with all jars, downloading what is missing.
+def ensure(cache_dir: Path, progress: Callable[[str], None], jar_set: JarSet = KAFKA) -> Path:
+    """Return the folder with all jars of a set, downloading what is missing.
 
     They gather in `jars.partial`, whose whole files a killed download leaves for the next one,
     and which becomes `jars` in one rename once the marker is in it.
     Raises UserError when the download fails.
     """
-    folder = cache_dir / "jars"
+    folder = cache_dir / jar_set.folder_name
+    partial = cache_dir / f"{jar_set.folder_name}.partial"
     cache_dir.mkdir(parents=True, exist_ok=True)
-    with _locked(cache_dir / "jars.lock"):
-        if not _is_complete(folder):
-            _download(cache_dir / "jars.partial", progress)
+    with _locked(cache_dir / f"{jar_set.folder_name}.lock"):
+        if not _is_complete(folder, jar_set):
+            _download(partial, progress, jar_set)
             shutil.rmtree(folder, ignore_errors=True)
-            (cache_dir / "jars.partial").rename(folder)
+            partial.rename(folder)
     return folder
 
 
-def _expected_marker() -> str:
-    return hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()
+def _expected_marker(jar_set: JarSet) -> str:
+    return hashlib.sha256(jar_set.lock_file.read_bytes()).hexdigest()
 
 
-def _is_complete(folder: Path) -> bool:
+def _is_complete(folder: Path, jar_set: JarSet) -> bool:
     marker = folder / MARKER
-    return marker.exists() and marker.read_text() == _expected_marker()
+    return marker.exists() and marker.read_text() == _expected_marker(jar_set)
 
 
-def _download(partial: Path, progress: Callable[[str], None]) -> None:
+def _download(partial: Path, progress: Callable[[str], None], jar_set: JarSet) -> None:
     partial.mkdir(exist_ok=True)
-    progress(f"Kafka: downloading {len(read_lock())} jars, 45 MB, once")
+    count = len(read_lock(jar_set.lock_file))
+    progress(f"{jar_set.title}: downloading {count} jars, {jar_set.megabytes} MB, once")
+    arguments = (str(partial), str(jar_set.lock_file))
     child = subprocess.Popen(
-        environment.python_module("parley.local.jar_download", str(partial)),
+        environment.python_module("parley.local.jar_download", *arguments),
         env=environment.for_download(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -87,15 +103,15 @@ def _download(partial: Path, progress: Callable[[str], None]) -> None:
     with child:
         for line in child.stdout or ():
             last = line.strip()
-            progress(f"Kafka: {last}")
+            progress(f"{jar_set.title}: {last}")
     if child.returncode != 0:
         raise UserError(
-            f"Kafka could not be downloaded: {last}.",
+            f"{jar_set.title} could not be downloaded: {last}.",
             "Check the network, and the certificates in REQUESTS_CA_BUNDLE or SSL_CERT_FILE where "
             "a proxy is in between; a mirror can be named under [repositories] in "
             "~/.config/jgo.conf. Then start again: what was downloaded is kept.",
         )
-    (partial / MARKER).write_text(_expected_marker())
+    (partial / MARKER).write_text(_expected_marker(jar_set))
 
 
 @contextmanager

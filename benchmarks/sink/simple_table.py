@@ -1,0 +1,99 @@
+"""The persister with one simple table in place of its own: everything before the SQL is its own.
+
+Run as `python -m benchmarks.sink.simple_table`: consumer loop, fence, parsing, validity, ledger
+and dead letters are the product's; only the rows and the statement that merges them are not.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from fastapi import FastAPI
+
+from benchmarks.sink.messages import Message
+from parley import ids
+from parley.db.pool import Connection, connect
+from parley.db.sql import load
+from parley.events import MessageRecorded
+from parley.health import Health, health_router
+from parley.lifecycle import run_service, serve
+from parley.log.consumer import Batching, FencedConsumer
+from parley.log.producer import Producer
+from parley.topics import Topic
+from services.persister.core.judging import Judged, first_of_each, judge
+from services.persister.core.rows import ReceivedEvent
+from services.persister.main import POOL_SIZE
+from services.persister.settings import PersisterSettings
+from services.persister.store.copying import copy_new_rows, copy_rows
+from services.persister.stream.handler import PersisterHandler
+from services.persister.stream.reading import read_event
+
+NAME: Final = "bench-simple"
+SQL: Final = load(__package__)
+
+
+class SimpleTable:
+    """One row a message, by its id."""
+
+    async def write(
+        self, connection: Connection, items: Sequence[ReceivedEvent]
+    ) -> Judged[ReceivedEvent]:
+        """Write what is new; the statement ignores what is known, as the persister's do."""
+        firsts = first_of_each(items)
+        rows = [_row(one) for one in firsts]
+        if await copy_new_rows(connection, "bench_messages", rows):
+            return judge(items, firsts, {}, lambda item: item.event.body)
+        await connection.execute(SQL["create_incoming"])
+        await copy_rows(connection, "incoming_bench_messages", rows)
+        status = await connection.execute(SQL["insert"])
+        if status != f"INSERT 0 {len(firsts)}":
+            raise RuntimeError("a message was there before: the benchmark publishes each once")
+        return judge(items, firsts, {}, lambda item: item.event.body)
+
+
+def _row(item: ReceivedEvent) -> Message:
+    event = item.event
+    if not isinstance(event.body, MessageRecorded):
+        raise TypeError("the benchmark publishes nothing but messages")
+    return Message(
+        event.event_id,
+        event.conversation_id,
+        event.body.role.value,
+        event.body.content.text,
+        int(event.event_time.timestamp() * 1_000_000),
+    )
+
+
+async def start(settings: PersisterSettings, stop: asyncio.Event) -> None:
+    """Run until `stop`, as the persister's own `start` does."""
+    pool = await connect(settings, max_size=POOL_SIZE)
+    producer = Producer(settings)
+    try:
+        await producer.start()
+        handler = PersisterHandler(
+            read_event,
+            SimpleTable(),
+            pool,
+            settings.bad_limits,
+            settings.topic(Topic.DEAD_LETTERS),
+        )
+        consumer = FencedConsumer(
+            NAME,
+            settings.topic(Topic.EVENTS),
+            handler,
+            settings,
+            pool,
+            producer,
+            Batching(settings.persister_batch_records, settings.persister_batch_linger),
+            ids.random_id(),
+        )
+        app = FastAPI()
+        app.include_router(health_router(Health(NAME, {})))
+        await serve(app, settings, stop, consumer.run)
+    finally:
+        await producer.stop()
+        await pool.close()
+
+
+if __name__ == "__main__":
+    run_service(NAME, PersisterSettings, start)
