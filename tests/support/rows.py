@@ -29,9 +29,9 @@ INSERT INTO message_versions (tenant_id, message_id, version_id, conversation_id
                               content, incarnation, partition, log_offset)
 VALUES ('$TENANT', md5('$USER')::uuid, md5('v')::uuid, 'of $USER', 'corrected', '$NOW', 'x', 'i',
         0, $N);
-INSERT INTO conversation_events (tenant_id, event_id, conversation_id, kind, body_digest,
+INSERT INTO conversation_events (tenant_id, event_id, conversation_id, kind,
                                  incarnation, partition, log_offset, append_time, event_time, value)
-VALUES ('$TENANT', md5('$USER')::uuid, 'of $USER', 'message_recorded', '', 'i', 0, $N, '$NOW',
+VALUES ('$TENANT', md5('$USER')::uuid, 'of $USER', 'message_recorded', 'i', 0, $N, '$NOW',
         '$NOW', '');
 INSERT INTO user_preferences (tenant_id, user_id, version, personality, language, voice, updated_at)
 VALUES ('$TENANT', '$USER', '', '', '', '', '$NOW');
