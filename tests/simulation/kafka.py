@@ -149,10 +149,11 @@ class Consumer:
     # --- records
 
     async def getmany(
-        self, timeout_ms: int, max_records: int | None = None
+        self, *partitions: TopicPartition, timeout_ms: int, max_records: int | None = None
     ) -> dict[TopicPartition, list[Any]]:
         await self.life.passes()
-        fetched = {tp: self._fetch(tp, max_records or 100) for tp in sorted(self._assigned)}
+        wanted = self._assigned & set(partitions or self._assigned)
+        fetched = {tp: self._fetch(tp, max_records or 100) for tp in sorted(wanted)}
         found = {tp: records for tp, records in fetched.items() if records}
         if not found:
             await asyncio.sleep(timeout_ms / 1000)
