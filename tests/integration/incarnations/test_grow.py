@@ -1,10 +1,14 @@
 """More partitions for the events topic: tables and segments unchanged, and all goes on."""
 
 import asyncio
-from random import Random
+import signal
+import subprocess
+import sys
 from typing import Any
+from uuid import UUID
 
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError
 
 from parley.settings import Settings
 from parley.topics import Topic
@@ -18,18 +22,28 @@ from tests.integration.incarnations.world import (
     told,
 )
 from tests.support.command import Command, said
+from tests.support.processes import ROOT, ServiceProcess, environment
 from tests.support.views import view
+from tests.support.wait import eventually
 
 pytestmark = pytest.mark.integration
 
 GROW = ("topics", "grow", "events", "--partitions", "6")
-KILLS = 6
+MOMENTS = ("closed", "created", "sent:1", "sent:9", "sent:23", "compared", "switched")
 
 
 def successor(settings: Settings, partitions: int = 6) -> Settings:
     """The settings that the command tells everybody to use then."""
     names = {Topic.EVENTS.value: "parley.events.v1-2"}
     return settings.model_copy(update={"topic_names": names, "partitions": partitions})
+
+
+def die(settings: Settings, moment: str, *words: str) -> None:
+    """Run the command until a moment at which it kills itself."""
+    command = [sys.executable, "-m", "tests.integration.incarnations.dying_command", *words]
+    dying = environment(settings, DIE_AT=moment)
+    ended = subprocess.run(command, env=dying, cwd=ROOT, capture_output=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, (moment, ended.stderr.decode())
 
 
 async def positions(pool: Any) -> list[Any]:
@@ -61,26 +75,86 @@ async def test_grown_from_four_to_six_the_tables_are_unchanged_and_everything_go
         await talk.go_on(600)
         await at_rest(grown, pool)
     await assert_all_is_well(grown, pool, talk)
+    for stretch in ((), ("--since", "1h")):
+        ended = await asyncio.to_thread(Command(grown), "ledger", *stretch)
+        assert ended.returncode == 0, ended.stdout.decode()
 
 
-async def test_killed_at_any_moment_it_goes_on(settings: Settings, pool: Any) -> None:
-    talk, chance = Talk(settings), Random(11)
+async def test_killed_after_any_step_it_goes_on(settings: Settings, pool: Any) -> None:
+    talk = Talk(settings)
     with services(settings):
-        await talk.go_on(1500)
+        await talk.go_on(1_000)
         await at_rest(settings, pool)
-        before = await view(pool)
-    command = Command(settings)
-    for _ in range(KILLS):
-        process = command.start(*GROW)
-        await asyncio.sleep(chance.uniform(0.6, 2.5))
-        process.kill()
-        await asyncio.to_thread(process.communicate)
-    ended = await asyncio.to_thread(command, *GROW)
+    before, places = await view(pool), await positions(pool)
+    for moment in MOMENTS:
+        await asyncio.to_thread(die, settings, moment, *GROW)
+    ended = await asyncio.to_thread(Command(settings), *GROW)
     assert ended.returncode == 0, said(ended)
-    assert await view(pool) == before
+    assert (await view(pool), await positions(pool)) == (before, places)
     grown = successor(settings)
     talk.settings = grown
     with services(grown):
         await talk.go_on(200)
+        await at_rest(grown, pool)
+    await assert_all_is_well(grown, pool, talk)
+
+
+async def test_aborted_the_topic_is_as_it_was(settings: Settings, pool: Any) -> None:
+    talk = Talk(settings)
+    with services(settings, "persister", "sealer"):
+        await talk.go_on(300)
+        await at_rest(settings, pool, "persister", "sealer")
+        await asyncio.to_thread(die, settings, "sent:2", *GROW)
+        # Nobody is told that something is durable while the topic is copied.
+        with pytest.raises(MessageSizeTooLargeError):
+            await talk.go_on(25)
+        del talk.said[:]
+        ended = await asyncio.to_thread(Command(settings), "topics", "grow", "events", "--abort")
+        assert ended.returncode == 0, said(ended)
+        await talk.go_on(100)
+        await at_rest(settings, pool, "persister", "sealer")
+    stored = {row["event_id"] for row in await positions(pool)}
+    assert {UUID(one.event_id) for one in talk.said} <= stored
+
+
+async def test_a_service_with_the_former_name_says_so_and_reads_nothing(
+    settings: Settings, pool: Any
+) -> None:
+    talk = Talk(settings)
+    with services(settings, "persister", "sealer"):
+        await talk.go_on(100)
+        await at_rest(settings, pool, "persister", "sealer")
+        ended = await asyncio.to_thread(Command(settings), *GROW)
+        assert ended.returncode == 0, said(ended)
+    fences = await pool.fetch("SELECT * FROM fences ORDER BY consumer, partition")
+    with ServiceProcess("persister", settings) as former:
+
+        async def has_stopped() -> bool:
+            return "this database follows" in former.output
+
+        await eventually(has_stopped, timeout=30)
+    now = await pool.fetch("SELECT * FROM fences WHERE topic LIKE '%events%'")
+    assert {row["topic"] for row in now} == {successor(settings).topic(Topic.EVENTS)}
+    assert sum(row["next_offset"] for row in now) == sum(
+        row["next_offset"] for row in fences if "events" in row["topic"]
+    )
+
+
+async def test_seals_and_verdicts_can_be_grown_too(settings: Settings, pool: Any) -> None:
+    talk = Talk(settings)
+    with services(settings):
+        await talk.go_on(400)
+        await at_rest(settings, pool)
+        before = await view(pool)
+        for name in ("seals", "analyses"):
+            command = Command(settings)
+            ended = await asyncio.to_thread(command, "topics", "grow", name, "--partitions", "5")
+            assert ended.returncode == 0, said(ended)
+    names = {Topic.SEALS.value: "parley.seals.v1-2", Topic.ANALYSES.value: "parley.analyses.v1-2"}
+    grown = settings.model_copy(update={"topic_names": names})
+    assert await view(pool) == before
+    talk.settings = grown
+    with services(grown):
+        await talk.go_on(400)
         await at_rest(grown, pool)
     await assert_all_is_well(grown, pool, talk)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import asyncpg
@@ -14,12 +13,14 @@ from parley.log.admin import apply_topics, topic_ends
 from parley.settings import Settings
 from parley.topics import Topic
 from tests.integration.incarnations.broker_loss import OwnBroker, own_broker
-from tests.integration.incarnations.test_grow import positions, successor
+from tests.integration.incarnations.test_grow import MOMENTS, die, positions, successor
 from tests.integration.incarnations.world import (
     Talk,
     assert_all_is_well,
     at_rest,
+    published,
     services,
+    told,
 )
 from tests.support.command import Command, said
 from tests.support.views import view
@@ -29,7 +30,6 @@ pytestmark = pytest.mark.integration
 
 REPAIR = ("topics", "repair", "events")
 LOST = 1_000
-KILLS = 5
 
 
 @pytest.fixture
@@ -82,12 +82,8 @@ async def test_a_thousand_records_that_the_broker_lost_come_back(
     command = Command(settings)
     tried = await asyncio.to_thread(command.json, *REPAIR, "--dry-run")
     assert [(one["partition"], one["kept"]) for one in tried] == [(partition, left)]
-    chance = Random(5)
-    for _ in range(KILLS):
-        process = command.start(*REPAIR)
-        await asyncio.sleep(chance.uniform(0.6, 3))
-        process.kill()
-        await asyncio.to_thread(process.communicate)
+    for moment in MOMENTS:
+        await asyncio.to_thread(die, settings, moment, *REPAIR)
     ended = await asyncio.to_thread(command, *REPAIR)
     assert ended.returncode == 0, said(ended)
     assert await view(pool) == stood
@@ -103,4 +99,41 @@ async def test_a_thousand_records_that_the_broker_lost_come_back(
     assert [row for row in await positions(pool) if row["event_id"] in known] == places
     after = {row[:2] for row in (await view(pool))["messages"]}
     assert all(row[:2] in after for row in before["messages"])
+    await pool.close()
+
+
+@pytest.mark.parametrize("has_outbox", [True, False])
+async def test_seals_and_verdicts_that_the_broker_lost_come_back(
+    broker: OwnBroker, schema: str, has_outbox: bool
+) -> None:
+    settings = broker.settings
+    pool = await prepared(broker, schema)
+    talk = Talk(settings)
+    with services(settings):
+        await talk.go_on(1_500)
+        await at_rest(settings, pool)
+    before, sealed = await view(pool), told(await published(settings))
+    if not has_outbox:
+        # As it is after a day.
+        await pool.execute("DELETE FROM outbox")
+    names: dict[str, str] = {}
+    for kind in (Topic.SEALS, Topic.ANALYSES):
+        ends = await topic_ends(settings, settings.topic(kind))
+        longest = max(ends, key=lambda one: one.end)
+        await asyncio.to_thread(
+            broker.cut, settings.topic(kind), longest.partition, longest.end // 2
+        )
+        name = kind.removeprefix("parley.").removesuffix(".v1")
+        ended = await asyncio.to_thread(Command(settings), "topics", "repair", name)
+        assert ended.returncode == 0, said(ended)
+        names[kind.value] = f"{kind}-2"
+    mended = settings.model_copy(update={"topic_names": names})
+    assert told(await published(mended)) == sealed
+    talk.settings = mended
+    with services(mended):
+        await at_rest(mended, pool)
+        assert await view(pool) == before
+        await talk.go_on(200)
+        await at_rest(mended, pool)
+    await assert_all_is_well(mended, pool, talk)
     await pool.close()
