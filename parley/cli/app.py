@@ -23,6 +23,7 @@ from parley.cli import (
     tail,
     tenant,
     topics,
+    verify,
 )
 from parley.cli.output import say_error
 from parley.errors import UserError
@@ -45,6 +46,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(export.export)
 app.command()(simulate.simulate)
 app.command()(rebuild.rebuild)
+app.command()(verify.verify)
 app.command()(tail.tail)
 app.command()(status.status)
 app.command()(ledger.ledger)

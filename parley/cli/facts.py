@@ -31,6 +31,7 @@ CONSUMERS: Final = (
     ("persister-config", Topic.CONFIG),
     ("sealer", Topic.EVENTS),
     ("analyzer", Topic.SEALS),
+    ("analyzer-ends", Topic.ANALYSES),
 )
 
 

@@ -25,7 +25,7 @@ Pool = asyncpg.Pool
 Connection = asyncpg.Connection
 
 
-# A replay that loses its last transactions to a crash of the server reads them again.
+# A replay stands in nobody's way. What it loses to a crash of the server it reads again.
 REPLAYED = {"synchronous_commit": "off"}
 
 
@@ -41,17 +41,13 @@ async def connect(
     try:
         # One that connects later holds no fence.
         limits = await _time_limits(url) if min_size else TIME_LIMITS
+        own = limits if schema is None else {"search_path": schema, **REPLAYED}
         return await asyncpg.create_pool(
             url,
             min_size=min_size,
             max_size=max_size,
             timeout=CONNECT_TIMEOUT_S,
-            server_settings={
-                "application_name": "parley",
-                "timezone": "UTC",
-                **limits,
-                **({} if schema is None else {"search_path": schema, **REPLAYED}),
-            },
+            server_settings={"application_name": "parley", "timezone": "UTC", **own},
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise unreachable(error) from error

@@ -205,3 +205,8 @@ RETURNING l.id
 -- ... come over as they are, with what was decided about them; so do other services'.
 INSERT INTO {shadow}.dead_letters OVERRIDING SYSTEM VALUE
 SELECT * FROM {live}.dead_letters WHERE id = ANY($1::bigint[]) OR service <> ALL($2::text[])
+
+-- name: waiting_seals
+-- Seals that their relay has still to publish.
+SELECT value FROM {live}.outbox
+ WHERE published_at IS NULL AND consumer = 'sealer' ORDER BY id

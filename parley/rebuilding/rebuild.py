@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from parley import clock, retaining
-from parley.db import migrations
 from parley.db.pool import Connection, Pool
 from parley.errors import UserError
 from parley.rebuilding import shadow
@@ -16,6 +15,7 @@ from parley.rebuilding.replaying import (
     consumers_of,
     described,
     distance,
+    have_tables,
     locked,
     log_ends,
     mark,
@@ -56,7 +56,7 @@ async def rebuild(settings: Settings, watch: Watch, *, is_anew: bool) -> Rebuilt
     What was begun by a call that was killed is gone on with, unless `is_anew`. Raises UserError.
     """
     async with locked(settings) as connection:
-        await migrations.upgrade(settings)
+        await have_tables(settings)
         await check_logs(settings)
         await shadow.check_nothing_depends(connection)
         was_there = await shadow.prepare(connection, SCHEMA, mark(), is_anew=is_anew)
@@ -89,7 +89,7 @@ class _Rebuild:
             await seals.begin()
             self._watch.begin("comparing seals", None)
             await seals.update()
-            await _check(seals)
+            await _check(seals, is_ahead=False)
             for _ in range(SWAP_ATTEMPTS):
                 try:
                     return await self._swap(live, seals)
@@ -122,7 +122,7 @@ class _Rebuild:
             await drain(live, self._settings, self._consumers)
             await self._counter.run(_targets(fences))
             await seals.update()
-            await _check(seals)
+            await _check(seals, is_ahead=True)
             seals_compared, left = await seals.count(), await seals.mark_published(LIVE)
             await swap(self._connection, SCHEMA, list(self._consumers), fences)
         held_seconds = clock.monotonic() - held_at
@@ -131,8 +131,8 @@ class _Rebuild:
         )
 
 
-async def _check(seals: SealCheck) -> None:
-    found = await seals.differences(NAMED_DIFFERENCES)
+async def _check(seals: SealCheck, *, is_ahead: bool) -> None:
+    found = await seals.not_given(NAMED_DIFFERENCES, is_ahead=is_ahead)
     if found:
         raise UserError(
             "The seals topic holds what a replay of the events does not give, so nothing was "

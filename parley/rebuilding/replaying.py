@@ -72,8 +72,8 @@ def consumers_of(replayers: Sequence[Replayer]) -> Consumers:
 
 
 @asynccontextmanager
-async def locked(settings: Settings) -> AsyncIterator[Connection]:
-    """A connection without time limits, which keeps other replays out; raises UserError."""
+async def patient(settings: Settings) -> AsyncIterator[Connection]:
+    """A connection without time limits; raises UserError."""
     try:
         connection = await asyncpg.connect(
             settings.database_url.get_secret_value(),
@@ -83,14 +83,21 @@ async def locked(settings: Settings) -> AsyncIterator[Connection]:
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise unreachable(error) from error
     try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def locked(settings: Settings) -> AsyncIterator[Connection]:
+    """A connection that keeps other replays out; raises UserError."""
+    async with patient(settings) as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", REPLAY_LOCK):
             raise UserError(
                 "A `parley rebuild` or `parley verify` is under way on this database.",
                 "Wait until it has ended, or end it.",
             )
         yield connection
-    finally:
-        await connection.close()
 
 
 @asynccontextmanager
@@ -105,6 +112,18 @@ async def pools(settings: Settings, schema: str) -> AsyncIterator[tuple[Pool, Po
             await replayed.close()
     finally:
         await live.close()
+
+
+async def have_tables(settings: Settings) -> None:
+    """Make the tables where there are none; raises UserError where they are another release's."""
+    version = await migrations.version(settings)
+    if version.current is None:
+        await migrations.upgrade(settings)
+    elif not version.is_newest:
+        raise UserError(
+            "The database's tables are not this release's.",
+            "Bring them up to date with `parley db upgrade`.",
+        )
 
 
 async def check_logs(settings: Settings) -> None:

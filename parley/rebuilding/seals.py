@@ -4,13 +4,12 @@ Both sides are tables beside the replayed ones, so that memory holds a batch at 
 be brought up to date, which costs no more than what is new.
 """
 
-import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from parley.codec import InvalidRecord, LogRecord, decode_event, decode_seal
+from parley.db.headers import headers_from_json
 from parley.db.pool import Pool
 from parley.db.sql import load
 from parley.events import RecordRejected
@@ -68,14 +67,17 @@ class SealCheck:
         await self._take_published()
         await self._take_letters()
 
-    async def differences(self, limit: int, *, both_ways: bool = False) -> list[SealDifference]:
-        """What differs: the topic's seals that the replay lacks or has otherwise.
+    async def not_given(self, limit: int, *, is_ahead: bool) -> list[SealDifference]:
+        """The topic's seals that the replay lacks or has otherwise.
 
-        `both_ways`: and those of the replay that the topic lacks.
+        A replay that is ahead has read all that they came from.
         """
-        found = await self._pool.fetch(SQL["otherwise"], limit)
-        if both_ways:
-            found += await self._pool.fetch(SQL["unpublished"], limit)
+        found = await self._pool.fetch(SQL["otherwise"], limit, is_ahead)
+        return [SealDifference(**dict(row)) for row in found]
+
+    async def not_published(self, limit: int) -> list[SealDifference]:
+        """The replay's seals that the topic lacks."""
+        found = await self._pool.fetch(SQL["unpublished"], limit)
         return [SealDifference(**dict(row)) for row in found]
 
     async def count(self) -> int:
@@ -177,7 +179,7 @@ def _decision(seal: Seal) -> _Decision:
 
 def _origin(row: Any) -> tuple[str, int, int]:
     """Which record an outbox row of the persister's follows from."""
-    source = _source({name: base64.b64decode(value) for name, value in json.loads(row["headers"])})
+    source = _source(dict(headers_from_json(row["headers"])))
     if source is not None:
         return source
     body = decode_event(

@@ -18,8 +18,9 @@ SELECT id, topic, partition, source_topic, source_partition, key, value, headers
   FROM outbox WHERE id > $1 ORDER BY id LIMIT $2
 
 -- name: otherwise
--- What the topic has and the replay has not, or otherwise. What was decided behind the replay's
--- fence it cannot have yet.
+-- What the topic has and the replay has not, or otherwise; $2 says whether the replay has read all
+-- that the topic's decisions came from. If not, it may lack those from its fence on, and those as
+-- of the record before it, which the next record's time may have made.
 SELECT CASE WHEN same.subject IS NULL THEN 'seal that a replay does not give'
             ELSE 'seal that a replay gives otherwise' END AS kind,
        p.tenant_id, p.conversation_id, p.subject, p.revision
@@ -30,10 +31,10 @@ SELECT CASE WHEN same.subject IS NULL THEN 'seal that a replay does not give'
          SELECT FROM decided d
           WHERE d.tenant_id = p.tenant_id AND d.subject = p.subject AND d.revision = p.revision
             AND d.digest = p.digest)
-   AND (same.subject IS NOT NULL OR NOT EXISTS (
+   AND ($2::bool OR same.subject IS NOT NULL OR NOT EXISTS (
          SELECT FROM fences f
           WHERE f.consumer = 'sealer' AND f.partition = p.decided_partition
-            AND f.incarnation = p.incarnation AND f.next_offset <= p.decided_offset))
+            AND f.incarnation = p.incarnation AND f.next_offset <= p.decided_offset + 1))
  LIMIT $1
 
 -- name: unpublished

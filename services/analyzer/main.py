@@ -10,10 +10,13 @@ from parley import ids
 from parley.db.pool import Pool, connect
 from parley.health import Check, Health, health_router
 from parley.lifecycle import run_service, serve
+from parley.log.admin import topic_ends
 from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
 from parley.topics import Topic
 from services.analyzer.core.outcomes import Attempting
+from services.analyzer.ends import CONSUMER as ENDS
+from services.analyzer.ends import EndsHandler, Gate
 from services.analyzer.passes import SHIPPED
 from services.analyzer.runner import Runner
 from services.analyzer.settings import AnalyzerSettings
@@ -47,13 +50,19 @@ async def _run(
     consumer = FencedConsumer(
         CONSUMER, topic, handler, settings, pool, producer, BATCHING, worker_id
     )
+    ended_topic = settings.topic(Topic.ANALYSES)
+    ends = FencedConsumer(
+        ENDS, ended_topic, EndsHandler(), settings, pool, producer, BATCHING, worker_id
+    )
+    known = {one.partition: one.end for one in await topic_ends(settings, ended_topic)}
+    gate = Gate(pool, ended_topic, known)
     store = JobStore(pool, settings, SHIPPED)
     workers = _workers(settings, store, worker_id, bell, consumer)
     gauge = JobGauge(store)
     app = FastAPI(title="Parley analyzer")
-    app.include_router(health_router(_health(pool, producer, consumer, gauge)))
-    tasks = (worker.run for worker in workers)
-    await serve(app, settings, stop, consumer.run, gauge.run, *tasks)
+    app.include_router(health_router(_health(pool, producer, consumer, ends, gauge)))
+    tasks = (gate.behind(worker.run) for worker in workers)
+    await serve(app, settings, stop, consumer.run, ends.run, gate.run, gauge.run, *tasks)
 
 
 def _workers(
@@ -73,13 +82,20 @@ def _workers(
     ]
 
 
-def _health(pool: Pool, producer: Producer, consumer: FencedConsumer, gauge: JobGauge) -> Health:
+def _health(
+    pool: Pool,
+    producer: Producer,
+    consumer: FencedConsumer,
+    ends: FencedConsumer,
+    gauge: JobGauge,
+) -> Health:
     async def database() -> None:
         await pool.fetchval("SELECT 1")
 
     async def partitions() -> None:
-        if consumer.stopped:
-            raise RuntimeError("; ".join(f"{one}: {why}" for one, why in consumer.stopped.items()))
+        stopped = [*consumer.stopped.items(), *ends.stopped.items()]
+        if stopped:
+            raise RuntimeError("; ".join(f"{one}: {why}" for one, why in stopped))
 
     def facts() -> dict[str, Any]:
         return {"partitions": sorted(consumer.claims), "jobs": gauge.counts}

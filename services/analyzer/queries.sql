@@ -19,6 +19,85 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[
  ORDER BY tenant_id, segment_id, revision, pass_name, pass_version
     ON CONFLICT DO NOTHING
 
+-- name: lock_ends_shared
+-- Until the end of the transaction nobody keeps ends of unknown jobs.
+SELECT pg_advisory_xact_lock_shared(7261307)
+
+-- name: lock_ends
+-- Until the end of the transaction nobody inserts jobs.
+SELECT pg_advisory_xact_lock(7261307)
+
+-- name: end_known_jobs
+-- Ends those of new jobs whose end was read before them.
+WITH used AS (
+  DELETE FROM operations.job_ends AS ended
+   USING unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])
+         AS key (tenant_id, segment_id, revision, pass_name, pass_version)
+   WHERE ended.tenant_id = key.tenant_id AND ended.segment_id = key.segment_id
+     AND ended.revision = key.revision AND ended.pass_name = key.pass_name
+     AND ended.pass_version = key.pass_version
+  RETURNING ended.*
+)
+UPDATE operations.jobs AS job SET state = used.state, reason = used.reason
+  FROM used
+ WHERE job.tenant_id = used.tenant_id AND job.segment_id = used.segment_id
+   AND job.revision = used.revision AND job.pass_name = used.pass_name
+   AND job.pass_version = used.pass_version
+   AND job.state IN ('open', 'claimed', 'parked')
+
+-- name: apply_ends
+-- Ends unfinished jobs that the analyses topic says have ended. As a rule there are none: who
+-- published an end has written it before.
+WITH ended AS (
+  SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $6::text[],
+                       $7::text[])
+             AS row (tenant_id, segment_id, revision, pass_name, pass_version, state, reason)
+), locked AS (
+  SELECT ended.*
+    FROM ended
+    JOIN operations.jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
+   WHERE job.state IN ('open', 'claimed', 'parked')
+   ORDER BY job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
+     FOR UPDATE OF job
+)
+UPDATE operations.jobs AS job
+   SET state = locked.state, reason = locked.reason, lease_token = NULL
+  FROM locked
+ WHERE job.tenant_id = locked.tenant_id AND job.segment_id = locked.segment_id
+   AND job.revision = locked.revision AND job.pass_name = locked.pass_name
+   AND job.pass_version = locked.pass_version
+
+-- name: is_any_unknown
+-- Whether one of these jobs is not there.
+SELECT EXISTS (
+  SELECT FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])
+           AS key (tenant_id, segment_id, revision, pass_name, pass_version)
+   WHERE NOT EXISTS (
+           SELECT FROM operations.jobs AS job
+            WHERE job.tenant_id = key.tenant_id AND job.segment_id = key.segment_id
+              AND job.revision = key.revision AND job.pass_name = key.pass_name
+              AND job.pass_version = key.pass_version))
+
+-- name: keep_ends
+-- Ends of jobs whose seals have still to be read; the latest end of a job counts.
+INSERT INTO operations.job_ends AS ended (
+    tenant_id, segment_id, revision, pass_name, pass_version, state, reason)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $6::text[],
+                     $7::text[])
+           AS row (tenant_id, segment_id, revision, pass_name, pass_version, state, reason)
+ WHERE NOT EXISTS (
+         SELECT FROM operations.jobs AS job
+          WHERE job.tenant_id = row.tenant_id AND job.segment_id = row.segment_id
+            AND job.revision = row.revision AND job.pass_name = row.pass_name
+            AND job.pass_version = row.pass_version)
+ ORDER BY tenant_id, segment_id, revision, pass_name, pass_version
+ON CONFLICT (tenant_id, segment_id, revision, pass_name, pass_version) DO UPDATE
+   SET state = excluded.state, reason = excluded.reason
+
+-- name: passed_ends
+-- Up to where the ends of each partition are applied.
+SELECT partition, next_offset FROM fences WHERE consumer = $1 AND topic = $2
+
 -- name: end_stale_jobs
 -- Ends the unfinished jobs of revisions that are no longer wanted. A worker that still holds one
 -- finds its token gone.

@@ -35,9 +35,46 @@ class Claim:
 
 
 async def insert_jobs(connection: Connection, jobs: Sequence[Job]) -> None:
-    """Write new jobs within the caller's transaction; known ones stay as they are."""
+    """Write new jobs within the caller's transaction; known ones stay as they are.
+
+    One whose end is known already is ended at once.
+    """
     if jobs:
+        # Nobody keeps an end of a job that is being inserted as one of no job.
+        await connection.execute(_SQL["lock_ends_shared"])
         await connection.execute(_SQL["insert_jobs"], *_columns(_job_row(job) for job in jobs))
+        await connection.execute(_SQL["end_known_jobs"], *_columns(map(_key, jobs)))
+
+
+async def apply_ends(connection: Connection, ends: Sequence[JobEnded]) -> None:
+    """Write within the caller's transaction that these jobs have ended, those to come included."""
+    if not ends:
+        return
+    rows = _columns((*key_of_end(one), one.end.value, one.reason) for one in ends)
+    # First of all: a job that appears after this question is there for the others.
+    is_any_unknown = await connection.fetchval(_SQL["is_any_unknown"], *rows[:5])
+    if is_any_unknown:
+        await connection.execute(_SQL["lock_ends"])
+    await connection.execute(_SQL["apply_ends"], *rows)
+    if is_any_unknown:
+        await connection.execute(_SQL["keep_ends"], *rows)
+
+
+async def passed_ends(pool: Pool, consumer: str, topic: str) -> dict[int, int]:
+    """Up to where the ends of each partition of the analyses topic are applied."""
+    rows = await pool.fetch(_SQL["passed_ends"], consumer, topic)
+    return {row["partition"]: row["next_offset"] for row in rows}
+
+
+def key_of_end(ended: JobEnded) -> tuple[str, str, int, str, int]:
+    """Of which job it is the end."""
+    return (
+        ended.tenant_id,
+        ended.segment_id,
+        ended.revision,
+        ended.pass_name,
+        ended.pass_version,
+    )
 
 
 async def end_stale(connection: Connection, stale: Sequence[Stale]) -> list[tuple[Attempt, str]]:

@@ -34,10 +34,11 @@ class Command:
         *arguments: str,
         standard_input: bytes = b"",
         variables: Mapping[str, str] | None = None,
+        timeout_s: float = 90,
     ) -> "subprocess.CompletedProcess[bytes]":
         """Run it to the end."""
         process = self.start(*arguments, **(variables or {}))
-        stdout, stderr = process.communicate(standard_input, timeout=90)
+        stdout, stderr = process.communicate(standard_input, timeout=timeout_s)
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
     def json(self, *arguments: str, status: int = 0) -> Any:

@@ -2,16 +2,12 @@
 
 from typing import Any
 
-from parley.db.schema import metadata
+from parley.db.schema import HOUSEKEEPING, metadata
 
-# Not compared: how far a database has read, and what follows from that.
-HOUSEKEEPING = {"fences", "outbox", "ledger", "dead_letters"}
 COMPARED = sorted(
     table.name
     for table in metadata.tables.values()
-    if table.schema is None
-    and table.name not in HOUSEKEEPING
-    and not table.name.startswith("sealer_")
+    if table.schema is None and table.name not in HOUSEKEEPING
 )
 
 

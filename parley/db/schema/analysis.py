@@ -140,6 +140,20 @@ jobs = Table(
     schema=OPERATIONS,
     comment="passes to run; operational: backed up, not rebuilt",
 )
+job_ends = Table(
+    "job_ends",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("segment_id", UUID(as_uuid=False), primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
+    Column("pass_name", Text, primary_key=True),
+    Column("pass_version", BigInteger, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    schema=OPERATIONS,
+    comment="ends, in parley.analyses.v1, of jobs that are not there yet: they are not run again",
+)
+
 Index(
     "ix_jobs_unfinished",
     jobs.c.due_at,

@@ -67,6 +67,7 @@ async def pretend_services(settings: Settings, pool: Any, reason: str | None = N
         ("sealer", Topic.EVENTS),
         ("persister-seals", Topic.SEALS),
         ("analyzer", Topic.SEALS),
+        ("analyzer-ends", Topic.ANALYSES),
         ("persister-analyses", Topic.ANALYSES),
     )
     for consumer, topic in consumers:

@@ -16,6 +16,7 @@ from parley.events import (
     EndReason,
     Event,
     MessageRevised,
+    Policy,
     PreferencesChanged,
     RevisionKind,
     Role,
@@ -49,6 +50,7 @@ class Talk:
 
     settings: Settings
     chance: Random = field(default_factory=lambda: Random(11))
+    users: tuple[str, ...] = ("ada",)
     sent: list[Event] = field(default_factory=list)
     bad_count: int = 0
     number: int = 0
@@ -77,11 +79,12 @@ class Talk:
         if kind < 0.13:
             return event(conversation, SessionEnded(1, EndReason.EXPLICIT), session_id=session)
         if kind < 0.16:
-            return event(conversation, PreferencesChanged("calm", "en", "", ""), user_id="ada")
+            user = self.chance.choice(self.users)
+            return event(conversation, PreferencesChanged("calm", "en", "", ""), user_id=user)
         if kind < 0.24 and self.sent:
             target = self.chance.choice(self.sent)
             body = MessageRevised(target.event_id, RevisionKind.CORRECTED, Content("corrected"))
-            return event(target.conversation_id, body, policy=short_policy())
+            return event(target.conversation_id, body, policy=_policy(target.conversation_id))
         self.number += 1
         late = timedelta(seconds=self.chance.choice([0, 0, 0, 0, 3, 30]))
         return message(
@@ -90,13 +93,18 @@ class Talk:
             f"text {self.number}",
             at=clock.now() - late,
             session_id=session if kind < 0.8 else "",
-            user_id=self.chance.choice(["", "ada"]),
+            user_id=self.chance.choice(["", *self.users]),
             role=self.chance.choice([Role.USER, Role.ASSISTANT]),
-            policy=short_policy(1.0, 0.2),
+            policy=_policy(conversation),
         )
 
     def _conversation(self) -> str:
         return f"c{self.chance.randrange(40)}"
+
+
+def _policy(conversation_id: str) -> Policy:
+    """Some conversations are over at every breath, others when the talk is."""
+    return short_policy(1.0 if conversation_id.endswith("0") else 4.0, 0.2)
 
 
 async def send(settings: Settings, records: Sequence[Outgoing]) -> None:
@@ -109,8 +117,19 @@ async def send(settings: Settings, records: Sequence[Outgoing]) -> None:
         await producer.stop()
 
 
-async def keep_talking(talk: Talk, stop: asyncio.Event, rest_s: float = 0.1) -> None:
-    """Publish a few records again and again until `stop`."""
+@asynccontextmanager
+async def talking(talk: Talk, rest_s: float = 0.3) -> AsyncIterator[None]:
+    """Publish a few records again and again; all of them are in the log at the end."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(_keep_talking(talk, stop, rest_s))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def _keep_talking(talk: Talk, stop: asyncio.Event, rest_s: float) -> None:
     producer = Producer(talk.settings)
     await producer.start()
     try:

@@ -392,6 +392,26 @@ def upgrade() -> None:
         postgresql_where=sa.text("published_at IS NULL AND refused_at IS NULL"),
     )
     op.create_table(
+        "job_ends",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("segment_id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("pass_name", sa.Text(), nullable=False),
+        sa.Column("pass_version", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "tenant_id",
+            "segment_id",
+            "revision",
+            "pass_name",
+            "pass_version",
+            name=op.f("pk_job_ends"),
+        ),
+        schema="operations",
+        comment="ends, in parley.analyses.v1, of jobs that are not there yet: they are not run again",
+    )
+    op.create_table(
         "jobs",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("segment_id", sa.UUID(as_uuid=False), nullable=False),
@@ -895,6 +915,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("state IN ('open', 'claimed', 'parked')"),
     )
     op.drop_table("jobs", schema="operations")
+    op.drop_table("job_ends", schema="operations")
     op.drop_index(
         "ix_inbox_waiting",
         table_name="inbox",

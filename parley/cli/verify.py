@@ -1,0 +1,52 @@
+"""`parley verify`: whether the tables are what the log says."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from parley.cli.output import Output, OutputOption, print_rows, say
+from parley.cli.replay_progress import ReplayProgress
+from parley.cli.running import run
+from parley.rebuilding.verify import Verified
+from parley.rebuilding.verify import verify as verify_tables
+from parley.settings import Settings
+
+_COLUMNS = ("kind", "table", "row", "columns")
+
+
+def verify(
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, help="The most differences to name, a table.")
+    ] = 10,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Compare the tables with the log, and name the first rows that differ, by their ids.
+
+    Replays the log into a schema of its own, up to where the live tables stand, and compares
+    every row; also every seal of the topic with what the events give. The services may run. It
+    needs as much disk again as the tables take, until it is done.
+
+    Exit status 1 where something differs, 0 where nothing does.
+
+    Example: parley verify -o json
+    """
+    with ReplayProgress() as progress:
+        verified = run(verify_tables(Settings.load(), progress, limit))
+    if verified.differences or output is not Output.TABLE:
+        print_rows(output, [asdict(one) for one in verified.differences], _COLUMNS)
+    say(_summary(verified))
+    if verified.differences:
+        raise typer.Exit(1)
+
+
+def _summary(verified: Verified) -> str:
+    found = "Nothing differs" if not verified.differences else "The tables and the log differ"
+    read = f"{verified.records:,} records replayed in {verified.seconds:.1f} s"
+    behind = (
+        f" The tables are {verified.behind:,} records behind the log, and were compared as of "
+        "where they stand."
+        if verified.behind
+        else ""
+    )
+    return f"{found}: {read}, {verified.seals_compared:,} seals compared.{behind}"
