@@ -84,7 +84,7 @@ GRANTS: Final = MappingProxyType(
         ),
         Role.ANALYZER: (
             *_grants("riu", "fences", f"{OPERATIONS}.jobs"),
-            *_grants("riud", "outbox"),
+            *_grants("riud", "outbox", f"{OPERATIONS}.job_ends"),
             *_grants("r", "conversation_messages", "message_versions"),
         ),
         Role.READER: _PEOPLE,
