@@ -14,11 +14,12 @@ from sqlalchemy import Table
 
 from parley.db.pool import Connection
 from parley.db.schema import HOUSEKEEPING, metadata
+from parley.rebuilding import shadow
 
 TABLES: Final = tuple(
     table
     for table in metadata.sorted_tables
-    if table.schema is None and table.name not in HOUSEKEEPING
+    if table.schema is None and table.name in shadow.TABLES and table.name not in HOUSEKEEPING
 )
 # When this database wrote the row; the log does not say it.
 NOT_COMPARED: Final = frozenset({"created_at"})

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from parley.db.schema import HOUSEKEEPING, metadata
+from parley.db.schema import HOUSEKEEPING, config, metadata
 
 COMPARED = sorted(
     table.name
     for table in metadata.tables.values()
-    if table.schema is None and table.name not in HOUSEKEEPING
+    if table.schema is None and table not in config.TABLES and table.name not in HOUSEKEEPING
 )
 
 
