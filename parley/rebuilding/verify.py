@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Table
 
+from parley import retaining
 from parley.db.pool import Connection, Pool
 from parley.rebuilding import shadow
 from parley.rebuilding.children import Targets, start_all, stop_all
@@ -79,6 +80,9 @@ async def _verify(
         async with _snapshot(settings) as moment:
             standing = await _standing(moment, consumers)
             await counter.run(standing)
+            for kept in await retaining.recorded(moment):
+                # What the live tables have deleted is in the log still.
+                await retaining.keep(replayed, kept)
             found = await _compare_tables(moment, replayed, watch, limit)
             found += await _compare_seals(moment, seals, watch, limit)
         behind = distance(standing, await log_ends(settings, consumers))
