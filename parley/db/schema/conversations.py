@@ -100,8 +100,13 @@ conversation_sessions = Table(
     Column(
         "duration_seconds",
         BigInteger,
-        # A client's clock may put the end before the start.
-        Computed("greatest(0, extract(epoch FROM ended_at - started_at)::bigint)", persisted=True),
+        # A client's clock may put the end before the start; while either is missing there is none.
+        Computed(
+            "CASE WHEN ended_at IS NOT NULL AND started_at IS NOT NULL"
+            " THEN greatest(0, extract(epoch FROM ended_at - started_at)::bigint)"
+            " ELSE NULL::bigint END",
+            persisted=True,
+        ),
     ),
     Column("message_count", Integer, nullable=False, server_default=text("0")),
     Column(

@@ -41,7 +41,7 @@ SHOWN_SESSIONS = {
     ("active", "ann", 600, False, "imported", 1),
     ("endless", "ann", 240, False, "imported", 1),
     ("backwards", "ann", 120, False, "imported", 2),
-    ("open", "ann", 0, True, None, 1),
+    ("open", "ann", None, True, None, 1),
     ("silent", "ann", 60, False, "imported", 0),
     ("nobody", "bob", 300, False, "imported", 1),
     ("ghost", "eve", 180, False, "imported", 2),

@@ -92,7 +92,10 @@ def upgrade() -> None:
             "duration_seconds",
             sa.BigInteger(),
             sa.Computed(
-                "greatest(0, extract(epoch FROM ended_at - started_at)::bigint)", persisted=True
+                "CASE WHEN ended_at IS NOT NULL AND started_at IS NOT NULL"
+                " THEN greatest(0, extract(epoch FROM ended_at - started_at)::bigint)"
+                " ELSE NULL::bigint END",
+                persisted=True,
             ),
             nullable=True,
         ),
