@@ -19,6 +19,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from parley import logs
 from parley.errors import UserError
+from parley.log.connections import tell_of_closed_connections
 from parley.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ def run_service(
     try:
         settings = settings_type.load()
         logs.configure(name, settings.log_level, settings.log_format == "json")
+        tell_of_closed_connections()
         uvloop.run(_until_signal(start, settings))
     except UserError as error:
         _give_up([error])

@@ -1,0 +1,46 @@
+"""A Kafka connection that was reset says so on uvloop, too."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import uvloop
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import KafkaConnectionError
+
+from parley.log.connections import tell_of_closed_connections
+
+HEADER = SimpleNamespace(encode=lambda: b"header")
+REQUEST = SimpleNamespace(
+    prepare=lambda _: SimpleNamespace(
+        build_request_header=lambda **_: HEADER, encode=lambda: b"request"
+    )
+)
+
+
+async def write_to_a_reset_connection() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    connection: Any = AIOKafkaConnection("127.0.0.1", port, request_timeout_ms=1_000)
+    connection._reader, connection._writer = await asyncio.open_connection("127.0.0.1", port)
+    # Who reads has not heard of it yet.
+    connection._read_task = asyncio.ensure_future(asyncio.sleep(60))
+    connection._writer.transport.abort()
+    await asyncio.sleep(0.05)
+    try:
+        await connection.send(REQUEST)
+    finally:
+        server.close()
+
+
+def test_who_writes_to_a_connection_that_was_reset_hears_of_a_broken_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(RuntimeError, match="handler is closed"):
+        uvloop.run(write_to_a_reset_connection())
+    # Set to itself, so that it is as before at the end.
+    monkeypatch.setattr(AIOKafkaConnection, "send", AIOKafkaConnection.send)
+    tell_of_closed_connections()
+    with pytest.raises(KafkaConnectionError):
+        uvloop.run(write_to_a_reset_connection())
