@@ -74,8 +74,9 @@ async def test_an_event_that_is_stored_is_known_after_the_inbox_was_emptied(
     event_id = await writer.fetchval(RECORD, "c", "user", "hello", "1")
     await with_roles.execute("DELETE FROM operations.inbox")
     await with_roles.execute(
-        "INSERT INTO conversation_events VALUES ('acme', $1::uuid, 'c', 'message_recorded', '',"
-        " 'i', 0, 0, now(), now(), NULL, '')",
+        "INSERT INTO conversation_events (tenant_id, event_id, conversation_id, kind, incarnation,"
+        " partition, log_offset, append_time, event_time, value)"
+        " VALUES ('acme', $1::uuid, 'c', 'message_recorded', 'i', 0, 0, now(), now(), '')",
         event_id,
     )
     assert await writer.fetchval(RECORD, "c", "user", "hello", "1") == event_id
