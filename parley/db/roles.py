@@ -85,7 +85,8 @@ GRANTS: Final = MappingProxyType(
         Role.ANALYZER: (
             *_grants("riu", "fences", f"{OPERATIONS}.jobs"),
             *_grants("riud", "outbox", f"{OPERATIONS}.job_ends"),
-            *_grants("r", "conversation_messages", "message_versions"),
+            # Of the events only when they came: after a grow, places say nothing about order.
+            *_grants("r", "conversation_messages", "message_versions", "conversation_events"),
         ),
         Role.READER: _PEOPLE,
         # Messages are written by record_message(), and by it alone.
