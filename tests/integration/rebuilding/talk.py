@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -140,8 +141,16 @@ async def _keep_talking(talk: Talk, stop: asyncio.Event, rest_s: float) -> None:
         await producer.stop()
 
 
-async def settled(pool: Any, talk: Talk, timeout_s: float = 60) -> None:
-    """Return once everything was read, sealed, published and analysed, and stays so."""
+async def settled(
+    pool: Any,
+    talk: Talk,
+    timeout_s: float = 60,
+    readers: Sequence[str] = ("persister", "sealer"),
+) -> None:
+    """Return once everything was read, sealed, published and analysed, and stays so.
+
+    `readers` are those who read the events.
+    """
 
     async def is_settled() -> bool:
         for topic in (Topic.EVENTS, Topic.SEALS, Topic.ANALYSES):
@@ -151,6 +160,11 @@ async def settled(pool: Any, talk: Talk, timeout_s: float = 60) -> None:
                 "SELECT consumer, partition, next_offset FROM fences WHERE topic = $1", name
             )
             if any(row["next_offset"] < ends[row["partition"]] for row in rows):
+                return False
+            # One that has not begun yet has read nothing, and no fence that says so.
+            begun = {(row["consumer"], row["partition"]) for row in rows}
+            wanted = readers if topic is Topic.EVENTS else ()
+            if not begun.issuperset(product(wanted, ends)):
                 return False
         return not await pool.fetchval(
             """

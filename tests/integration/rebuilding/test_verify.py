@@ -117,7 +117,7 @@ async def test_another_position_is_told_from_another_content(
     talk = Talk(migrated)
     async with running(migrated, "persister"):
         await send(migrated, talk.records(100))
-        await settled(tables, talk)
+        await settled(tables, talk, readers=["persister"])
         await tables.execute(
             "UPDATE conversation_messages SET log_offset = log_offset + 1"
             " WHERE id = (SELECT min(id::text)::uuid FROM conversation_messages)"
@@ -130,7 +130,7 @@ async def test_a_difference_is_shown_to_people_too(migrated: Settings, tables: A
     async with running(migrated, "persister"):
         talk = Talk(migrated)
         await send(migrated, talk.records(50))
-        await settled(tables, talk)
+        await settled(tables, talk, readers=["persister"])
         await tables.execute("DELETE FROM conversations")
     ended = await asyncio.to_thread(Command(migrated), "verify", "--limit", "3", timeout_s=400)
     assert ended.returncode == 1
