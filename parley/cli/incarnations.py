@@ -2,22 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from parley.cli.output import Output, OutputOption, print_rows, say, stderr
+from parley.cli.output import Output, OutputOption, print_rows, say
+from parley.cli.phase_progress import PhaseProgress
 from parley.cli.running import run
 from parley.errors import UserError
 from parley.incarnations.growing import Result, Wish, abort, grow
@@ -73,7 +63,7 @@ def grow_topic(
     if partitions is None:
         raise UserError("How many partitions is the topic to have?", "Add --partitions N.")
     wish = Wish(is_dry_run=dry_run, starts_over=start_over, patience_s=patience)
-    with _Bars() as bars:
+    with PhaseProgress() as bars:
         result = run(grow(settings, kind, partitions, wish, bars))
     _print_grown(output, result)
     if not dry_run:
@@ -108,7 +98,7 @@ def repair_topic(
     """
     settings, kind = Settings.load(), _kind(topic)
     wish = Wish(is_dry_run=dry_run, starts_over=start_over)
-    with _Bars() as bars:
+    with PhaseProgress() as bars:
         result = run(repair(settings, kind, wish, bars, accepts_loss=accept_loss))
     _print_mended(output, result.mended)
     if not result.mended and result.topic == result.source:
@@ -166,44 +156,3 @@ def _tell_local_stack(settings: Settings, names: dict[str, str]) -> bool:
         return False
     state.update(topic_names=names)
     return True
-
-
-class _Bars:
-    """A bar a phase, on stderr."""
-
-    def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=stderr,
-        )
-        self._task = TaskID(0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._progress.tasks:
-            self._progress.stop()
-
-    def say(self, sentence: str) -> None:
-        """Tell something."""
-        say(sentence)
-
-    def begin(self, name: str, total: int) -> None:
-        """A phase of so many records begins."""
-        self._task = self._progress.add_task(name, total=total)
-        self._progress.start()
-
-    def advance(self, count: int) -> None:
-        """So many more are done."""
-        self._progress.advance(self._task, count)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from parley.cli.output import Output, OutputOption, print_rows, say
-from parley.cli.replay_progress import ReplayProgress
+from parley.cli.phase_progress import PhaseProgress
 from parley.cli.running import run
 from parley.rebuilding.rebuild import Rebuilt
 from parley.rebuilding.rebuild import rebuild as rebuild_tables
@@ -40,7 +40,7 @@ def rebuild(
 
     Example: parley rebuild
     """
-    with ReplayProgress() as progress:
+    with PhaseProgress() as progress:
         rebuilt = run(rebuild_tables(Settings.load(), progress, is_anew=is_anew))
     print_rows(output, [_row(rebuilt)], _COLUMNS)
     say("The tables are rebuilt. See with `parley status` that everybody goes on.")

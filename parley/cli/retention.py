@@ -10,7 +10,7 @@ from parley import clock, retaining
 from parley.cli import facts
 from parley.cli.config_topic import Configured, configure, read_configured
 from parley.cli.output import Output, OutputOption, print_rows, say
-from parley.cli.replay_progress import ReplayProgress
+from parley.cli.phase_progress import PhaseProgress
 from parley.cli.running import run
 from parley.config import Retention
 from parley.errors import UserError
@@ -118,7 +118,7 @@ async def _apply(settings: Settings, due: list[Kept], *, dry_run: bool) -> list[
             counts = await retaining.count(pool, one)
             rows.append({"tenant": one.tenant_id, "cutoff": one.cutoff, **counts})
             if not dry_run:
-                with ReplayProgress() as progress:
+                with PhaseProgress() as progress:
                     progress.begin(one.tenant_id, sum(counts.values()))
                     await retaining.keep(pool, one, progress.advance)
     return rows

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from parley.cli.output import Output, OutputOption, print_rows, say
-from parley.cli.replay_progress import ReplayProgress
+from parley.cli.phase_progress import PhaseProgress
 from parley.cli.running import run
 from parley.rebuilding.verify import Verified
 from parley.rebuilding.verify import verify as verify_tables
@@ -31,7 +31,7 @@ def verify(
 
     Example: parley verify -o json
     """
-    with ReplayProgress() as progress:
+    with PhaseProgress() as progress:
         verified = run(verify_tables(Settings.load(), progress, limit))
     if verified.differences or output is not Output.TABLE:
         print_rows(output, [asdict(one) for one in verified.differences], _COLUMNS)

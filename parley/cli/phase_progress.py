@@ -1,4 +1,4 @@
-"""The progress of a replay on stderr: a bar a phase, with its rate and what is left."""
+"""The progress of long work on stderr: a bar a phase, with its rate and what is left."""
 
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,7 @@ from rich.text import Text
 from parley.cli.output import say, stderr
 
 
-class ReplayProgress:
+class PhaseProgress:
     """Shows each phase as a bar, the former one as done."""
 
     def __init__(self) -> None:
@@ -36,7 +36,6 @@ class ReplayProgress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        self._progress.start()
         return self
 
     def __exit__(
@@ -46,34 +45,44 @@ class ReplayProgress:
         trace: TracebackType | None,
     ) -> None:
         if error is None:
-            self._finish()
-        self._progress.stop()
+            self.finish()
+        # What was never begun would leave an empty line.
+        if self._progress.tasks:
+            self._progress.stop()
 
     def begin(self, what: str, total: int | None) -> None:
-        """Begin a phase that is so many records long; None where nobody knows."""
-        self._finish()
+        """Begin a phase that is so long; None where nobody knows."""
+        self.finish()
+        self._progress.start()
         self._task = self._progress.add_task(what, total=total)
 
-    def advance(self, record_count: int) -> None:
+    def advance(self, count: int) -> None:
         """So many more."""
         if self._task is not None:
-            self._progress.advance(self._task, record_count)
+            self._progress.advance(self._task, count)
 
-    def say(self, sentence: str) -> None:
-        """Tell the person something beside the bars."""
-        say(sentence)
+    def reach(self, done: int, total: int | None = None) -> None:
+        """So many in all; `total` where it is known by now."""
+        if self._task is not None:
+            self._progress.update(self._task, completed=done, total=total)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """The phase is over."""
         if self._task is None:
             return
         task = self._progress.tasks[self._task]
         total = task.total or task.completed or 1
         self._progress.update(self._task, total=total, completed=total)
         self._progress.stop_task(self._task)
+        self._task = None
+
+    def say(self, sentence: str) -> None:
+        """Tell the person something beside the bars."""
+        say(sentence)
 
 
 class _Rate(TextColumn):
-    """Records a second, of late."""
+    """How many a second, of late."""
 
     def __init__(self) -> None:
         super().__init__("")
