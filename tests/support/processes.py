@@ -45,11 +45,15 @@ def free_port() -> int:
 class ServiceProcess:
     """A service's module on a free port; stopped at the end of its `with`.
 
-    `name` is one of the four services, or a module's whole dotted name.
+    `name` is one of the four services, or a module's whole dotted name. It has started when its
+    `probe` answers: a service that is to find its partition broken may never be ready.
     """
 
-    def __init__(self, name: str, settings: Settings, **extra: str) -> None:
+    def __init__(
+        self, name: str, settings: Settings, *, probe: str = "/readyz", **extra: str
+    ) -> None:
         self.name = name
+        self._probe = probe
         self._module = name if "." in name else f"services.{name}.main"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -69,7 +73,7 @@ class ServiceProcess:
                 cwd=ROOT,
             )
         if wait:
-            self._wait_until_ready()
+            self._wait_until_started()
         return self
 
     @property
@@ -109,7 +113,11 @@ class ServiceProcess:
         return self._running().wait(timeout)
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self._end()
+            raise
 
     def __exit__(
         self,
@@ -117,6 +125,11 @@ class ServiceProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end()
+        if error is not None:
+            print(f"--- {self.name}\n{self.output[-4000:]}")  # noqa: T201 - for the failed test
+
+    def _end(self) -> None:
         process = self._process
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGCONT)
@@ -126,20 +139,18 @@ class ServiceProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        if error is not None:
-            print(f"--- {self.name}\n{self.output[-4000:]}")  # noqa: T201 - for the failed test
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             raise RuntimeError(f"{self.name} was not started")
         return self._process
 
-    def _wait_until_ready(self, timeout: float = 40.0) -> None:
+    def _wait_until_started(self, timeout: float = 40.0) -> None:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self._running().poll() is not None:
                 raise AssertionError(f"{self.name} ended at its start:\n{self.output[-4000:]}")
-            if answers(f"{self.url}/readyz"):
+            if answers(f"{self.url}{self._probe}"):
                 return
             time.sleep(0.05)
         raise AssertionError(f"{self.name} is not ready:\n{self.output[-4000:]}")

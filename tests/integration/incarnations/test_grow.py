@@ -127,7 +127,7 @@ async def test_a_service_with_the_former_name_says_so_and_reads_nothing(
         ended = await asyncio.to_thread(Command(settings), *GROW)
         assert ended.returncode == 0, said(ended)
     fences = await pool.fetch("SELECT * FROM fences ORDER BY consumer, partition")
-    with ServiceProcess("persister", settings) as former:
+    with ServiceProcess("persister", settings, probe="/livez") as former:
 
         async def has_stopped() -> bool:
             return "this database follows" in former.output

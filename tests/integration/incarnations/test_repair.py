@@ -75,7 +75,7 @@ async def test_a_thousand_records_that_the_broker_lost_come_back(
     left = await asyncio.to_thread(broker.cut, settings.topic(Topic.EVENTS), partition, LOST)
     # Gateways go on writing, where the lost records were too.
     await talk.go_on(50)
-    with services(settings, "persister", "sealer"):
+    with services(settings, "persister", "sealer", probe="/livez"):
         assert "parley topics repair" in await stopped(pool)
     stood = await view(pool)
 

@@ -40,11 +40,11 @@ CONVERSATIONS = 40
 
 
 @contextmanager
-def services(settings: Settings, *names: str) -> Iterator[None]:
+def services(settings: Settings, *names: str, probe: str = "/readyz") -> Iterator[None]:
     """These services, in the settings' topics."""
     with ExitStack() as running:
         for name in names or ("persister", "sealer", "analyzer"):
-            running.enter_context(ServiceProcess(name, settings, **OWN))
+            running.enter_context(ServiceProcess(name, settings, probe=probe, **OWN))
         yield
 
 
