@@ -14,5 +14,6 @@ def close(
     """Seal a window now."""
     imports.let_go(state, window)
     state.decisions.append(seal_of(window, cause, state.decided()))
+    state.open_count -= 1
     window.close()
     state.unsaved.windows[window] = None

@@ -43,7 +43,7 @@ def touch(state: PartitionState, window: Window, event: Event) -> None:
     """Something of a window changes by this event: it is open, and waits from now on."""
     if not window.is_open:
         window.loaded()
-        window.is_open = True
+        state.reopen(window)
     if event.import_id is None:
         window.last_arrival = state.watermark
     else:
@@ -126,6 +126,7 @@ def _open(state: PartitionState, conversation: Conversation, event: Event) -> Wi
         last_offset=state.offset,
         revision=conversation.retired.pop(segment_id, 0),
     )
+    state.open_count += 1
     conversation.insert(window)
     return window
 
@@ -176,6 +177,7 @@ def _absorb(state: PartitionState, conversation: Conversation, index: int) -> No
         base.retracts[absorbed.segment_id] = absorbed.revision
     base.absorb(absorbed)
     imports.hand_over(state, absorbed, base)
+    state.open_count -= absorbed.is_open
     absorbed.absorbed_by, absorbed.is_open, absorbed.current_revision = base, False, 0
     state.unsaved.note_rewritten(absorbed)
     if was_numbered:

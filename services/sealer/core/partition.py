@@ -75,8 +75,7 @@ class PartitionSealer:
     @property
     def open_windows(self) -> int:
         """How many segments are open."""
-        conversations = self._state.conversations.values()
-        return sum(window.is_open for one in conversations for window in one.windows)
+        return self._state.open_count
 
     def observe(self, event: Event | None, append_time: datetime, offset: int) -> list[Decision]:
         """Fold one record in; None is an invalid one, which only moves the time.
@@ -256,7 +255,7 @@ def _drop(
         state.unsaved.note_loose(conversation.key, orphan)
     state.touched[conversation.key] = None
     state.unsaved.note_rewritten(window)
-    window.is_open = True
+    state.reopen(window)
     window.last_arrival = state.watermark
     state.changed(window)
 

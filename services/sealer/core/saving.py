@@ -97,6 +97,7 @@ def _restore_segment(state: PartitionState, stored: StoredSegment) -> None:
     conversation = _restored(state, window.key)
     conversation.insert(window)
     conversation.know(window)
+    state.open_count += window.is_open
     for import_id in window.held_by:
         state.imports[import_id].held[window] = None
     state.queue.schedule(window)

@@ -50,6 +50,8 @@ class PartitionState:
     offset: int = -1
     rule_version: int = RULE_VERSION
     conversations: dict[ConversationKey, Conversation] = field(default_factory=dict)
+    # How many windows are open: counted as they open and close, since there may be very many.
+    open_count: int = 0
     imports: dict[str, ImportProgress] = field(default_factory=dict)
     queue: DeadlineQueue = field(default_factory=DeadlineQueue)
     decisions: list[Decision] = field(default_factory=list)
@@ -87,6 +89,12 @@ class PartitionState:
         """Lift a cut, to be saved."""
         conversation.lift_cut(place)
         self.unsaved.cuts[(conversation.key, place)] = False
+
+    def reopen(self, window: Window) -> None:
+        """A window that has closed is open again; one that is open stays so."""
+        if not window.is_open:
+            window.is_open = True
+            self.open_count += 1
 
     def changed(self, window: Window) -> None:
         """A window is to be saved, and its deadline may be another."""

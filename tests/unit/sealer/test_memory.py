@@ -1,5 +1,8 @@
 """What memory keeps, saves and recalls: rare paths that made-up logs seldom meet."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from services.sealer.core import PartitionSealer
 from tests.unit.sealer.samples import Talk, at, message
 from tests.unit.sealer.strategies import Log
@@ -59,3 +62,23 @@ def test_a_conversation_that_memory_holds_whole_wants_nothing_recalled() -> None
     tables.save(sealer.changes())
     sealer.forget()
     assert sealer.wants([message(2, 1)]).conversations == ()
+
+
+class Unwalked(dict[Any, Any]):
+    """A dict that finds keys, and shows nobody all of them."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise AssertionError("all conversations were walked")
+
+    keys = values = items = __iter__  # type: ignore[assignment]
+
+
+def test_open_windows_are_counted_without_walking_them() -> None:
+    talk = Talk()
+    talk.sealer._state.conversations = Unwalked()
+    counts = []
+    for number, seconds in ((1, 0), (2, 5), (3, 300), (4, 200), (5, 100), (6, 900)):
+        talk.say(number, seconds, arrives=300)
+        counts.append(talk.sealer.open_windows)
+    talk.force(7, 300)
+    assert [*counts, talk.sealer.open_windows] == [1, 1, 2, 2, 1, 2, 0]

@@ -43,6 +43,7 @@ def run_in_batches(
         tables.save(sealer.changes())
         sealer.forget()
         assert sealer.snapshot() == tables.snapshot()
+        assert sealer.open_windows == len(tables.windows)
         if restores():
             sealer = PartitionSealer.restore("topic-1", 0, tables.snapshot())
     return decided
