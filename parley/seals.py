@@ -1,7 +1,7 @@
 """What the sealer decides about a conversation: segments that are over, sessions that settled."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from parley.events import EndReason
@@ -73,6 +73,7 @@ class SegmentSealed:
     retracted: tuple[SegmentRetracted, ...] = ()
     participant_count: int = 0
     user_count: int = 0
+    idle_gap: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from parley.codec.record import Header, InvalidRecord, enum_name, headers_for
-from parley.codec.times import set_timestamp, to_datetime
+from parley.codec.times import set_duration, set_timestamp, to_datetime, to_timedelta
 from parley.codec.validity import check_uuid
 from parley.events import EndReason
 from parley.seals import Cut, Seal, SealCause, SegmentRetracted, SegmentSealed, SessionSettled
@@ -72,6 +72,7 @@ def _write_segment(wire: seals_pb2.SegmentSealed, seal: SegmentSealed) -> None:
     wire.cause = getattr(seals_pb2, f"SEAL_CAUSE_{seal.cause.name}")
     for name in ("started_at", "ended_at", "watermark"):
         set_timestamp(getattr(wire, name), getattr(seal, name))
+    set_duration(wire.idle_gap, seal.idle_gap)
     wire.participants.extend(seal.participants)
     wire.user_ids.extend(seal.user_ids)
     if seal.cut is not None:
@@ -101,6 +102,7 @@ def _segment(wire: seals_pb2.Seal) -> SegmentSealed:
         started_at=to_datetime(part.started_at),
         ended_at=to_datetime(part.ended_at),
         watermark=to_datetime(part.watermark),
+        idle_gap=to_timedelta(part.idle_gap),
         participants=tuple(part.participants),
         user_ids=tuple(part.user_ids),
         cut=cut,

@@ -144,8 +144,8 @@ SELECT key, value, published_at FROM outbox
 SELECT tenant_id, conversation_id, segment_id::text, revision, previous_revision, cause,
        started_at, ended_at, first_event_id::text, last_event_id::text, message_count,
        member_digest, first_offset, last_offset, incarnation, partition, decided_offset,
-       watermark, policy_id, policy_version, rule_version, opening_event_id::text, channel,
-       participants, user_ids, cut_event_time, cut_event_id::text, retracted::text, sealed_at
+       watermark, policy_id, policy_version, idle_gap, rule_version, opening_event_id::text,
+       channel, participants, user_ids, cut_event_time, cut_event_id::text, retracted::text, sealed_at
   FROM segment_revisions ORDER BY sealed_at, decided_offset, segment_id, revision
 
 -- name: settled_sessions

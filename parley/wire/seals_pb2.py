@@ -22,27 +22,28 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from parley.wire import events_pb2 as parley_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15parley/v1/seals.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/events.proto\"\xa4\x01\n\x04Seal\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x32\n\x0esegment_sealed\x18\x10 \x01(\x0b\x32\x18.parley.v1.SegmentSealedH\x00\x12\x34\n\x0fsession_settled\x18\x11 \x01(\x0b\x32\x19.parley.v1.SessionSettledH\x00\x42\x06\n\x04\x62ody\"\xe7\x05\n\rSegmentSealed\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x19\n\x11previous_revision\x18\x03 \x01(\x03\x12#\n\x05\x63\x61use\x18\x04 \x01(\x0e\x32\x14.parley.v1.SealCause\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x66irst_event_id\x18\x07 \x01(\t\x12\x15\n\rlast_event_id\x18\x08 \x01(\t\x12\x15\n\rmessage_count\x18\t \x01(\x05\x12\x15\n\rmember_digest\x18\n \x01(\x0c\x12\x14\n\x0c\x66irst_offset\x18\x0b \x01(\x03\x12\x13\n\x0blast_offset\x18\x0c \x01(\x03\x12\x13\n\x0bincarnation\x18\r \x01(\t\x12\x11\n\tpartition\x18\x0e \x01(\x05\x12\x16\n\x0e\x64\x65\x63ided_offset\x18\x0f \x01(\x03\x12-\n\twatermark\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpolicy_id\x18\x11 \x01(\t\x12\x16\n\x0epolicy_version\x18\x12 \x01(\x03\x12\x14\n\x0crule_version\x18\x13 \x01(\x05\x12\x18\n\x10opening_event_id\x18\x14 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x15 \x01(\t\x12\x14\n\x0cparticipants\x18\x16 \x03(\t\x12\x10\n\x08user_ids\x18\x17 \x03(\t\x12 \n\x03\x63ut\x18\x18 \x01(\x0b\x32\x0e.parley.v1.CutH\x00\x88\x01\x01\x12.\n\tretracted\x18\x19 \x03(\x0b\x32\x1b.parley.v1.SegmentRetracted\x12\x19\n\x11participant_count\x18\x1a \x01(\x05\x12\x12\n\nuser_count\x18\x1b \x01(\x05\x42\x06\n\x04_cut\"G\n\x03\x43ut\x12.\n\nevent_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\"M\n\x10SegmentRetracted\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x13\n\x0bmerged_into\x18\x03 \x01(\t\"\x82\x02\n\x0eSessionSettled\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12+\n\x06reason\x18\x03 \x01(\x0e\x32\x1b.parley.v1.SessionEndReason\x12,\n\x08\x65nded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bincarnation\x18\x05 \x01(\t\x12\x11\n\tpartition\x18\x06 \x01(\x05\x12\x16\n\x0e\x64\x65\x63ided_offset\x18\x07 \x01(\x03\x12-\n\twatermark\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xa9\x01\n\tSealCause\x12\x1a\n\x16SEAL_CAUSE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSEAL_CAUSE_IDLE\x10\x01\x12\x14\n\x10SEAL_CAUSE_ENDED\x10\x02\x12\x15\n\x11SEAL_CAUSE_FORCED\x10\x03\x12\x12\n\x0eSEAL_CAUSE_CAP\x10\x04\x12\x13\n\x0fSEAL_CAUSE_LATE\x10\x05\x12\x15\n\x11SEAL_CAUSE_IMPORT\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15parley/v1/seals.proto\x12\tparley.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/events.proto\"\xa4\x01\n\x04Seal\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x32\n\x0esegment_sealed\x18\x10 \x01(\x0b\x32\x18.parley.v1.SegmentSealedH\x00\x12\x34\n\x0fsession_settled\x18\x11 \x01(\x0b\x32\x19.parley.v1.SessionSettledH\x00\x42\x06\n\x04\x62ody\"\x94\x06\n\rSegmentSealed\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x19\n\x11previous_revision\x18\x03 \x01(\x03\x12#\n\x05\x63\x61use\x18\x04 \x01(\x0e\x32\x14.parley.v1.SealCause\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x66irst_event_id\x18\x07 \x01(\t\x12\x15\n\rlast_event_id\x18\x08 \x01(\t\x12\x15\n\rmessage_count\x18\t \x01(\x05\x12\x15\n\rmember_digest\x18\n \x01(\x0c\x12\x14\n\x0c\x66irst_offset\x18\x0b \x01(\x03\x12\x13\n\x0blast_offset\x18\x0c \x01(\x03\x12\x13\n\x0bincarnation\x18\r \x01(\t\x12\x11\n\tpartition\x18\x0e \x01(\x05\x12\x16\n\x0e\x64\x65\x63ided_offset\x18\x0f \x01(\x03\x12-\n\twatermark\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpolicy_id\x18\x11 \x01(\t\x12\x16\n\x0epolicy_version\x18\x12 \x01(\x03\x12\x14\n\x0crule_version\x18\x13 \x01(\x05\x12\x18\n\x10opening_event_id\x18\x14 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x15 \x01(\t\x12\x14\n\x0cparticipants\x18\x16 \x03(\t\x12\x10\n\x08user_ids\x18\x17 \x03(\t\x12 \n\x03\x63ut\x18\x18 \x01(\x0b\x32\x0e.parley.v1.CutH\x00\x88\x01\x01\x12.\n\tretracted\x18\x19 \x03(\x0b\x32\x1b.parley.v1.SegmentRetracted\x12\x19\n\x11participant_count\x18\x1a \x01(\x05\x12\x12\n\nuser_count\x18\x1b \x01(\x05\x12+\n\x08idle_gap\x18\x1c \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\n\x04_cut\"G\n\x03\x43ut\x12.\n\nevent_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\"M\n\x10SegmentRetracted\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x13\n\x0bmerged_into\x18\x03 \x01(\t\"\x82\x02\n\x0eSessionSettled\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12+\n\x06reason\x18\x03 \x01(\x0e\x32\x1b.parley.v1.SessionEndReason\x12,\n\x08\x65nded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bincarnation\x18\x05 \x01(\t\x12\x11\n\tpartition\x18\x06 \x01(\x05\x12\x16\n\x0e\x64\x65\x63ided_offset\x18\x07 \x01(\x03\x12-\n\twatermark\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xa9\x01\n\tSealCause\x12\x1a\n\x16SEAL_CAUSE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSEAL_CAUSE_IDLE\x10\x01\x12\x14\n\x10SEAL_CAUSE_ENDED\x10\x02\x12\x15\n\x11SEAL_CAUSE_FORCED\x10\x03\x12\x12\n\x0eSEAL_CAUSE_CAP\x10\x04\x12\x13\n\x0fSEAL_CAUSE_LATE\x10\x05\x12\x15\n\x11SEAL_CAUSE_IMPORT\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.v1.seals_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEALCAUSE']._serialized_start=1420
-  _globals['_SEALCAUSE']._serialized_end=1589
-  _globals['_SEAL']._serialized_start=94
-  _globals['_SEAL']._serialized_end=258
-  _globals['_SEGMENTSEALED']._serialized_start=261
-  _globals['_SEGMENTSEALED']._serialized_end=1004
-  _globals['_CUT']._serialized_start=1006
-  _globals['_CUT']._serialized_end=1077
-  _globals['_SEGMENTRETRACTED']._serialized_start=1079
-  _globals['_SEGMENTRETRACTED']._serialized_end=1156
-  _globals['_SESSIONSETTLED']._serialized_start=1159
-  _globals['_SESSIONSETTLED']._serialized_end=1417
+  _globals['_SEALCAUSE']._serialized_start=1497
+  _globals['_SEALCAUSE']._serialized_end=1666
+  _globals['_SEAL']._serialized_start=126
+  _globals['_SEAL']._serialized_end=290
+  _globals['_SEGMENTSEALED']._serialized_start=293
+  _globals['_SEGMENTSEALED']._serialized_end=1081
+  _globals['_CUT']._serialized_start=1083
+  _globals['_CUT']._serialized_end=1154
+  _globals['_SEGMENTRETRACTED']._serialized_start=1156
+  _globals['_SEGMENTRETRACTED']._serialized_end=1233
+  _globals['_SESSIONSETTLED']._serialized_start=1236
+  _globals['_SESSIONSETTLED']._serialized_end=1494
 # @@protoc_insertion_point(module_scope)

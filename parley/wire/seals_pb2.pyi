@@ -1,5 +1,6 @@
 import datetime
 
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from parley.wire import events_pb2 as _events_pb2
 from google.protobuf.internal import containers as _containers
@@ -41,7 +42,7 @@ class Seal(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., segment_sealed: _Optional[_Union[SegmentSealed, _Mapping]] = ..., session_settled: _Optional[_Union[SessionSettled, _Mapping]] = ...) -> None: ...
 
 class SegmentSealed(_message.Message):
-    __slots__ = ("segment_id", "revision", "previous_revision", "cause", "started_at", "ended_at", "first_event_id", "last_event_id", "message_count", "member_digest", "first_offset", "last_offset", "incarnation", "partition", "decided_offset", "watermark", "policy_id", "policy_version", "rule_version", "opening_event_id", "channel", "participants", "user_ids", "cut", "retracted", "participant_count", "user_count")
+    __slots__ = ("segment_id", "revision", "previous_revision", "cause", "started_at", "ended_at", "first_event_id", "last_event_id", "message_count", "member_digest", "first_offset", "last_offset", "incarnation", "partition", "decided_offset", "watermark", "policy_id", "policy_version", "rule_version", "opening_event_id", "channel", "participants", "user_ids", "cut", "retracted", "participant_count", "user_count", "idle_gap")
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +70,7 @@ class SegmentSealed(_message.Message):
     RETRACTED_FIELD_NUMBER: _ClassVar[int]
     PARTICIPANT_COUNT_FIELD_NUMBER: _ClassVar[int]
     USER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    IDLE_GAP_FIELD_NUMBER: _ClassVar[int]
     segment_id: str
     revision: int
     previous_revision: int
@@ -96,7 +98,8 @@ class SegmentSealed(_message.Message):
     retracted: _containers.RepeatedCompositeFieldContainer[SegmentRetracted]
     participant_count: int
     user_count: int
-    def __init__(self, segment_id: _Optional[str] = ..., revision: _Optional[int] = ..., previous_revision: _Optional[int] = ..., cause: _Optional[_Union[SealCause, str]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., first_event_id: _Optional[str] = ..., last_event_id: _Optional[str] = ..., message_count: _Optional[int] = ..., member_digest: _Optional[bytes] = ..., first_offset: _Optional[int] = ..., last_offset: _Optional[int] = ..., incarnation: _Optional[str] = ..., partition: _Optional[int] = ..., decided_offset: _Optional[int] = ..., watermark: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., rule_version: _Optional[int] = ..., opening_event_id: _Optional[str] = ..., channel: _Optional[str] = ..., participants: _Optional[_Iterable[str]] = ..., user_ids: _Optional[_Iterable[str]] = ..., cut: _Optional[_Union[Cut, _Mapping]] = ..., retracted: _Optional[_Iterable[_Union[SegmentRetracted, _Mapping]]] = ..., participant_count: _Optional[int] = ..., user_count: _Optional[int] = ...) -> None: ...
+    idle_gap: _duration_pb2.Duration
+    def __init__(self, segment_id: _Optional[str] = ..., revision: _Optional[int] = ..., previous_revision: _Optional[int] = ..., cause: _Optional[_Union[SealCause, str]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., first_event_id: _Optional[str] = ..., last_event_id: _Optional[str] = ..., message_count: _Optional[int] = ..., member_digest: _Optional[bytes] = ..., first_offset: _Optional[int] = ..., last_offset: _Optional[int] = ..., incarnation: _Optional[str] = ..., partition: _Optional[int] = ..., decided_offset: _Optional[int] = ..., watermark: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., rule_version: _Optional[int] = ..., opening_event_id: _Optional[str] = ..., channel: _Optional[str] = ..., participants: _Optional[_Iterable[str]] = ..., user_ids: _Optional[_Iterable[str]] = ..., cut: _Optional[_Union[Cut, _Mapping]] = ..., retracted: _Optional[_Iterable[_Union[SegmentRetracted, _Mapping]]] = ..., participant_count: _Optional[int] = ..., user_count: _Optional[int] = ..., idle_gap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Cut(_message.Message):
     __slots__ = ("event_time", "event_id")

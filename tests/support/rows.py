@@ -39,8 +39,8 @@ INSERT INTO segments (tenant_id, segment_id, conversation_id, revision)
 VALUES ('$TENANT', md5('$USER')::uuid, 'of $USER', 1);
 INSERT INTO segment_revisions
 VALUES ('$TENANT', md5('$USER')::uuid, 1, 0, 'of $USER', 'gap', '$NOW', '$NOW', md5('')::uuid,
-        md5('')::uuid, 1, '', 0, 0, 'i', 0, 0, '$NOW', 'p', 1, 1, md5('')::uuid, '', '{}',
-        '{}', NULL, NULL, '[]', '$NOW');
+        md5('')::uuid, 1, '', 0, 0, 'i', 0, 0, '$NOW', 'p', 1, '90min', 1, md5('')::uuid, '',
+        '{}', '{}', NULL, NULL, '[]', '$NOW');
 INSERT INTO verdicts
 VALUES ('$TENANT', md5('$USER')::uuid, 1, 'p', 1, 'of $USER', '', '', '', 1, '{}', '', 1,
         '$NOW', '$NOW', '');

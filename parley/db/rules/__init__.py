@@ -30,6 +30,7 @@ VIEWS: Final = (
     "completed_sessions",
     "average_session_duration",
     "daily_counts",
+    "current_segments",
 )
 
 # What a login that is bound to a user sees of its tenant's rows, by table. It sees nothing of

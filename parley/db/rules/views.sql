@@ -35,3 +35,21 @@ SELECT tenant_id, day, coalesce(talk.conversations, 0) AS conversations,
        USING (tenant_id, day);
 COMMENT ON VIEW daily_counts IS
   'by UTC day: conversations with a message, their messages, and sessions that began';
+
+-- A view, so that it follows merges: what is retracted is nobody's former segment any more.
+CREATE OR REPLACE VIEW current_segments WITH (security_invoker = true) AS
+SELECT tenant_id, conversation_id, segment_id, revision, cause, started_at, ended_at, message_count,
+       channel, participants, user_ids,
+       CASE WHEN started_at - lag(ended_at) OVER earlier <= 4 * idle_gap
+             AND participants && lag(participants) OVER earlier
+            THEN lag(segment_id) OVER earlier END AS continues
+  FROM (SELECT s.tenant_id, s.conversation_id, s.segment_id, s.revision, s.cause, s.started_at,
+               s.ended_at, s.message_count, s.channel, r.participants, r.user_ids, r.idle_gap,
+               r.first_event_id
+          FROM segments AS s
+          JOIN segment_revisions AS r USING (tenant_id, segment_id, revision)
+         WHERE NOT s.is_retracted) AS standing
+WINDOW earlier AS (PARTITION BY tenant_id, conversation_id ORDER BY started_at, first_event_id);
+COMMENT ON VIEW current_segments IS
+  'segments as they stand; continues is the one before, where it ended within four idle gaps and'
+  ' somebody spoke in both';

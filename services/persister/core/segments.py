@@ -6,7 +6,7 @@ was swallowed and came back is current again, in whichever order the seals are r
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from parley.seals import SegmentRetracted, SegmentSealed, SessionSettled
@@ -82,6 +82,7 @@ class RevisionRow(NamedTuple):
     watermark: datetime
     policy_id: str
     policy_version: int
+    idle_gap: timedelta
     rule_version: int
     opening_event_id: str
     channel: str
@@ -134,6 +135,7 @@ def revision_row(received: ReceivedSegment) -> RevisionRow:
         watermark=sealed.watermark,
         policy_id=sealed.policy_id,
         policy_version=sealed.policy_version,
+        idle_gap=sealed.idle_gap,
         rule_version=sealed.rule_version,
         opening_event_id=sealed.opening_event_id,
         channel=sealed.channel,

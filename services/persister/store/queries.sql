@@ -51,7 +51,8 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_revisions (
     first_event_id uuid, last_event_id uuid, message_count int, member_digest bytea,
     first_offset bigint, last_offset bigint, incarnation text, partition int,
     decided_offset bigint, watermark timestamptz, policy_id text, policy_version bigint,
-    rule_version int, opening_event_id uuid, channel text, participants text[], user_ids text[],
+    idle_gap interval, rule_version int, opening_event_id uuid, channel text,
+    participants text[], user_ids text[],
     cut_event_time timestamptz, cut_event_id uuid, retracted jsonb, sealed_at timestamptz
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS incoming_segments (
@@ -328,12 +329,12 @@ WITH inserted AS (
         tenant_id, segment_id, revision, previous_revision, conversation_id, cause,
         started_at, ended_at, first_event_id, last_event_id, message_count, member_digest,
         first_offset, last_offset, incarnation, partition, decided_offset, watermark,
-        policy_id, policy_version, rule_version, opening_event_id, channel,
+        policy_id, policy_version, idle_gap, rule_version, opening_event_id, channel,
         participants, user_ids, cut_event_time, cut_event_id, retracted, sealed_at)
     SELECT tenant_id, segment_id, revision, previous_revision, conversation_id, cause,
            started_at, ended_at, first_event_id, last_event_id, message_count, member_digest,
            first_offset, last_offset, incarnation, partition, decided_offset, watermark,
-           policy_id, policy_version, rule_version, opening_event_id, channel,
+           policy_id, policy_version, idle_gap, rule_version, opening_event_id, channel,
            participants, user_ids, cut_event_time, cut_event_id, retracted, sealed_at
       FROM incoming_revisions
      ORDER BY tenant_id, segment_id, revision

@@ -44,6 +44,7 @@ def seal_of(window: Window, cause: SealCause, decided: Decided) -> SegmentSealed
         retracted=_retracted(window),
         participant_count=len(window.participants),
         user_count=len(window.user_ids),
+        idle_gap=window.policy.idle_gap,
     )
 
 

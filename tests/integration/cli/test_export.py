@@ -45,11 +45,11 @@ SELECT 'default', ('00000000-0000-0000-0000-00000000000' || one)::uuid, 'c1', 2,
 INSERT INTO segment_revisions (tenant_id, segment_id, revision, previous_revision, conversation_id,
     cause, started_at, ended_at, first_event_id, last_event_id, message_count, member_digest,
     first_offset, last_offset, incarnation, partition, decided_offset, watermark, policy_id,
-    policy_version, rule_version, opening_event_id, channel, participants, user_ids, retracted,
-    sealed_at)
+    policy_version, idle_gap, rule_version, opening_event_id, channel, participants, user_ids,
+    retracted, sealed_at)
 SELECT tenant_id, segment_id, revision - older, 0, conversation_id, cause, started_at, ended_at,
-       segment_id, segment_id, 3, '', 0, 0, '', 0, 0, ended_at, 'default', 1, 1, segment_id,
-       channel, '{{importer}}', '{{ann,bob}}', '[]', ended_at
+       segment_id, segment_id, 3, '', 0, 0, '', 0, 0, ended_at, 'default', 1, '90min', 1,
+       segment_id, channel, '{{importer}}', '{{ann,bob}}', '[]', ended_at
   FROM segments, generate_series(0, 1) AS older;
 INSERT INTO verdicts (tenant_id, segment_id, revision, pass_name, pass_version, conversation_id,
     fingerprint, member_digest, content_digest, output_schema_version, output, trigger,

@@ -46,6 +46,7 @@ SEALED = SegmentSealed(
     user_ids=("u",),
     cut=Cut(NOON, OTHER_ID),
     retracted=(SegmentRetracted(OTHER_ID, 1, EVENT_ID),),
+    idle_gap=timedelta(minutes=90),
 )
 SETTLED = SessionSettled(
     "acme", "c", "s", 2, EndReason.IDLE, NOON, "abc", 3, 12, NOON + timedelta(minutes=30)

@@ -698,6 +698,7 @@ def upgrade() -> None:
         sa.Column("watermark", sa.DateTime(timezone=True), nullable=False),
         sa.Column("policy_id", sa.Text(), nullable=False),
         sa.Column("policy_version", sa.BigInteger(), nullable=False),
+        sa.Column("idle_gap", sa.Interval(), nullable=False),
         sa.Column("rule_version", sa.Integer(), nullable=False),
         sa.Column("opening_event_id", sa.UUID(as_uuid=False), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
