@@ -70,6 +70,10 @@ class Conversation:
         """The place of one of the windows."""
         return bisect_left(self.windows, window.first, key=_FIRST)
 
+    def is_in_use(self, segment_id: str) -> bool:
+        """Whether a segment has this id, or a retraction of it is not decided yet."""
+        return segment_id in self.by_id or any(segment_id in one.retracts for one in self.windows)
+
     def insert(self, window: Window) -> None:
         """Put a window among the others."""
         window.limit = self.next_cut(window.last)

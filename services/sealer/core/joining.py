@@ -6,7 +6,7 @@ Decided here, where the rule leaves it open:
 - A bridge that stops at a cap cuts after the earlier segment's greatest member and closes nothing.
 - A window that a cut ends has no cap any more, whoever placed the cut.
 - A message that was dropped and comes again opens another segment where the one that it opened
-  first still stands: its id is derived from that one's.
+  first still stands, or is still to be retracted: its id is derived from that one's.
 - A retraction has a revision of its own, one above the last that was sealed.
 """
 
@@ -110,7 +110,7 @@ def _at_front(conversation: Conversation, index: int, event: Event, key: Key) ->
 def _open(state: PartitionState, conversation: Conversation, event: Event) -> Window:
     key = (event.event_time, event.event_id)
     segment_id = ids.segment_id(*conversation.key, event.event_id)
-    while segment_id in conversation.by_id:
+    while conversation.is_in_use(segment_id):
         segment_id = ids.segment_id(*conversation.key, segment_id)
     window = Window(
         key=conversation.key,

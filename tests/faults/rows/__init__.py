@@ -15,6 +15,7 @@ from tests.faults.rows import (
     poison,
     postgres_stops,
     rebalances,
+    sealing_properties,
     simulation,
     suites,
 )
@@ -33,6 +34,7 @@ ROWS: Final[dict[str, Row]] = {
         deadlocks.ROW,
         any_order.ROW,
         simulation.ROW,
+        sealing_properties.ROW,
         mutations.ROW,
         *suites.ROWS,
     )

@@ -8,9 +8,9 @@ import pytest
 
 from services.sealer import store
 from services.sealer.core import Changes, Decision, PartitionSealer
+from tests.unit.sealer.properties import run_at_once
 from tests.unit.sealer.strategies import Log, random_log
 from tests.unit.sealer.tables import Tables
-from tests.unit.sealer.test_properties import run_at_once
 
 pytestmark = pytest.mark.integration
 

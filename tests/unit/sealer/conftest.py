@@ -1,4 +1,4 @@
-"""How many examples the property tests try: a few hundred, or PARLEY_HYPOTHESIS_EXAMPLES."""
+"""How many examples each property is tried with: a few hundred, or PARLEY_HYPOTHESIS_EXAMPLES."""
 
 import os
 

@@ -1,5 +1,6 @@
 """Makes up logs: few ids and few moments, so that everything meets everything."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -30,7 +31,7 @@ from parley.events import (
     StateRequested,
     Tick,
 )
-from tests.unit.sealer.samples import at, event_id
+from tests.unit.sealer.samples import MILLISECOND, at, event_id
 
 CONVERSATIONS = (("acme", "a"), ("acme", "b"), ("beta", "a"))
 IMPORTS = ("i1", "i2")
@@ -42,6 +43,8 @@ POLICIES = (
     replace(PLAIN, policy_id="few", max_messages=3),
     replace(PLAIN, policy_id="short", max_duration=timedelta(seconds=20), seal_on_end=True),
 )
+LONGEST = 45
+BYTES_EACH = 3
 UNCAPPED = (PLAIN, POLICIES[1], replace(PLAIN, policy_id="tiny", idle_gap=timedelta(seconds=3)))
 
 
@@ -65,7 +68,7 @@ def _line(event: Event | None, append_time: datetime) -> str:
 class _Choice(NamedTuple):
     kind: str
     number: int
-    second: int
+    seconds: float
     conversation: int
     policy: int
     session: int
@@ -75,8 +78,6 @@ class _Choice(NamedTuple):
 
 
 _MESSAGES = ["message"] * 10
-# Mostly quick, sometimes past grace, gap, an import's lapse or a session's settling.
-_WAITS = [-2, 0, 0, 1, 1, 2, 3, 6, 15, 40, 1_900, 4_000]
 _OTHERS = [
     *["revise"] * 2,
     "start",
@@ -94,79 +95,116 @@ _OTHERS = [
     "import_start",
     "import_end",
 ]
+_KINDS = _MESSAGES + _OTHERS
+_NUMBERS = range(13)
+# Clocks that are wrong by 400 days and by 10 years; their messages meet each other.
+_FAR = [*(day * 86_400 + n for day in (-400, 3_650) for n in (0, 10, 20)), 3_650 * 86_400 + 33]
+_SECONDS = [*range(71), *_FAR]
+# Around every edge of gap and grace.
+_OFF = [0, 0, 0, 0, 0, -MILLISECOND, MILLISECOND]
+# Mostly quick, sometimes past grace, gap, an import's lapse or a session's settling.
+_WAITS = [-2, 0, 0, 1, 1, 2, 3, 6, 15, 40, 1_900, 4_000]
+_SHIFTS = [0] * 8 + [-400 * 86_400, 3_650 * 86_400]
+_WHO = [0, 0, 0, 1, 2]
+_IMPORTED = [0, 0, 0, 0, 1, 2]
+# A choice is two numbers.
+_WHATS = len(_KINDS) * len(_NUMBERS) * len(_SECONDS) * len(_OFF) * len(_WAITS)
+_DETAILS = len(_WHO) * len(POLICIES) * 4 * 3 * len(_IMPORTED)
+_AFTER_ALL = (8_000, 16_000, 24_000, 12 * 365 * 86_400)
 
 
-def _choices(kinds: list[str], numbers: int) -> st.SearchStrategy[_Choice]:
-    return st.builds(
-        _Choice,
-        kind=st.sampled_from(kinds),
-        number=st.integers(0, numbers),
-        second=st.integers(0, 70),
-        conversation=st.sampled_from([0, 0, 0, 1, 2]),
-        policy=st.integers(0, len(POLICIES) - 1),
-        session=st.integers(0, 3),
-        generation=st.integers(1, 3),
-        imported=st.sampled_from([0, 0, 0, 0, 1, 2]),
-        wait=st.sampled_from(_WAITS),
+def _choice(what: int, details: int) -> _Choice:
+    what, kind = divmod(what, len(_KINDS))
+    what, number = divmod(what, len(_NUMBERS))
+    what, off = divmod(what, len(_OFF))
+    wait, second = divmod(what, len(_SECONDS))
+    details, who = divmod(details, len(_WHO))
+    details, policy = divmod(details, len(POLICIES))
+    details, session = divmod(details, 4)
+    imported, generation = divmod(details, 3)
+    return _Choice(
+        kind=_KINDS[kind],
+        number=number,
+        seconds=_SECONDS[second] + _OFF[off],
+        conversation=_WHO[who],
+        policy=policy,
+        session=session,
+        generation=generation + 1,
+        imported=_IMPORTED[imported],
+        wait=_WAITS[wait],
     )
 
 
-@st.composite
-def logs(draw: st.DrawFn) -> Log:
-    """A log of everything; a repeated id may come with another time."""
-    choices = draw(st.lists(_choices(_MESSAGES + _OTHERS, 12), max_size=45))
+def _log_of(choices: Iterable[_Choice]) -> Log:
     log = Log()
     now = 0.0
     for offset, choice in enumerate(choices):
         now += choice.wait
         log.append((_event(choice, offset, log), at(now)))
-    # Two ticks: what the first settles may close a window later.
-    log.extend((tick(), at(now + 8_000 * more)) for more in (1, 2, 3))
+    # Several ticks: what the first settles may close a window later.
+    log.extend((tick(), at(now + more)) for more in _AFTER_ALL)
     return log
+
+
+def logs() -> st.SearchStrategy[Log]:
+    """A log of everything; a repeated id may come with another time."""
+    return _numbers(LONGEST, _WHATS, _DETAILS).map(
+        lambda found: _log_of(_choice(*one) for one in found)
+    )
+
+
+def _numbers(longest: int, *ranges: int) -> st.SearchStrategy[list[tuple[int, ...]]]:
+    """Up to so many rows of numbers below `ranges`, each row from a few bytes.
+
+    One draw of bytes costs as much as one of a number; and lists of numbers stay short.
+    """
+
+    def of(raw: bytes) -> list[tuple[int, ...]]:
+        width = BYTES_EACH * len(ranges)
+        rows = (raw[start : start + width] for start in range(0, len(raw), width))
+        return [tuple(_take(row, n) % below for n, below in enumerate(ranges)) for row in rows]
+
+    sizes = st.integers(0, longest).map(lambda count: count * BYTES_EACH * len(ranges))
+    return sizes.flatmap(lambda size: st.binary(min_size=size, max_size=size)).map(of)
+
+
+def _take(row: bytes, number: int) -> int:
+    return int.from_bytes(row[number * BYTES_EACH : (number + 1) * BYTES_EACH])
 
 
 def random_log(chance: Random) -> Log:
     """A log of everything from a seed, for where hypothesis does not reach."""
-    log = Log()
-    now = 0.0
-    for offset in range(chance.randint(1, 45)):
-        choice = _Choice(
-            kind=chance.choice(_MESSAGES + _OTHERS),
-            number=chance.randint(0, 12),
-            second=chance.randint(0, 70),
-            conversation=chance.choice([0, 0, 0, 1, 2]),
-            policy=chance.randrange(len(POLICIES)),
-            session=chance.randint(0, 3),
-            generation=chance.randint(1, 3),
-            imported=chance.choice([0, 0, 0, 0, 1, 2]),
-            wait=chance.choice(_WAITS),
-        )
-        now += choice.wait
-        log.append((_event(choice, offset, log), at(now)))
-    log.extend((tick(), at(now + 8_000 * more)) for more in (1, 2, 3))
-    return log
+    count = chance.randint(1, LONGEST)
+    return _log_of(
+        _choice(chance.randrange(_WHATS), chance.randrange(_DETAILS)) for _ in range(count)
+    )
 
 
-@st.composite
-def plain_messages(draw: st.DrawFn) -> list[Event]:
+# Seconds, their edges, two policies' worth of conversations, live and imported.
+_PLAIN = 91 * len(_OFF) * len(_SHIFTS) * len(UNCAPPED) * 2 * 2
+
+
+def plain_messages() -> st.SearchStrategy[list[Event]]:
     """Different messages without caps and ends."""
-    made = []
-    for number, (second, policy, which, imported) in enumerate(
-        draw(
-            st.lists(
-                st.tuples(
-                    st.integers(0, 90),
-                    st.sampled_from(UNCAPPED),
-                    st.integers(0, 1),
-                    st.booleans(),
-                ),
-                max_size=25,
-            )
-        )
-    ):
-        fields = {"import_id": "i1"} if imported else {}
-        made.append(_message(number, second, policy, CONVERSATIONS[which], **fields))
-    return made
+    return _numbers(25, _PLAIN).map(
+        lambda found: [_plain(number, *one) for number, one in enumerate(found)]
+    )
+
+
+def random_messages(chance: Random) -> list[Event]:
+    """The same from a seed."""
+    return [_plain(number, chance.randrange(_PLAIN)) for number in range(chance.randint(1, 25))]
+
+
+def _plain(number: int, choice: int) -> Event:
+    choice, second = divmod(choice, 91)
+    choice, off = divmod(choice, len(_OFF))
+    choice, shift = divmod(choice, len(_SHIFTS))
+    choice, policy = divmod(choice, len(UNCAPPED))
+    which, imported = divmod(choice, 2)
+    fields = {"import_id": "i1"} if imported else {}
+    seconds = second + _SHIFTS[shift] + _OFF[off]
+    return _message(number, seconds, UNCAPPED[policy], CONVERSATIONS[which], **fields)
 
 
 def _event(choice: _Choice, offset: int, log: Log) -> Event | None:
@@ -177,7 +215,7 @@ def _event(choice: _Choice, offset: int, log: Log) -> Event | None:
     if choice.kind == "message":
         if choice.session:
             fields["session_id"] = f"s{choice.session}"
-        return _message(choice.number, choice.second, policy, key, **fields)
+        return _message(choice.number, choice.seconds, policy, key, **fields)
     if choice.kind == "tick":
         return tick()
     if choice.kind == "rejected":
@@ -188,14 +226,14 @@ def _event(choice: _Choice, offset: int, log: Log) -> Event | None:
 
 
 def _message(
-    number: int, second: int, policy: Policy, key: tuple[str, str], **fields: Any
+    number: int, seconds: float, policy: Policy, key: tuple[str, str], **fields: Any
 ) -> Event:
     body = MessageRecorded(Role.USER, Content("said"))
     return Event(
         event_id(number),
         body,
-        at(second),
-        at(second),
+        at(seconds),
+        at(seconds),
         *key,
         policy=policy,
         sender=f"sender-{number % 3}",
@@ -211,7 +249,7 @@ def _other(
     number = 1_000 + (choice.number if choice.number % 2 else offset)
     bodies: dict[str, tuple[int, Body]] = {
         "revise": (
-            2_000 + choice.second % 5,
+            2_000 + int(choice.seconds) % 5,
             MessageRevised(event_id(choice.number), RevisionKind.CORRECTED, Content("other")),
         ),
         "start": (number, SessionStarted()),
@@ -227,7 +265,7 @@ def _other(
     own, body = bodies[choice.kind]
     if choice.kind in ("start", "resume", "refresh", "end"):
         fields = {**fields, "session_id": f"s{max(choice.session, 1)}"}
-    moment = at(choice.second)
+    moment = at(choice.seconds)
     return Event(event_id(own), body, moment, moment, *key, policy=policy, **fields)
 
 

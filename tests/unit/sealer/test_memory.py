@@ -1,13 +1,14 @@
 """What memory keeps, saves and recalls: rare paths that made-up logs seldom meet."""
 
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 from services.sealer.core import PartitionSealer
+from tests.unit.sealer.properties import run_at_once, run_in_batches
 from tests.unit.sealer.samples import Talk, at, message
 from tests.unit.sealer.strategies import Log
 from tests.unit.sealer.tables import Tables
-from tests.unit.sealer.test_properties import run_at_once, run_in_batches
 
 
 def replayed(talk: Talk) -> Log:
@@ -28,7 +29,7 @@ def test_a_segment_that_was_retracted_and_forgotten_goes_on_counting() -> None:
     talk.tick(6_000)
     assert talk.seals[-1].revision == 3
     assert run_at_once(replayed(talk)) == talk.decided
-    assert run_in_batches(replayed(talk), lambda: 1, lambda: True) == talk.decided
+    assert run_in_batches(replayed(talk), 1, 1.0, Random(0)) == talk.decided
 
 
 def test_what_was_saved_is_not_saved_again() -> None:
