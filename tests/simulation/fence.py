@@ -35,6 +35,10 @@ UNPREPARED: Final = 0.02
 PATIENCE_S: Final = 400.0
 
 
+class Contradiction(Exception):
+    """Memory is not what the tables say: only a former owner's may be so."""
+
+
 class Fold:
     """Keeps a state in memory that every record changes, and counts what it wrote.
 
@@ -56,6 +60,8 @@ class Fold:
         # Whatever happens while this waits, it goes on with what it began with.
         states = self._memory[batch.fence.key.partition]
         await self._life.passes()
+        if self._store.states.get(batch.fence.key.partition, 0) != states[0]:
+            raise Contradiction
         for record in batch.records:
             states.append(folded(states.pop(), record.offset))
         if self._life.chance.random() < UNPREPARED:

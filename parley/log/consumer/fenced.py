@@ -203,7 +203,7 @@ class FencedConsumer:
     async def _commit_batch(self, tp: TopicPartition, claim: Claim, batch: Batch) -> None:
         started_at = clock.monotonic()
         try:
-            work = await self._handler.prepare(batch)
+            work = await self._prepare(batch)
             moved = await self._apply(claim, batch, work)
         except (PartitionStopped, FenceLost):
             raise
@@ -225,6 +225,18 @@ class FencedConsumer:
             claim.fence = moved
             claim.relay.ring()
             await self._handler.committed(work)
+
+    async def _prepare(self, batch: Batch) -> Any:
+        """What the handler makes of the batch; raises FenceLost where the tables are another's.
+
+        A former owner's memory may contradict tables that the present one has moved on.
+        """
+        try:
+            return await self._handler.prepare(batch)
+        except Exception as error:
+            if not is_transient(error):
+                await self._has_committed(batch)
+            raise
 
     async def _apply(self, claim: Claim, batch: Batch, work: Any) -> Fence:
         """Write the batch; the same again, for ever, while the database is away."""
