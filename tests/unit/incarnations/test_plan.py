@@ -27,7 +27,7 @@ from parley.topics import partition_of
 from services.sealer.core import Decision, PartitionSealer
 from services.sealer.stream import _decode
 from tests.unit.sealer.samples import at
-from tests.unit.sealer.strategies import random_log
+from tests.unit.sealer.strategies import SOON_AFTER, random_log
 
 SEEDS = int(os.environ.get("PARLEY_HYPOTHESIS_EXAMPLES", "40"))
 OLD, NEW = 4, 6
@@ -41,7 +41,7 @@ def made_up(chance: Random, conversations: int = 5) -> Log:
     entries: list[tuple[datetime, int, int, Event | None]] = []
     for number in range(conversations):
         now = at(0)
-        for index, (event, time) in enumerate(random_log(chance)):
+        for index, (event, time) in enumerate(random_log(chance, SOON_AFTER)):
             now = max(now, time)
             entries.append((now, number, index, _renamed(event, number, time)))
     entries.sort(key=lambda one: one[:3])

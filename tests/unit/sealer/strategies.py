@@ -1,6 +1,6 @@
 """Makes up logs: few ids and few moments, so that everything meets everything."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -110,7 +110,9 @@ _IMPORTED = [0, 0, 0, 0, 1, 2]
 # A choice is two numbers.
 _WHATS = len(_KINDS) * len(_NUMBERS) * len(_SECONDS) * len(_OFF) * len(_WAITS)
 _DETAILS = len(_WHO) * len(POLICIES) * 4 * 3 * len(_IMPORTED)
-_AFTER_ALL = (8_000, 16_000, 24_000, 12 * 365 * 86_400)
+# Several ticks: what the first settles may close a window later.
+SOON_AFTER = (8_000, 16_000, 24_000)
+AFTER_ALL = (*SOON_AFTER, 12 * 365 * 86_400)
 
 
 def _choice(what: int, details: int) -> _Choice:
@@ -135,21 +137,20 @@ def _choice(what: int, details: int) -> _Choice:
     )
 
 
-def _log_of(choices: Iterable[_Choice]) -> Log:
+def _log_of(choices: Iterable[_Choice], after_all: Sequence[int]) -> Log:
     log = Log()
     now = 0.0
     for offset, choice in enumerate(choices):
         now += choice.wait
         log.append((_event(choice, offset, log), at(now)))
-    # Several ticks: what the first settles may close a window later.
-    log.extend((tick(), at(now + more)) for more in _AFTER_ALL)
+    log.extend((tick(), at(now + more)) for more in after_all)
     return log
 
 
 def logs() -> st.SearchStrategy[Log]:
     """A log of everything; a repeated id may come with another time."""
     return _numbers(LONGEST, _WHATS, _DETAILS).map(
-        lambda found: _log_of(_choice(*one) for one in found)
+        lambda found: _log_of((_choice(*one) for one in found), AFTER_ALL)
     )
 
 
@@ -172,12 +173,13 @@ def _take(row: bytes, number: int) -> int:
     return int.from_bytes(row[number * BYTES_EACH : (number + 1) * BYTES_EACH])
 
 
-def random_log(chance: Random) -> Log:
+def random_log(chance: Random, after_all: Sequence[int] = AFTER_ALL) -> Log:
     """A log of everything from a seed, for where hypothesis does not reach."""
-    count = chance.randint(1, LONGEST)
-    return _log_of(
-        _choice(chance.randrange(_WHATS), chance.randrange(_DETAILS)) for _ in range(count)
-    )
+    numbers = [
+        (chance.randrange(_WHATS), chance.randrange(_DETAILS))
+        for _ in range(chance.randint(1, LONGEST))
+    ]
+    return _log_of((_choice(*one) for one in numbers), after_all)
 
 
 # Seconds, their edges, two policies' worth of conversations, live and imported.
