@@ -14,7 +14,8 @@ run: $(VENV)/.ready ## Set everything up and run the product with a few conversa
 	@$(BIN)/parley local up --demo
 
 test: $(VENV)/.ready-dev ## Run all tests against a real Kafka and a real PostgreSQL
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist worksteal -m 'not faults and not e2e'
+	@$(BIN)/pytest -m 'faults or e2e'
 
 check: $(VENV)/.ready-dev ## Format, lint, types, import fences, the contract and the unit tests
 	@$(BIN)/ruff format --check --quiet .
@@ -22,7 +23,7 @@ check: $(VENV)/.ready-dev ## Format, lint, types, import fences, the contract an
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/buf lint proto
-	@$(BIN)/pytest -q tests/unit tests/contract
+	@$(BIN)/pytest -q -n 2 --dist worksteal tests/unit tests/contract
 
 faults: $(VENV)/.ready-dev ## Break the product on purpose, at length: ROW=list lists the ways, ROW=… N=… takes one
 	@PARLEY_TEST_IMPORT_FILE='$(FILE)' $(BIN)/python -m tests.faults $(or $(ROW),all) $(if $(N),--amount $(N))
