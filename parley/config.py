@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
+
+from parley.events import Policy
 
 
 class ConfigKind(StrEnum):
@@ -11,6 +14,7 @@ class ConfigKind(StrEnum):
     TENANT = "tenant"
     API_KEY = "api_key"
     RETENTION = "retention"
+    GAP_POLICY = "gap_policy"
 
 
 class AccessRole(StrEnum):
@@ -63,6 +67,30 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class GapPolicy:
+    """A version of the policy of a tenant and a channel; an empty channel stands for all of them.
+
+    A withdrawn one sets nothing: what would count without it does.
+    """
+
+    channel: str
+    policy: Policy
+    is_withdrawn: bool = False
+
+
+class ConfigKey(NamedTuple):
+    """What a record is about; a version is 0 where there are none, and the latest record counts.
+
+    The name of a policy is its channel.
+    """
+
+    kind: ConfigKind
+    tenant_id: str
+    name: str
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """Something else that is set, such as a pass, by the name of its field."""
 
@@ -73,10 +101,10 @@ class Unread:
 class ConfigChange:
     """One record of the config topic: what is set from now on, by whom, and since when.
 
-    A tenant's own record names the tenant too.
+    A tenant's own record names the tenant too; a policy of all tenants names none.
     """
 
     tenant_id: str
     changed_by: str
     changed_at: datetime
-    body: Tenant | ApiKey | Retention | Unread
+    body: Tenant | ApiKey | Retention | GapPolicy | Unread

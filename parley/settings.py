@@ -159,13 +159,16 @@ class Settings(BaseSettings):
         """The topic's full name here."""
         return f"{self.topic_prefix}{self.topic_names.get(topic, topic)}"
 
-    def policy_for(self, channel: str) -> Policy:
-        """The gap policy that a writer stamps on an event of this channel."""
-        own = self.channel_policies.get(channel)
+    def gap_policies(self) -> dict[str, Policy]:
+        """The gap policies by channel, the default one under "": where no operator set another."""
         default = Policy(idle_gap=self.idle_gap, grace=self.grace)
-        if own is None:
-            return default
-        return replace(default, policy_id=f"channel:{channel}", **own.model_dump(exclude_none=True))
+        own = {
+            channel: replace(
+                default, policy_id=f"channel:{channel}", **policy.model_dump(exclude_none=True)
+            )
+            for channel, policy in self.channel_policies.items()
+        }
+        return {**own, "": default}
 
 
 def _refuse_unknown(settings: type[Settings]) -> None:
@@ -186,11 +189,11 @@ def _refuse_unknown(settings: type[Settings]) -> None:
 
 def _check_policies(settings: Settings) -> None:
     """By the rule of the log: what it refuses would make every event of a channel invalid."""
-    for channel in ("", *settings.channel_policies):
+    for channel, policy in settings.gap_policies().items():
         name = "PARLEY_CHANNEL_POLICIES" if channel else "PARLEY_IDLE_GAP or PARLEY_GRACE"
         where = f" in channel {channel}" if channel else ""
         try:
-            check_policy(settings.policy_for(channel))
+            check_policy(policy)
         except InvalidRecord as error:
             problem = f"{name} is wrong{where}: {error.detail}."
             raise UserError(problem, "Correct it or unset it.") from error

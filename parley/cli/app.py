@@ -16,6 +16,7 @@ from parley.cli import (
     keys,
     ledger,
     local,
+    policy,
     rebuild,
     retention,
     simulate,
@@ -42,6 +43,7 @@ app.add_typer(imports.app, name="import")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(keys.app, name="keys")
 app.add_typer(retention.app, name="retention")
+app.add_typer(policy.app, name="policy")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(export.export)
 app.command()(simulate.simulate)

@@ -11,9 +11,19 @@ from parley import clock
 from parley.cli.log_reader import FromBeginning, Request, read
 from parley.codec import InvalidRecord
 from parley.codec.config import config_record, decode_config, parse_config_key
-from parley.config import ApiKey, ConfigChange, ConfigKind, Retention, Tenant
+from parley.config import (
+    ApiKey,
+    ConfigChange,
+    ConfigKey,
+    ConfigKind,
+    GapPolicy,
+    Retention,
+    Tenant,
+)
 from parley.errors import UserError
+from parley.events import Policy
 from parley.log.producer import Producer
+from parley.policies import Policies, Scope
 from parley.settings import Settings
 from parley.topics import Topic
 
@@ -32,11 +42,12 @@ class Latest(Generic[Body]):
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What is set now: tenants by name, keys by id, and retention by tenant."""
+    """What is set now: tenants by name, keys by id, retention by tenant, policies by scope."""
 
     tenants: dict[str, Latest[Tenant]]
     keys: dict[str, Latest[ApiKey]]
     retention: dict[str, Latest[Retention]]
+    policies: Policies
 
     def tenant(self, name: str) -> Latest[Tenant]:
         """The tenant of this name; raises UserError."""
@@ -65,7 +76,7 @@ class Configured:
 
 async def read_configured(settings: Settings) -> Configured:
     """What is set now; raises UserError without Kafka or the topic."""
-    configured = Configured({}, {}, {})
+    configured = Configured({}, {}, {}, Policies(settings.gap_policies()))
     async for record in read(settings, Request(Topic.CONFIG, FromBeginning())):
         try:
             _apply(configured, decode_config(record))
@@ -73,6 +84,11 @@ async def read_configured(settings: Settings) -> Configured:
             # Gateways forget what it was about too, and say so in their logs and metrics.
             _forget(configured, parse_config_key(record.key))
     return configured
+
+
+async def policy_now(settings: Settings, tenant_id: str, channel: str) -> Policy:
+    """The gap policy that a writer stamps on an event now; raises UserError."""
+    return (await read_configured(settings)).policies.policy_for(tenant_id, channel)
 
 
 def _apply(configured: Configured, change: ConfigChange) -> None:
@@ -84,22 +100,27 @@ def _apply(configured: Configured, change: ConfigChange) -> None:
             configured.keys[key.key_id] = Latest(tenant_id, key, who, when)
         case Retention() as retention:
             configured.retention[tenant_id] = Latest(tenant_id, retention, who, when)
+        case GapPolicy():
+            configured.policies.apply(change)
 
 
-def _forget(configured: Configured, about: tuple[ConfigKind, str, str] | None) -> None:
+def _forget(configured: Configured, about: ConfigKey | None) -> None:
     if about is None:
         return
-    kind, tenant_id, name = about
+    if about.kind is ConfigKind.GAP_POLICY:
+        configured.policies.forget(about)
+        return
     known: dict[ConfigKind, dict[str, Any]] = {
         ConfigKind.TENANT: configured.tenants,
         ConfigKind.API_KEY: configured.keys,
         ConfigKind.RETENTION: configured.retention,
     }
-    known[kind].pop(tenant_id if kind is ConfigKind.RETENTION else name, None)
+    name = about.tenant_id if about.kind is ConfigKind.RETENTION else about.name
+    known[about.kind].pop(name, None)
 
 
 async def configure(
-    settings: Settings, tenant_id: str, body: Tenant | ApiKey | Retention
+    settings: Settings, tenant_id: str, body: Tenant | ApiKey | Retention | GapPolicy
 ) -> Configured:
     """Set something, and return what is set then; it is durable by then.
 
@@ -114,14 +135,25 @@ async def configure(
     finally:
         await producer.stop()
     configured = await read_configured(settings)
-    mine = Latest(tenant_id, body, change.changed_by, change.changed_at)
-    everything = (configured.tenants, configured.keys, configured.retention)
-    if not any(mine in known.values() for known in everything):
+    if not _holds(configured, change):
         raise UserError(
             "Somebody else changed the same at the same moment.",
             "See what is set now, and run the command again if it is not what you want.",
         )
     return configured
+
+
+def _holds(configured: Configured, mine: ConfigChange) -> bool:
+    if isinstance(mine.body, GapPolicy):
+        versions = configured.policies.versions(Scope(mine.tenant_id, mine.body.channel))
+        return mine in versions
+    everything = (configured.tenants, configured.keys, configured.retention)
+    latest = [one for known in everything for one in known.values()]
+    return any(
+        (one.tenant_id, one.body, one.changed_by, one.changed_at)
+        == (mine.tenant_id, mine.body, mine.changed_by, mine.changed_at)
+        for one in latest
+    )
 
 
 def who() -> str:

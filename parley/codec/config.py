@@ -4,25 +4,35 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from parley.codec.policies import read_policy, write_policy
 from parley.codec.record import Header, InvalidRecord, LogRecord, Outgoing, headers_for
 from parley.codec.times import set_timestamp, to_datetime
-from parley.codec.validity import MAX_ID_BYTES
-from parley.config import ApiKey, ConfigChange, ConfigKind, Retention, Tenant, Unread
+from parley.codec.validity import MAX_ID_BYTES, check_ids, check_policy
+from parley.config import (
+    ApiKey,
+    ConfigChange,
+    ConfigKey,
+    ConfigKind,
+    GapPolicy,
+    Retention,
+    Tenant,
+    Unread,
+)
 from parley.wire import config_pb2
 
 CONFIG_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Config")
 
 _HASH_BYTES: Final = 32
-_KINDS: Final = frozenset(ConfigKind)
 # What is kept so long: there may be more than tables one day.
 _TABLES: Final = "tables"
+_GREATEST_VERSION: Final = 2**63 - 1
 
 
 def config_key(change: ConfigChange) -> bytes:
     """The record's key, by which compaction keeps the latest: kind, tenant, name and version.
 
-    Tenants and API keys have no versions: a revocation is to replace what it revokes. Raises
-    ValueError for what this part of Parley does not write.
+    Tenants and API keys have no versions: a revocation is to replace what it revokes. Of a policy
+    every version stays. Raises ValueError for what this part of Parley does not write.
     """
     match change.body:
         case Tenant(name):
@@ -31,22 +41,27 @@ def config_key(change: ConfigChange) -> bytes:
             return _key(ConfigKind.API_KEY, change.tenant_id, key_id)
         case Retention():
             return _key(ConfigKind.RETENTION, change.tenant_id, _TABLES)
+        case GapPolicy(channel, policy):
+            return _key(ConfigKind.GAP_POLICY, change.tenant_id, channel, policy.version)
         case Unread(field):
             raise ValueError(f"a {field} is not written here")
 
 
-def _key(kind: ConfigKind, tenant_id: str, name: str) -> bytes:
-    # The version is last; NUL, which no name may hold, parts the four.
-    return f"{kind}\0{tenant_id}\0{name}\0".encode()
+def _key(kind: ConfigKind, tenant_id: str, name: str, version: int = 0) -> bytes:
+    # NUL, which no name may hold, parts the four.
+    return f"{kind}\0{tenant_id}\0{name}\0{version or ''}".encode()
 
 
-def parse_config_key(key: bytes | None) -> tuple[ConfigKind, str, str] | None:
-    """Kind, tenant and name of what a record is about; None where it is nothing read here."""
+def parse_config_key(key: bytes | None) -> ConfigKey | None:
+    """What a record is about; None where it is nothing read here."""
     try:
         kind, tenant_id, name, version = (key or b"").decode().split("\0")
+        about = ConfigKey(ConfigKind(kind), tenant_id, name, int(version or 0))
     except ValueError:
         return None
-    return (ConfigKind(kind), tenant_id, name) if kind in _KINDS and not version else None
+    is_versioned = about.kind is ConfigKind.GAP_POLICY
+    is_as_written = _key(*about) == key and is_versioned == (about.version > 0)
+    return about if is_as_written and about.version <= _GREATEST_VERSION else None
 
 
 def encode_config(change: ConfigChange) -> bytes:
@@ -62,6 +77,10 @@ def encode_config(change: ConfigChange) -> bytes:
             _write_key(wire.api_key, key)
         case Retention() as retention:
             _write_retention(wire.retention, retention)
+        case GapPolicy(channel, policy, is_withdrawn):
+            wire.gap_policy.channel = channel
+            wire.gap_policy.is_withdrawn = is_withdrawn
+            write_policy(wire.gap_policy.policy, policy)
         case Unread(field):
             raise ValueError(f"a {field} is not written here")
     return wire.SerializeToString(deterministic=True)
@@ -112,7 +131,7 @@ def decode_config(record: LogRecord) -> ConfigChange:
     return change
 
 
-def _body(wire: config_pb2.Config) -> Tenant | ApiKey | Retention | Unread:
+def _body(wire: config_pb2.Config) -> Tenant | ApiKey | Retention | GapPolicy | Unread:
     field = wire.WhichOneof("body")
     if field is None:
         raise InvalidRecord("body", "the record sets nothing that this release knows")
@@ -122,6 +141,8 @@ def _body(wire: config_pb2.Config) -> Tenant | ApiKey | Retention | Unread:
         return _api_key(wire)
     if field == "retention":
         return _retention(wire)
+    if field == "gap_policy":
+        return _gap_policy(wire)
     return Unread(field)
 
 
@@ -160,6 +181,17 @@ def _retention(wire: config_pb2.Config) -> Retention:
     if keep_days is not None and keep_days < 1:
         raise InvalidRecord("keep_days", "a retention keeps at least a day")
     return Retention(keep_days, to_datetime(part.cutoff) if part.HasField("cutoff") else None)
+
+
+def _gap_policy(wire: config_pb2.Config) -> GapPolicy:
+    part = wire.gap_policy
+    policy = read_policy(part.policy)
+    check_ids(wire.tenant_id, part.channel)
+    _check_name("policy", policy.policy_id)
+    check_policy(policy)
+    if policy.version < 1:
+        raise InvalidRecord("policy", "a policy's versions begin at 1")
+    return GapPolicy(part.channel, policy, part.is_withdrawn)
 
 
 def _check_texts(*texts: str) -> None:

@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 from google.protobuf.message import DecodeError
 
 from parley.codec.bodies import message_bytes, read_body, write_body
+from parley.codec.policies import read_policy, write_policy
 from parley.codec.record import Header, InvalidRecord, LogRecord, headers_for
-from parley.codec.times import set_duration, set_timestamp, to_datetime, to_timedelta
+from parley.codec.times import set_timestamp, to_datetime
 from parley.codec.validity import (
     check,
     check_all_but_policy,
@@ -67,7 +68,7 @@ def encode_event(event: Event) -> bytes:
     if event.import_id is not None:
         wire.import_id = event.import_id
     if not isinstance(event.body, PARTITION_WIDE):
-        _write_policy(wire.policy, event.policy)
+        write_policy(wire.policy, event.policy)
     write_body(wire, event.body)
     return wire.SerializeToString()
 
@@ -85,7 +86,7 @@ class MessageTemplate:
         wire = events_pb2.Event()
         for name in _SOURCE_FIELDS:
             setattr(wire, name, getattr(message, name))
-        _write_policy(wire.policy, message.policy)
+        write_policy(wire.policy, message.policy)
         self._shared = wire.SerializeToString()
 
     def encode(
@@ -242,31 +243,9 @@ _NO_POLICY: Final = (Policy(), None)
 # There are few policies and many events: each is decoded and checked once.
 @lru_cache(maxsize=1_024)
 def _read_policy(value: bytes) -> tuple[Policy, str | None]:
-    policy = _policy(policy_pb2.Policy.FromString(value))
+    policy = read_policy(policy_pb2.Policy.FromString(value))
     try:
         check_policy(policy)
     except InvalidRecord as error:
         return policy, error.detail
     return policy, None
-
-
-def _policy(wire: policy_pb2.Policy) -> Policy:
-    return Policy(
-        policy_id=wire.policy_id,
-        version=wire.version,
-        idle_gap=to_timedelta(wire.idle_gap),
-        grace=to_timedelta(wire.grace),
-        seal_on_end=wire.seal_on_end,
-        max_duration=to_timedelta(wire.max_duration),
-        max_messages=wire.max_messages,
-    )
-
-
-def _write_policy(wire: policy_pb2.Policy, policy: Policy) -> None:
-    wire.policy_id = policy.policy_id
-    wire.version = policy.version
-    set_duration(wire.idle_gap, policy.idle_gap)
-    set_duration(wire.grace, policy.grace)
-    wire.seal_on_end = policy.seal_on_end
-    set_duration(wire.max_duration, policy.max_duration)
-    wire.max_messages = policy.max_messages

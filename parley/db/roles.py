@@ -74,7 +74,8 @@ GRANTS: Final = MappingProxyType(
             *_grants("riu", *_SPOKEN, "conversation_events", "fences", "ledger"),
             *_grants("ri", "message_versions", "segment_revisions"),
             *_grants("rid", "dead_letters"),
-            *_grants("riud", "tenants", "api_keys", "retention", "outbox", "ledger_minutes"),
+            *_grants("riud", "tenants", "api_keys", "retention", "gap_policies"),
+            *_grants("riud", "outbox", "ledger_minutes"),
             *_grants("rud", f"{OPERATIONS}.inbox"),
         ),
         Role.SEALER: (

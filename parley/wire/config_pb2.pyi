@@ -103,12 +103,14 @@ class Prompt(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., template: _Optional[str] = ...) -> None: ...
 
 class GapPolicy(_message.Message):
-    __slots__ = ("policy", "channel")
+    __slots__ = ("policy", "channel", "is_withdrawn")
     POLICY_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    IS_WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
     policy: _policy_pb2.Policy
     channel: str
-    def __init__(self, policy: _Optional[_Union[_policy_pb2.Policy, _Mapping]] = ..., channel: _Optional[str] = ...) -> None: ...
+    is_withdrawn: bool
+    def __init__(self, policy: _Optional[_Union[_policy_pb2.Policy, _Mapping]] = ..., channel: _Optional[str] = ..., is_withdrawn: _Optional[bool] = ...) -> None: ...
 
 class Subscription(_message.Message):
     __slots__ = ("target", "is_category", "is_enabled")

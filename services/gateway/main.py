@@ -11,9 +11,10 @@ from parley.ids import random_id
 from parley.lifecycle import WebSocketLimits, run_service, serve
 from parley.log.admin import incarnation_of
 from parley.log.producer import Producer
+from parley.policies import Policies
 from parley.topics import Topic
 from services.gateway import client_faults
-from services.gateway.access import Access, require_loopback
+from services.gateway.access import Access, ConfigTail, Registry, require_loopback
 from services.gateway.api.app import build_app
 from services.gateway.api.import_log import ImportLog
 from services.gateway.connection.connection import HEARTBEAT_S
@@ -64,13 +65,17 @@ async def _serve(
     pool: database.Pool,
 ) -> None:
     partition_count = await producer.partition_count(settings.topic(Topic.EVENTS))
-    publisher = Publisher(producer, settings, incarnation, random_id(), partition_count)
+    registry = Registry(Policies(settings.gap_policies()))
+    config = ConfigTail(settings, registry)
+    publisher = Publisher(
+        producer, settings, registry.policies, incarnation, random_id(), partition_count
+    )
     sessions = Sessions(settings, publisher)
     snapshots = Snapshots(pool, settings, incarnation)
     tail = Tail(settings)
     rooms = Rooms(settings, publisher, snapshots, tail, incarnation)
     talk = Talk(rooms, publisher, snapshots)
-    access = Access(settings)
+    access = Access(settings, registry)
     limits = Limits(settings)
     connections = Connections(
         Parts(settings, publisher, sessions, rooms, snapshots, talk, limits, access)
@@ -113,7 +118,7 @@ async def _serve(
 
     if not access.is_on:
         log.warning("access_control_off", address=settings.http_host)
-    await access.start()
+    await config.start()
     await tail.start(await snapshots.fences())
     try:
         await serve(
@@ -124,6 +129,7 @@ async def _serve(
             rooms.run,
             follow,
             connections.run,
+            config.run,
             access.run,
             drain=drain,
             limits=WebSocketLimits(settings.gateway_max_frame_bytes, HEARTBEAT_S, HEARTBEAT_S),
@@ -132,7 +138,7 @@ async def _serve(
         )
     finally:
         await responder.close()
-        await access.close()
+        await config.close()
         await tail.stop()
 
 

@@ -41,7 +41,9 @@ ACCESS_REFUSED = Counter(
     "parley_gateway_access_refused_total", "Tokens and keys that were refused.", ["reason"]
 )
 CONFIG_ENTRIES = Gauge(
-    "parley_gateway_config_entries", "Tenants and API keys that the gateway knows.", ["kind"]
+    "parley_gateway_config_entries",
+    "Tenants, API keys and versions of gap policies that the gateway knows.",
+    ["kind"],
 )
 CONFIG_SKIPPED = Counter(
     "parley_gateway_config_skipped_total",

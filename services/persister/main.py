@@ -39,7 +39,7 @@ async def start(settings: PersisterSettings, stop: asyncio.Event) -> None:
         app = FastAPI(title="Parley persister")
         app.include_router(health_router(_health(pool, producer, consumers)))
         trimming = Trimming(pool, settings.persister_discarded_kept)
-        inbox = InboxRelay(pool, producer, settings.topic(Topic.EVENTS), settings.policy_for)
+        inbox = InboxRelay(pool, producer, settings.topic(Topic.EVENTS), settings.gap_policies())
         tasks = [inbox.run, *(consumer.run for consumer in consumers.values())]
         await serve(app, settings, stop, *tasks, trimming.run)
     finally:

@@ -15,7 +15,7 @@ from parley.local.stack import Stack
 from parley.log.admin import apply_topics
 from parley.log.producer import Producer
 from parley.topics import Topic
-from services.gateway.access import Access
+from services.gateway.access import Access, ConfigTail, Registry
 from services.gateway.core.refusals import Refused
 from services.gateway.settings import GatewaySettings
 from tests.support.processes import ROOT
@@ -53,9 +53,10 @@ async def test_known_keys_go_on_while_the_broker_is_away_and_a_revocation_counts
     kept, revoked = make_key(), make_key()
     keys = [ApiKey(one.key_id, one.key_hash, "s", ("agent",)) for one in (kept, revoked)]
     await set_all(settings, Tenant("acme"), *keys)
-    access, stop = Access(settings), asyncio.Event()
-    await access.start()
-    running = asyncio.create_task(access.run(stop))
+    registry, stop = Registry(), asyncio.Event()
+    access, tail = Access(settings, registry), ConfigTail(settings, registry)
+    await tail.start()
+    running = asyncio.create_task(tail.run(stop))
     for _ in range(2):
         await asyncio.to_thread(own_stack.kafka.kill)
         await asyncio.sleep(3)

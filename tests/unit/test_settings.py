@@ -90,8 +90,8 @@ def test_a_span_reads_as_seconds_or_iso_8601(monkeypatch: pytest.MonkeyPatch, te
 def test_a_channel_has_its_own_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     policies = {"demo": {"idle_gap": "PT8S", "seal_on_end": True}}
     monkeypatch.setenv("PARLEY_CHANNEL_POLICIES", json.dumps(policies))
-    settings = Settings.load()
-    demo, other = settings.policy_for("demo"), settings.policy_for("chat")
+    policies_by_channel = Settings.load().gap_policies()
+    demo, other = policies_by_channel["demo"], policies_by_channel[""]
     assert (demo.idle_gap, demo.seal_on_end) == (timedelta(seconds=8), True)
     assert demo.grace == other.grace == timedelta(seconds=60)
     assert (other.idle_gap, other.seal_on_end) == (timedelta(minutes=90), False)

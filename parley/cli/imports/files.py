@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from parley.cli.import_progress import ImportProgress
-from parley.cli.imports.job import ImportJob, find_topic, follow, publish_all
+from parley.cli.imports.job import ImportJob, envelope_of, find_topic, follow, publish_all
 from parley.cli.imports.summary import print_summary, run_facts
 from parley.cli.output import Output, say
 from parley.errors import UserError
-from parley.importing.past import Envelope
 from parley.importing.prepare import Findings, Preparation, Reader
 from parley.importing.prepared import Prepared
 from parley.importing.source import open_source
@@ -34,7 +33,7 @@ class FileRequest:
 def import_file(request: FileRequest) -> None:
     """Check the file whole, then publish it and wait; raises UserError."""
     settings = Settings.load()
-    envelope = Envelope(request.tenant_id, request.channel, settings.policy_for(request.channel))
+    envelope = envelope_of(settings, request.tenant_id, request.channel, dry_run=request.dry_run)
     published = outcome = None
     with ImportProgress() as progress:
         job = ImportJob(settings, envelope, progress, request.max_lag)

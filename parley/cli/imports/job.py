@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from parley.cli.config_topic import policy_now
 from parley.cli.import_progress import ImportProgress
 from parley.cli.output import say
 from parley.cli.running import run
@@ -20,6 +21,7 @@ from parley.importing.prepared import Prepared
 from parley.importing.publish import Published, import_id_of, publish
 from parley.log.admin import PartitionEnds, incarnation_of, topic_ends
 from parley.log.producer import Producer
+from parley.policies import Policies
 from parley.settings import Settings
 from parley.topics import Topic
 
@@ -50,6 +52,13 @@ class ImportJob:
         started_at = time.monotonic()
         yield
         self.seconds[phase] = time.monotonic() - started_at
+
+
+def envelope_of(settings: Settings, tenant: str, channel: str, *, dry_run: bool) -> Envelope:
+    """What all events will share; a dry run needs no Kafka, and takes the settings' policy."""
+    if dry_run:
+        return Envelope(tenant, channel, Policies(settings.gap_policies()).setting_for(channel))
+    return Envelope(tenant, channel, run(policy_now(settings, tenant, channel)))
 
 
 def find_topic(settings: Settings) -> EventsTopic:

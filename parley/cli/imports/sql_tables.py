@@ -8,7 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from parley.cli.import_progress import ImportProgress
-from parley.cli.imports.job import EventsTopic, ImportJob, find_topic, follow, publish_all
+from parley.cli.imports.job import (
+    EventsTopic,
+    ImportJob,
+    envelope_of,
+    find_topic,
+    follow,
+    publish_all,
+)
 from parley.cli.imports.options import (
     DEFAULT_CHANNEL,
     DEFAULT_MAX_LAG,
@@ -27,7 +34,6 @@ from parley.errors import UserError
 from parley.importing.earlier.old_rows import Repair
 from parley.importing.earlier.prepare import EarlierPreparation, Findings
 from parley.importing.earlier.reading import open_tables, server_of
-from parley.importing.past import Envelope
 from parley.importing.prepared import Prepared
 from parley.settings import Settings
 
@@ -123,7 +129,7 @@ def sql(
         SOURCE_DATABASE_URL=postgresql://… parley import sql --prefix eu- --skip-bad
     """
     settings = Settings.load()
-    envelope = Envelope(tenant, channel, settings.policy_for(channel))
+    envelope = envelope_of(settings, tenant, channel, dry_run=dry_run)
     request = _Request(url, schema, prefix, skip_bad)
     with ImportProgress() as progress:
         job = ImportJob(settings, envelope, progress, max_lag)

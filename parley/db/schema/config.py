@@ -6,7 +6,17 @@ these as they are, and an empty database is filled from what the topic says now.
 
 from typing import Final
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    Interval,
+    LargeBinary,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from parley.db.schema.base import metadata
@@ -54,4 +64,21 @@ retention = Table(
     comment="how long the tables keep what was said; source: parley.config.v1",
 )
 
-TABLES: Final = (tenants, api_keys, retention)
+gap_policies = Table(
+    "gap_policies",
+    metadata,
+    Column("tenant_id", Text, primary_key=True, comment="empty for every tenant"),
+    Column("channel", Text, primary_key=True, comment="empty for every channel"),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("policy_id", Text, nullable=False),
+    Column("idle_gap", Interval, nullable=False),
+    Column("grace", Interval, nullable=False),
+    Column("seal_on_end", Boolean, nullable=False),
+    Column("max_duration", Interval, nullable=False),
+    Column("max_messages", Integer, nullable=False),
+    Column("is_withdrawn", Boolean, nullable=False, comment="the version sets nothing"),
+    *_who_and_when(),
+    comment="every version of every gap policy; source: parley.config.v1",
+)
+
+TABLES: Final = (tenants, api_keys, retention, gap_policies)

@@ -7,7 +7,6 @@ import structlog
 from parley import clock
 from parley.api_keys import PREFIX, PresentedKey, parse_key
 from services.gateway import metrics
-from services.gateway.access.config_tail import ConfigTail
 from services.gateway.access.identity import Identity, anybody, known_roles
 from services.gateway.access.jwts import JwtReader
 from services.gateway.access.key_file import KeyFile
@@ -22,8 +21,7 @@ log = structlog.get_logger(__name__)
 class Access:
     """Access control, on or off by the settings; off, everybody may do everything.
 
-    In the order of use: `start`, then `run` as a task of the service; `close` where it never
-    came to `run`.
+    Tenants and keys are the registry's, which a ConfigTail keeps.
     """
 
     def __init__(self, settings: GatewaySettings, registry: Registry | None = None) -> None:
@@ -31,7 +29,6 @@ class Access:
         self.is_on = settings.gateway_access == "on"
         self._anybody = anybody(settings.gateway_tenant)
         self._registry = registry or Registry()
-        self._tail = ConfigTail(settings, self._registry)
         self._key_file: KeyFile | None = None
         self._jwts: JwtReader | None = None
         if self.is_on:
@@ -45,23 +42,10 @@ class Access:
             key_file = self._key_file
             self._jwts = JwtReader(settings, lambda: key_file.keys if key_file else {})
 
-    async def start(self) -> None:
-        """Know all tenants and keys that there are; raises UserError without Kafka."""
-        if self.is_on:
-            await self._tail.start()
-
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep up with what operators change, until `stop`."""
-        async with asyncio.TaskGroup() as tasks:
-            if self.is_on:
-                tasks.create_task(self._tail.run(stop))
-            if self._key_file is not None:
-                tasks.create_task(self._key_file.run(stop))
-            await stop.wait()
-
-    async def close(self) -> None:
-        """Disconnect; does nothing after `run`."""
-        await self._tail.close()
+        """Keep up with the file of keys, until `stop`."""
+        if self._key_file is not None:
+            await self._key_file.run(stop)
 
     def identify(self, token: str | None) -> Identity:
         """Who carries the token; raises Refused (unauthenticated)."""

@@ -1,4 +1,4 @@
-"""Follows the config topic, so that every gateway knows tenants and keys without the database."""
+"""Follows the config topic: every gateway knows what operators set without the database."""
 
 import asyncio
 import itertools
@@ -27,7 +27,7 @@ _BEGINNING: Final = -1
 
 
 class ConfigTail:
-    """Applies every record of tenants and keys to a registry, from the topic's beginning on.
+    """Applies every record to a registry, from the topic's beginning on.
 
     While Kafka is away the registry stays as it is; what was changed meanwhile counts as soon as
     it is back.
@@ -122,7 +122,7 @@ class ConfigTail:
         about = parse_config_key(record.key)
         if about is None:
             return
-        self._registry.forget(*about)
+        self._registry.forget(about)
         self._skip(record, "deleted" if record.value is None else reason)
 
     def _skip(self, record: LogRecord, reason: str) -> None:

@@ -1,9 +1,11 @@
-"""The tenants and API keys that count now, by the latest record of each."""
+"""The tenants, API keys and gap policies that count now, by the latest record of each."""
 
 from dataclasses import dataclass
 from typing import Final
 
-from parley.config import ApiKey, ConfigChange, ConfigKind, Tenant
+from parley.config import ApiKey, ConfigChange, ConfigKey, ConfigKind, GapPolicy, Tenant
+from parley.events import Policy
+from parley.policies import Policies, TooManyPolicies
 from services.gateway import metrics
 
 MAX_TENANTS: Final = 10_000
@@ -11,7 +13,7 @@ MAX_KEYS: Final = 100_000
 
 
 class RegistryFull(Exception):
-    """More tenants or keys than a gateway keeps: the new one is refused, the others go on."""
+    """More of something than a gateway keeps: the new one is refused, the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,19 @@ class OwnedKey:
 
 
 class Registry:
-    """What the config topic says of tenants and keys; what it does not say is refused."""
+    """What the config topic says of tenants and keys, which without it are refused; and policies.
 
-    def __init__(self, max_tenants: int = MAX_TENANTS, max_keys: int = MAX_KEYS) -> None:
+    Policies that it says nothing of are those of the settings.
+    """
+
+    def __init__(
+        self,
+        policies: Policies | None = None,
+        *,
+        max_tenants: int = MAX_TENANTS,
+        max_keys: int = MAX_KEYS,
+    ) -> None:
+        self.policies = policies or Policies({"": Policy()})
         self._tenants: dict[str, Tenant] = {}
         self._keys: dict[str, OwnedKey] = {}
         self._max_tenants = max_tenants
@@ -51,26 +63,41 @@ class Registry:
                 self._keys[key.key_id] = OwnedKey(change.tenant_id, key)
             case ApiKey() as key:
                 # As good as unknown, so that revoked keys take no room.
-                self.forget(ConfigKind.API_KEY, change.tenant_id, key.key_id)
+                self.forget(ConfigKey(ConfigKind.API_KEY, change.tenant_id, key.key_id))
+            case GapPolicy():
+                self._apply_policy(change)
         self._count()
 
-    def forget(self, kind: ConfigKind, tenant_id: str, name: str) -> None:
+    def _apply_policy(self, change: ConfigChange) -> None:
+        try:
+            self.policies.apply(change)
+        except TooManyPolicies as error:
+            raise RegistryFull(str(error)) from error
+
+    def forget(self, about: ConfigKey) -> None:
         """From now on nobody knows it."""
-        if kind is ConfigKind.TENANT:
-            self._tenants.pop(name, None)
-        elif (owned := self._keys.get(name)) is not None and owned.tenant_id == tenant_id:
-            del self._keys[name]
+        match about.kind:
+            case ConfigKind.TENANT:
+                self._tenants.pop(about.name, None)
+            case ConfigKind.API_KEY:
+                owned = self._keys.get(about.name)
+                if owned is not None and owned.tenant_id == about.tenant_id:
+                    del self._keys[about.name]
+            case ConfigKind.GAP_POLICY:
+                self.policies.forget(about)
         self._count()
 
     def clear(self) -> None:
         """Know nothing, as before the first record."""
         self._tenants.clear()
         self._keys.clear()
+        self.policies.clear()
         self._count()
 
     def _count(self) -> None:
         metrics.CONFIG_ENTRIES.labels(ConfigKind.TENANT).set(len(self._tenants))
         metrics.CONFIG_ENTRIES.labels(ConfigKind.API_KEY).set(len(self._keys))
+        metrics.CONFIG_ENTRIES.labels(ConfigKind.GAP_POLICY).set(self.policies.count)
 
 
 def _check_room(present: dict[str, Tenant] | dict[str, OwnedKey], name: str, limit: int) -> None:

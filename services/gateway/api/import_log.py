@@ -17,7 +17,15 @@ from parley import clock, event_time, ids
 from parley.codec import InvalidRecord, Outgoing, encode_event, event_key
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.validity import check
-from parley.events import Body, Event, ImportFinished, ImportOutcome, ImportStarted, MessageRecorded
+from parley.events import (
+    Body,
+    Event,
+    ImportFinished,
+    ImportOutcome,
+    ImportStarted,
+    MessageRecorded,
+    Policy,
+)
 from parley.importing.past import SENDER, event_id_of
 from parley.position import Position
 from parley.topics import Topic
@@ -33,6 +41,9 @@ _TAG_CHARS: Final = 12
 
 class Submits(Protocol):
     """What is asked of the publisher."""
+
+    def policy_for(self, tenant_id: str, channel: str) -> Policy:
+        """The gap policy of an event that is written now."""
 
     def submit_value(self, key: bytes, value: bytes, event_id: str, then: Then) -> None:
         """Make an event durable and call `then`; raises Refused (overloaded)."""
@@ -139,7 +150,7 @@ class ImportLog:
             client_message_id=message.message_id,
             channel=message.channel,
             occurred_at=message.occurred_at,
-            policy=self._settings.policy_for(message.channel),
+            policy=self._publisher.policy_for(tenant_id, message.channel),
             import_id=import_id,
         )
 

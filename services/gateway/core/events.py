@@ -21,7 +21,6 @@ class Source:
     tenant_id: str
     conversation_id: str
     gateway_id: str
-    policy: Policy
     sender: str = ANONYMOUS
     user_id: str = ""
     client_id: str = ""
@@ -54,8 +53,10 @@ class Written:
     was_clamped: bool
 
 
-def write(source: Source, said: Said, received_at: datetime, max_age: timedelta) -> Written:
-    """The one event of something said, received at this moment."""
+def write(
+    source: Source, said: Said, policy: Policy, received_at: datetime, max_age: timedelta
+) -> Written:
+    """The one event of something said, received at this moment, under the policy of this moment."""
     clocks = said.clocks
     happened = event_time.live(received_at, clocks.occurred_at, clocks.sent_at, max_age)
     event = Event(
@@ -75,6 +76,6 @@ def write(source: Source, said: Said, received_at: datetime, max_age: timedelta)
         channel=source.channel,
         occurred_at=clocks.occurred_at,
         sent_at=clocks.sent_at,
-        policy=source.policy,
+        policy=policy,
     )
     return Written(event, happened.was_clamped)

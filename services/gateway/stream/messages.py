@@ -6,6 +6,7 @@ from typing import Protocol
 from parley import clock, event_time
 from parley.codec import InvalidRecord, event_key
 from parley.codec.events import MessageTemplate
+from parley.events import Policy
 from parley.ids import message_ids
 from services.gateway import metrics
 from services.gateway.core.events import Said, Source, write
@@ -16,6 +17,9 @@ from services.gateway.stream.submission import Then
 
 class Submits(Protocol):
     """What is asked of a publisher."""
+
+    def policy_for(self, tenant_id: str, channel: str) -> Policy:
+        """The gap policy that counts now: the same object until another one does."""
 
     def submit_value(self, key: bytes, value: bytes, event_id: str, then: Then) -> None:
         """Make a record durable; raises Refused where there is no room for it."""
@@ -32,6 +36,7 @@ class MessageWriter:
         self._ids = message_ids(
             source.tenant_id, source.conversation_id, source.sender, source.client_id
         )
+        self._policy: Policy | None = None
         self._template: MessageTemplate | None = None
 
     def event_id(self, client_message_id: str) -> str:
@@ -52,10 +57,12 @@ class MessageWriter:
         return event_id
 
     def _encode(self, event_id: str, said: Utterance) -> bytes:
-        now = clock.now()
-        if self._template is None:
+        now, source = clock.now(), self._source
+        policy = self._publisher.policy_for(source.tenant_id, source.channel)
+        if self._template is None or policy is not self._policy:
             message = Said(event_id, said.body, said.clocks, said.client_message_id)
-            self._template = MessageTemplate(write(self._source, message, now, self._max_age).event)
+            written = write(source, message, policy, now, self._max_age)
+            self._template, self._policy = MessageTemplate(written.event), policy
         clocks = said.clocks
         happened = event_time.live(now, clocks.occurred_at, clocks.sent_at, self._max_age)
         if happened.was_clamped:

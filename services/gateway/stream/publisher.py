@@ -18,7 +18,9 @@ from parley.codec import (
 )
 from parley.codec.live import LIVE_HEADERS
 from parley.codec.validity import check
+from parley.events import Policy
 from parley.live import LiveBody, LiveFrame
+from parley.policies import Policies
 from parley.topics import Topic, partition_of
 from services.gateway import metrics
 from services.gateway.core.events import Said, Source, write
@@ -54,12 +56,14 @@ class Publisher:
         self,
         producer: Accepts,
         settings: GatewaySettings,
+        policies: Policies,
         incarnation: str,
         gateway_id: str,
         partition_count: int,
     ) -> None:
         self._producer = producer
         self._settings = settings
+        self._policies = policies
         self.gateway_id = gateway_id
         self._topic = settings.topic(Topic.EVENTS)
         self._live_topic = settings.topic(Topic.LIVE)
@@ -84,10 +88,13 @@ class Publisher:
             tenant_id=tenant_id or self._settings.gateway_tenant,
             conversation_id=conversation_id,
             gateway_id=self.gateway_id,
-            policy=self._settings.policy_for(channel),
             channel=channel,
             **who,
         )
+
+    def policy_for(self, tenant_id: str, channel: str) -> Policy:
+        """The gap policy of an event that is written now."""
+        return self._policies.policy_for(tenant_id, channel)
 
     def messages(self, source: Source) -> MessageWriter:
         """For a source that has many messages: each is cheaper than by `record_utterance`."""
@@ -108,7 +115,9 @@ class Publisher:
 
     def submit(self, source: Source, said: Said, then: Then) -> None:
         """Make it durable and call `then`; raises Refused at once, and then calls nobody."""
-        written = write(source, said, clock.now(), self._max_age)
+        # Asked for each time: a connection outlives many a policy.
+        policy = self.policy_for(source.tenant_id, source.channel)
+        written = write(source, said, policy, clock.now(), self._max_age)
         event = written.event
         try:
             check(event)

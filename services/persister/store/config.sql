@@ -26,6 +26,25 @@ ON CONFLICT (tenant_id) DO UPDATE SET
     keep_days = excluded.keep_days, cutoff = excluded.cutoff,
     changed_by = excluded.changed_by, changed_at = excluded.changed_at
 
+-- name: save_gap_policy
+-- A version of a policy; a record that was written again says the same.
+INSERT INTO gap_policies (tenant_id, channel, policy_id, version, idle_gap, grace, seal_on_end,
+                          max_duration, max_messages, is_withdrawn, changed_by, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (tenant_id, channel, version) DO UPDATE SET
+    policy_id = excluded.policy_id, idle_gap = excluded.idle_gap, grace = excluded.grace,
+    seal_on_end = excluded.seal_on_end, max_duration = excluded.max_duration,
+    max_messages = excluded.max_messages, is_withdrawn = excluded.is_withdrawn,
+    changed_by = excluded.changed_by, changed_at = excluded.changed_at
+
+-- name: gap_policies
+-- Of every tenant and channel the latest version.
+SELECT DISTINCT ON (tenant_id, channel)
+       tenant_id, channel, policy_id, version, idle_gap, grace, seal_on_end, max_duration,
+       max_messages, is_withdrawn, changed_by, changed_at
+  FROM gap_policies
+ ORDER BY tenant_id, channel, version DESC
+
 -- name: forget_tenant
 -- $2, its own name, is in every key of the topic.
 DELETE FROM tenants WHERE tenant_id = $1 AND $2::text IS NOT NULL
@@ -37,3 +56,7 @@ DELETE FROM api_keys WHERE tenant_id = $1 AND key_id = $2
 -- name: forget_retention
 -- The same; $2 says what is kept.
 DELETE FROM retention WHERE tenant_id = $1 AND $2::text IS NOT NULL
+
+-- name: forget_gap_policy
+-- One version.
+DELETE FROM gap_policies WHERE tenant_id = $1 AND channel = $2 AND version = $3

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from parley.codec import InvalidRecord, LogRecord
 from parley.codec.config import decode_config, parse_config_key
-from parley.config import ConfigKind, Unread
+from parley.config import ConfigKey, Unread
 from parley.db.fence import Fence
 from parley.db.outbox import enqueue
 from parley.db.pool import Connection
@@ -42,13 +42,13 @@ class ConfigHandler:
 
     async def prepare(self, batch: Batch) -> ConfigWork:
         """Parse the records; of each key the last one counts."""
-        latest: dict[tuple[ConfigKind, str, str], Setting] = {}
+        latest: dict[ConfigKey, Setting] = {}
         letters: list[DeadLetter] = []
         stored_count = 0
         for record in batch.records:
             setting = _read(record, letters)
             if setting is not None:
-                latest[setting.kind, setting.tenant_id, setting.name] = setting
+                latest[setting.about] = setting
                 stored_count += not (letters and letters[-1].record is record)
         # What compaction took away is at none of the offsets, and so not for a table either.
         consumed = batch.last_offset + 1 - batch.fence.next_offset
@@ -85,4 +85,4 @@ def _read(record: LogRecord, letters: list[DeadLetter]) -> Setting | None:
         change = None
     if about is None or (change is not None and isinstance(change.body, Unread)):
         return None
-    return Setting(*about, change)
+    return Setting(about, change)

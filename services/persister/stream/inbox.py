@@ -1,7 +1,7 @@
 """Publishes what people write with SQL: the log stays the truth, and the tables follow it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -15,9 +15,11 @@ from parley.db.errors import is_transient
 from parley.db.pool import Pool
 from parley.events import Policy
 from parley.log.producer import Producer, RecordTooLarge, check_size
+from parley.policies import Policies
 from services.persister.core.inbox import InboxRow, event_of
 from services.persister.metrics import INBOX
 from services.persister.store import inbox
+from services.persister.store.config import policies
 
 log = structlog.get_logger(__name__)
 
@@ -36,12 +38,13 @@ class InboxRelay:
     """
 
     def __init__(
-        self, pool: Pool, producer: Producer, topic: str, policy_for: Callable[[str], Policy]
+        self, pool: Pool, producer: Producer, topic: str, policies: Mapping[str, Policy]
     ) -> None:
         self._pool = pool
         self._producer = producer
         self._topic = topic
-        self._policy_for = policy_for
+        # The settings', for tenants and channels that no operator set one for.
+        self._policies = policies
         self._trimmed_at = clock.monotonic()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -73,7 +76,7 @@ class InboxRelay:
             rows = await inbox.take_waiting(connection)
             if not rows:
                 return 0
-            records, refused = self._judge(rows)
+            records, refused = self._judge(rows, await policies(connection, self._policies))
             async with asyncio.timeout(SEND_S):
                 await self._producer.send_all(list(records.values()))
             await inbox.mark_published(connection, list(records))
@@ -84,21 +87,23 @@ class InboxRelay:
             log.warning("inbox_refused", id=row_id, reason=reason)
         return len(rows)
 
-    def _judge(self, rows: Sequence[InboxRow]) -> tuple[dict[int, Outgoing], dict[int, str]]:
+    def _judge(
+        self, rows: Sequence[InboxRow], known: Policies
+    ) -> tuple[dict[int, Outgoing], dict[int, str]]:
         """The records of what may be published, and why the rest may not, by row."""
         records: dict[int, Outgoing] = {}
         refused: dict[int, str] = {}
         for row in rows:
             try:
-                records[row.id] = self._record(row)
+                records[row.id] = self._record(row, known.policy_for(row.tenant_id, row.channel))
             except InvalidRecord as error:
                 refused[row.id] = str(error)
             except RecordTooLarge as error:
                 refused[row.id] = f"too_large: {error}"
         return records, refused
 
-    def _record(self, row: InboxRow) -> Outgoing:
-        event = event_of(row, self._policy_for(row.channel), clock.now())
+    def _record(self, row: InboxRow, policy: Policy) -> Outgoing:
+        event = event_of(row, policy, clock.now())
         check(event)
         key = event_key(event.tenant_id, event.conversation_id)
         outgoing = Outgoing(self._topic, key, encode_event(event), EVENT_HEADERS)

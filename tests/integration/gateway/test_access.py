@@ -17,8 +17,7 @@ from parley.log.admin import admin_client, apply_topics
 from parley.log.producer import Producer
 from parley.settings import Settings
 from parley.topics import Topic
-from services.gateway.access import Access
-from services.gateway.access.registry import Registry
+from services.gateway.access import Access, ConfigTail, Registry
 from services.gateway.core.refusals import Refused
 from services.gateway.settings import GatewaySettings
 from tests.support.command import Command
@@ -35,13 +34,18 @@ class Gateway:
 
     def __init__(self, settings: Settings, registry: Registry | None = None) -> None:
         whole = {name: getattr(settings, name) for name in Settings.model_fields}
-        self.access = Access(GatewaySettings(**whole, gateway_access="on"), registry)
+        gateway_settings, registry = (
+            GatewaySettings(**whole, gateway_access="on"),
+            registry or Registry(),
+        )
+        self.access = Access(gateway_settings, registry)
+        self._tail = ConfigTail(gateway_settings, registry)
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        await self.access.start()
-        self._running = asyncio.create_task(self.access.run(self._stop))
+        await self._tail.start()
+        self._running = asyncio.create_task(self._tail.run(self._stop))
 
     async def stop(self) -> None:
         self._stop.set()

@@ -23,6 +23,7 @@ from parley.events import (
 from parley.ids import random_id
 from parley.log.admin import incarnation_of
 from parley.log.producer import Producer
+from parley.policies import Policies
 from parley.settings import Settings
 from parley.topics import Topic
 from services.gateway.core.frames import Transition, Utterance
@@ -88,7 +89,14 @@ async def replica_of(settings: Settings, base_url: str | None) -> AsyncIterator[
     await producer.start()
     incarnation = await incarnation_of(made, made.topic(Topic.EVENTS))
     partition_count = await producer.partition_count(made.topic(Topic.EVENTS))
-    publisher = Publisher(producer, made, incarnation, random_id(), partition_count)
+    publisher = Publisher(
+        producer,
+        made,
+        Policies(made.gap_policies()),
+        incarnation,
+        random_id(),
+        partition_count,
+    )
     async with await database.connect(made, min_size=0) as pool:
         snapshots, tail = Snapshots(pool, made, incarnation), Tail(made)
         rooms = Rooms(made, publisher, snapshots, tail, incarnation)

@@ -50,9 +50,10 @@ def test_what_is_set_survives_the_wire(change: ConfigChange) -> None:
 @pytest.mark.parametrize("change", [TENANT, KEY])
 def test_a_record_says_what_it_is_about_by_its_key_alone(change: ConfigChange) -> None:
     outgoing = config_record("parley.config.v1", change)
-    kind, tenant_id, name = parse_config_key(outgoing.key) or pytest.fail("no key")
+    kind, tenant_id, name, version = parse_config_key(outgoing.key) or pytest.fail("no key")
     assert (kind, tenant_id) in {(ConfigKind.TENANT, "acme"), (ConfigKind.API_KEY, "acme")}
     assert name in {"acme", "0123456789abcdef"}
+    assert version == 0
 
 
 def test_a_revocation_replaces_the_key_that_it_revokes() -> None:

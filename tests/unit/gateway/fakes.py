@@ -10,6 +10,7 @@ from parley.codec.record import EPOCH
 from parley.conversation_state import NEW
 from parley.events import Event
 from parley.log.producer import Record
+from parley.policies import Policies
 from services.gateway.access import Access
 from services.gateway.connection.parts import Parts
 from services.gateway.core.room import Snapshot
@@ -75,7 +76,14 @@ def _record(outgoing: Record) -> LogRecord:
 
 def publisher(producer: FakeProducer, settings: GatewaySettings) -> Publisher:
     """A publisher onto the fake."""
-    return Publisher(producer, settings, "incarnation", "gateway", partition_count=1)
+    return Publisher(
+        producer,
+        settings,
+        Policies(settings.gap_policies()),
+        "incarnation",
+        "gateway",
+        partition_count=1,
+    )
 
 
 class StillTail:

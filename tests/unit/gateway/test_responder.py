@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from parley.conversation_state import NEW, ConversationStatus, fold, is_allowed
-from parley.events import ConversationState, MessageRecorded, Policy, Role, StateRequested
+from parley.events import ConversationState, MessageRecorded, Role, StateRequested
 from parley.ids import derived_id
 from parley.position import Position
 from services.gateway.core.events import Source
@@ -30,7 +30,7 @@ WAITING = ConversationState.WAITING_FOR_USER
 ERROR = ConversationState.ERROR
 ENDED = ConversationState.ENDED
 
-SOURCE = Source("t", "c", "g", Policy(), user_id="u", client_id="me", session_id="s")
+SOURCE = Source("t", "c", "g", user_id="u", client_id="me", session_id="s")
 ASKED = Asked(SOURCE, derived_id("asked"), "how are you?")
 Row = Mapping[str, Any]
 

@@ -261,6 +261,23 @@ def upgrade() -> None:
         comment="who owns a consumer's offset: the next record that its tables do not hold yet",
     )
     op.create_table(
+        "gap_policies",
+        sa.Column("tenant_id", sa.Text(), nullable=False, comment="empty for every tenant"),
+        sa.Column("channel", sa.Text(), nullable=False, comment="empty for every channel"),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("policy_id", sa.Text(), nullable=False),
+        sa.Column("idle_gap", sa.Interval(), nullable=False),
+        sa.Column("grace", sa.Interval(), nullable=False),
+        sa.Column("seal_on_end", sa.Boolean(), nullable=False),
+        sa.Column("max_duration", sa.Interval(), nullable=False),
+        sa.Column("max_messages", sa.Integer(), nullable=False),
+        sa.Column("is_withdrawn", sa.Boolean(), nullable=False, comment="the version sets nothing"),
+        sa.Column("changed_by", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "channel", "version", name=op.f("pk_gap_policies")),
+        comment="every version of every gap policy; source: parley.config.v1",
+    )
+    op.create_table(
         "ledger",
         sa.Column("consumer", sa.Text(), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
@@ -939,6 +956,7 @@ def downgrade() -> None:
     op.drop_index("ix_ledger_minutes_began_at", table_name="ledger_minutes")
     op.drop_table("ledger_minutes")
     op.drop_table("ledger")
+    op.drop_table("gap_policies")
     op.drop_table("fences")
     op.drop_index(
         "ix_dead_letters_discarded",

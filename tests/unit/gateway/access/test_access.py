@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from parley import clock
 from parley.api_keys import PresentedKey, make_key
-from parley.config import AccessRole, ApiKey, ConfigChange, ConfigKind, Tenant
+from parley.config import AccessRole, ApiKey, ConfigChange, ConfigKey, ConfigKind, Tenant
 from services.gateway.access import Access
 from services.gateway.access.registry import Registry, RegistryFull
 from services.gateway.core.refusals import Code, Refused
@@ -104,9 +104,9 @@ def test_a_tenant_that_nobody_created_is_refused(access: Access, registry: Regis
 
 def test_what_was_deleted_is_refused(access: Access, registry: Registry) -> None:
     made, _ = add(registry)
-    registry.forget(ConfigKind.API_KEY, "another-tenant", made.key_id)
+    registry.forget(ConfigKey(ConfigKind.API_KEY, "another-tenant", made.key_id))
     assert access.identify(made.text)
-    registry.forget(ConfigKind.API_KEY, "acme", made.key_id)
+    registry.forget(ConfigKey(ConfigKind.API_KEY, "acme", made.key_id))
     assert refusal(access, made.text)
 
 

@@ -3,12 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from parley.events import Policy
 from services.gateway.core.events import Source
 from services.gateway.core.sessions import Departure, SessionBook
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
-FIRST = Source("default", "c", "g", Policy(), session_id="s", connection_id="one")
+FIRST = Source("default", "c", "g", session_id="s", connection_id="one")
 SECOND = replace(FIRST, connection_id="two")
 
 

@@ -25,7 +25,7 @@ async def test_offsets_that_compaction_took_away_are_not_for_the_table() -> None
     work = await ConfigHandler("letters").prepare(batch)
     assert work.tally == Tally(2, 0, 1, 4)
     assert sum(work.tally) == batch.last_offset + 1 - fence.next_offset
-    said = {one.name: one.change and one.change.body for one in work.settings}
+    said = {one.about.name: one.change and one.change.body for one in work.settings}
     assert said == {"a": Tenant("a", "A"), "b": None}
 
 
