@@ -97,6 +97,10 @@ class Policies:
                     return self._in_force[scope]
         return self.setting_for(channel)
 
+    def in_force(self) -> dict[Scope, Policy]:
+        """What operators set and did not withdraw, by scope."""
+        return dict(self._in_force)
+
     def source_of(self, tenant_id: str, channel: str) -> Scope | None:
         """For whom the policy that counts here was set; None where it is a setting's."""
         found = (one for one in scopes_of(tenant_id, channel) if one in self._in_force)

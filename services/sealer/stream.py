@@ -1,7 +1,7 @@
 """The events topic into the core, its seals into the outbox, and ticks where no record comes."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,11 +10,7 @@ from aiokafka.errors import KafkaError
 
 from parley import clock, ids
 from parley.codec import (
-    VALIDITY_VERSION,
-    InvalidRecord,
-    LogRecord,
     Outgoing,
-    decode_event,
     encode_event,
     encode_seal,
     event_key,
@@ -24,13 +20,14 @@ from parley.codec.seals import SEAL_HEADERS
 from parley.db.fence import Fence
 from parley.db.outbox import enqueue
 from parley.db.pool import Connection, Pool
-from parley.events import Event, RuleActivated, Tick
+from parley.events import Event, Tick
 from parley.log.consumer import Batch, PartitionStopped
 from parley.log.producer import Producer
 from parley.seals import SegmentSealed
 from parley.topics import Topic
 from services.sealer import metrics, store
-from services.sealer.core import BEGINNING, Changes, Decision, PartitionSealer, UnknownRule
+from services.sealer.core import Changes, Decision, PartitionSealer, UnknownRule
+from services.sealer.reading import read
 from services.sealer.settings import SealerSettings
 
 log = structlog.get_logger(__name__)
@@ -80,13 +77,12 @@ class SealerStream:
         """Recall what the batch may touch, and fold it in."""
         sealer = self._sealers[batch.fence.key.partition]
         self._fed_at[batch.fence.key.partition] = clock.monotonic()
-        records = [_decode(record) for record in batch.records]
-        events = [event for event, _ in records if event is not None]
-        _check_validity_version(events)
-        for history in await store.histories(self._pool, sealer.wants(events)):
-            sealer.recall(history)
         decisions: list[Decision] = []
         try:
+            records = [read(record) for record in batch.records]
+            events = [event for event, _ in records if event is not None]
+            for history in await store.histories(self._pool, sealer.wants(events)):
+                sealer.recall(history)
             for (event, append_time), record in zip(records, batch.records, strict=True):
                 decisions.extend(sealer.observe(event, append_time, record.offset))
         except UnknownRule as error:
@@ -168,41 +164,6 @@ class SealerStream:
         # Before the first record there is no time to be behind.
         known = age < timedelta(days=36_500)
         metrics.WATERMARK_AGE.labels(str(partition)).set(age.total_seconds() if known else 0.0)
-
-
-def _decode(record: LogRecord) -> tuple[Event | None, datetime]:
-    """The event, None where it is invalid, and the record's time."""
-    try:
-        append_time = record.append_time()
-    except InvalidRecord:
-        # Its broker's time is another one in each copy of the log, so it moves none.
-        return None, BEGINNING
-    try:
-        return _in_its_lane(decode_event(record), record), append_time
-    except InvalidRecord:
-        return None, append_time
-
-
-def _in_its_lane(event: Event, record: LogRecord) -> Event:
-    """An import is sorted within each partition of its topic, not within what was merged later.
-
-    So its records that were copied from another partition are to the core those of an import of
-    their own.
-    """
-    source = record.source()
-    if event.import_id is None or source is None or source.partition == record.partition:
-        return event
-    return replace(event, import_id=f"{event.import_id}\n{source.partition}")
-
-
-def _check_validity_version(events: list[Event]) -> None:
-    for event in events:
-        body = event.body
-        if isinstance(body, RuleActivated) and body.validity_version != VALIDITY_VERSION:
-            raise PartitionStopped(
-                f"the log asks for version {body.validity_version} of the validity function; "
-                "a later release of Parley knows it"
-            )
 
 
 def _tick(deadline: datetime) -> Event:

@@ -46,6 +46,7 @@ class Access:
         """Keep up with the file of keys, until `stop`."""
         if self._key_file is not None:
             await self._key_file.run(stop)
+        await stop.wait()
 
     def identify(self, token: str | None) -> Identity:
         """Who carries the token; raises Refused (unauthenticated)."""

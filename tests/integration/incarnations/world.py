@@ -28,7 +28,7 @@ from parley.seals import Seal, SegmentSealed
 from parley.settings import Settings
 from parley.topics import Topic
 from services.sealer.core import PartitionSealer
-from services.sealer.stream import _decode
+from services.sealer.reading import read
 from tests.support.processes import ServiceProcess
 from tests.support.publish import TENANT, event, message, outgoing, short_policy
 from tests.support.topics import read_records
@@ -149,7 +149,7 @@ async def replayed(settings: Settings) -> list[SegmentSealed]:
     decided: list[Seal] = []
     for record in await read_records(settings, Topic.EVENTS):
         sealer = sealers.setdefault(record.partition, PartitionSealer("any", record.partition))
-        observed, time = _decode(record)
+        observed, time = read(record)
         decided += sealer.observe(observed, time, record.offset)
     return [one for one in decided if isinstance(one, SegmentSealed)]
 

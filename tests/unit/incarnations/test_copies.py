@@ -16,7 +16,7 @@ from parley.incarnations.switching import Moved
 from parley.log.producer import RecordTooLarge, check_size
 from parley.position import Position
 from services.persister.stream.reading import read_event
-from services.sealer.stream import _decode
+from services.sealer.reading import read
 from tests.unit.sealer.samples import at, event_id
 from tests.unit.sealer.samples import message as said
 
@@ -70,14 +70,14 @@ def test_a_position_header_that_is_none_makes_a_record_invalid_for_everybody() -
     broken = replace(record(message()), headers=((SOURCE_POSITION, b"\xff"),))
     with pytest.raises(InvalidRecord, match="source_position"):
         decode_event(broken)
-    assert _decode(broken)[0] is None
+    assert read(broken)[0] is None
 
 
 def test_a_time_header_later_than_the_brokers_own_time_is_invalid_and_moves_no_time() -> None:
     ahead = replace(record(message()), headers=((APPEND_TIME, b"99999999999999999"),))
     with pytest.raises(InvalidRecord, match="append_time"):
         decode_event(ahead)
-    assert _decode(ahead) == (None, BEGINNING)
+    assert read(ahead) == (None, BEGINNING)
     [copy] = planner(6).copies(ahead)
     assert dict(copy.headers)[APPEND_TIME] == NO_TIME
     with pytest.raises(InvalidRecord, match="append_time"):

@@ -25,7 +25,7 @@ from parley.incarnations.plan import Planner, Shape, rejected_place
 from parley.seals import SegmentSealed
 from parley.topics import partition_of
 from services.sealer.core import Decision, PartitionSealer
-from services.sealer.stream import _decode
+from services.sealer.reading import read
 from tests.unit.sealer.samples import at
 from tests.unit.sealer.strategies import SOON_AFTER, random_log
 
@@ -164,7 +164,7 @@ def seals(log: Log) -> dict[Any, list[Any]]:
     for partition, records in enumerate(log):
         sealer = PartitionSealer("whatever", partition)
         for record in records:
-            event, time = _decode(record)
+            event, time = read(record)
             for decision in sealer.observe(event, time, record.offset):
                 said[decision.tenant_id, decision.conversation_id].append(_told(decision))
         # All that is still open, in either log.

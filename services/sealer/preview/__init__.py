@@ -1,0 +1,1 @@
+"""History under another gap policy, in memory: nothing is written anywhere."""
