@@ -49,7 +49,9 @@ def duration_of(option: str, text: str) -> timedelta:
 
 
 def duration_text(span: timedelta) -> str:
-    """The same back, in the largest unit in which it is a whole number, up to hours."""
+    """The same back, in the largest unit in which it is a whole number, from two days on days."""
+    if span % timedelta(days=1) == timedelta(0) and span > timedelta(days=1):
+        return f"{span // timedelta(days=1)}d"
     if span % timedelta(hours=1) == timedelta(0) and span:
         return f"{span // timedelta(hours=1)}h"
     if span % timedelta(minutes=1) == timedelta(0) and span:

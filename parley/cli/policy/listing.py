@@ -18,7 +18,7 @@ _COLUMNS: Final = (
     *("tenant", "channel", "version", "state", "idle_gap", "grace", "seal_on_end"),
     *("max_duration", "max_messages", "from", "since", "by"),
 )
-EVERY: Final = "(every)"
+_EVERY: Final = "(every)"
 _TOPIC: Final = "topic"
 _SETTING: Final = "setting"
 
@@ -48,16 +48,26 @@ def list_policies(
         *_setting_rows(policies, settings.gap_policies()),
     ]
     chosen = [row for row in rows if _bears_on(row, tenant, channel)]
+    if output is Output.TABLE:
+        chosen = [
+            {**row, **{name: row[name] or _EVERY for name in ("tenant", "channel")}}
+            for row in chosen
+        ]
     print_rows(output, chosen, _COLUMNS)
 
 
-def policy_row(change: ConfigChange, state: str) -> dict[str, Any]:
-    """A version that an operator set."""
+def latest_row(policies: Policies, scope: Scope) -> dict[str, Any]:
+    """The version that was set last for a scope that has one."""
+    latest = policies.versions(scope)[-1]
+    return _policy_row(latest, _state(latest))
+
+
+def _policy_row(change: ConfigChange, state: str) -> dict[str, Any]:
     body = change.body
     assert isinstance(body, GapPolicy)  # noqa: S101 - the caller's promise
     return {
-        "tenant": change.tenant_id or EVERY,
-        "channel": body.channel or EVERY,
+        "tenant": change.tenant_id,
+        "channel": body.channel,
         "policy_id": body.policy.policy_id,
         "version": body.policy.version,
         "state": state,
@@ -73,9 +83,9 @@ def _set_rows(policies: Policies, *, every_version: bool) -> Iterator[dict[str, 
     ranked = sorted(policies.scopes(), key=lambda one: (not one.tenant_id, not one.channel, one))
     for scope in ranked:
         latest, *former = reversed(policies.versions(scope))
-        yield policy_row(latest, _state(latest))
+        yield _policy_row(latest, _state(latest))
         if every_version:
-            yield from (policy_row(one, "replaced") for one in former)
+            yield from (_policy_row(one, "replaced") for one in former)
 
 
 def _state(latest: ConfigChange) -> str:
@@ -87,8 +97,8 @@ def _setting_rows(policies: Policies, settings: dict[str, Policy]) -> Iterator[d
     for channel, policy in sorted(settings.items(), key=lambda one: (not one[0], one)):
         outranked = policies.source_of("", channel) is not None
         yield {
-            "tenant": EVERY,
-            "channel": channel or EVERY,
+            "tenant": "",
+            "channel": channel,
             "policy_id": policy.policy_id,
             "version": SETTINGS_VERSION,
             "state": "outranked" if outranked else "in force",
@@ -101,7 +111,7 @@ def _setting_rows(policies: Policies, settings: dict[str, Policy]) -> Iterator[d
 
 def _bears_on(row: dict[str, Any], tenant: str | None, channel: str | None) -> bool:
     scopes = scopes_of(tenant or "", channel or "")
-    own = Scope(*("" if row[name] == EVERY else row[name] for name in ("tenant", "channel")))
+    own = Scope(row["tenant"], row["channel"])
     if tenant is not None and channel is not None:
         return own in scopes
     if tenant is not None:

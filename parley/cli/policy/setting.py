@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from parley.cli.config_topic import Configured, configure, read_configured
 from parley.cli.output import Output, OutputOption, print_data, print_rows, say
-from parley.cli.policy.listing import policy_row
+from parley.cli.policy.listing import latest_row
 from parley.cli.policy.options import (
     ChannelOption,
     GraceOption,
@@ -59,13 +59,14 @@ def set_policy(
     policies = configured.policies
     before, after = policies.policy_for(*scope), next_policy(policies, scope, wanted)
     if policies.source_of(*scope) == scope and not differences(before, after):
-        say(f"{scope.policy_id} says so already, as version {before.version}.")
-        after = before
-    else:
-        _warn(configured, scope)
-        body = GapPolicy(scope.channel, after)
-        policies = run(configure(settings, scope.tenant_id, body)).policies
-    _print(output, policies, scope, (before, after))
+        say(f"{scope.policy_id} says so already, as version {before.version}: nothing was set.")
+        _print(output, policies, scope, [])
+        return
+    _warn(configured, scope)
+    body = GapPolicy(scope.channel, after)
+    policies = run(configure(settings, scope.tenant_id, body)).policies
+    _print(output, policies, scope, _changes(before, after))
+    _say_since_when(after)
 
 
 def withdraw(
@@ -91,7 +92,9 @@ def withdraw(
     version = policies.next_version(scope)
     body = GapPolicy(scope.channel, replace(before, version=version), is_withdrawn=True)
     policies = run(configure(settings, scope.tenant_id, body)).policies
-    _print(output, policies, scope, (before, policies.policy_for(*scope)))
+    after = policies.policy_for(*scope)
+    _print(output, policies, scope, _changes(before, after))
+    _say_since_when(after)
 
 
 def _warn(configured: Configured, scope: Scope) -> None:
@@ -113,23 +116,21 @@ def _outranks(other: Scope, scope: Scope) -> bool:
     return is_within or (not scope.tenant_id and bool(other.tenant_id) and not other.channel)
 
 
-def _print(
-    output: Output, policies: Policies, scope: Scope, versions: tuple[Policy, Policy]
-) -> None:
-    before, after = versions
-    changes = [
+def _changes(before: Policy, after: Policy) -> list[dict[str, Any]]:
+    return [
         {"field": name, "before": field_text(before, name), "after": field_text(after, name)}
         for name in differences(before, after)
     ]
-    latest = policies.latest(scope)
-    assert latest is not None  # noqa: S101 - it was just written
+
+
+def _print(output: Output, policies: Policies, scope: Scope, changes: list[dict[str, Any]]) -> None:
     if output is not Output.TABLE:
-        state = "in force" if policies.source_of(*scope) == scope else "withdrawn"
-        row: dict[str, Any] = policy_row(latest, state)
-        print_data(output, {**row, "changes": changes})
-        return
-    if changes:
+        print_data(output, {**latest_row(policies, scope), "changes": changes})
+    elif changes:
         print_rows(output, changes, _COLUMNS)
+
+
+def _say_since_when(after: Policy) -> None:
     say(
         f"{after.policy_id}, version {after.version}, counts for what comes from now on; gateways "
         "take it up within a second. What is in the log keeps the policy that it carries."

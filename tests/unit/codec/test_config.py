@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,8 @@ from parley.codec.config import (
     encode_config,
     parse_config_key,
 )
-from parley.config import ApiKey, ConfigChange, ConfigKind, Tenant, Unread
+from parley.config import ApiKey, ConfigChange, ConfigKind, GapPolicy, Tenant, Unread
+from parley.events import Policy
 from parley.wire import config_pb2
 from tests.unit.codec.samples import NOON
 
@@ -33,7 +35,19 @@ KEY = ConfigChange(
         revoked_at=NOON + timedelta(days=1),
     ),
 )
-CHANGES = (TENANT, KEY, replace(KEY, body=ApiKey("k", b"h" * 32, "s", ())))
+POLICY = Policy("channel:phone", 2, timedelta(minutes=20), timedelta(0), seal_on_end=True)
+SET = ConfigChange("", "ops", NOON, GapPolicy("phone", POLICY))
+CHANGES = (
+    SET,
+    ConfigChange("acme", "ops", NOON, GapPolicy("", POLICY, is_withdrawn=True)),
+    TENANT,
+    KEY,
+    replace(KEY, body=ApiKey("k", b"h" * 32, "s", ())),
+)
+
+
+def policy_set(**changed: Any) -> ConfigChange:
+    return replace(SET, body=GapPolicy("phone", replace(POLICY, **changed)))
 
 
 def record(change: ConfigChange, key: bytes | None = None, value: bytes | None = None) -> LogRecord:
@@ -69,6 +83,20 @@ def test_tenants_keys_and_other_tenants_never_share_a_key() -> None:
     assert len(keys) == 3
 
 
+def test_of_a_policy_every_version_has_a_key_of_its_own() -> None:
+    assert parse_config_key(config_key(SET)) == (ConfigKind.GAP_POLICY, "", "phone", 2)
+    others = [policy_set(version=3), replace(SET, tenant_id="acme")]
+    assert len({config_key(one) for one in (SET, *others)}) == 3
+    # Under another's name it would come back when that one is forgotten.
+    with pytest.raises(InvalidRecord, match="something else"):
+        decode_config(record(SET, key=config_key(others[0])))
+
+
+@pytest.mark.parametrize("version", ["", "0", "02", "-1", "x", str(2**63)])
+def test_a_policy_without_a_whole_version_is_nothing_that_is_read_here(version: str) -> None:
+    assert parse_config_key(f"gap_policy\0\0phone\0{version}".encode()) is None
+
+
 @pytest.mark.parametrize("key", [None, b"", b"tenant", b"\xff\0\0\0", b"prompt\0\0p\0", b"a\0b\0c"])
 def test_other_keys_are_about_nothing_that_is_read_here(key: bytes | None) -> None:
     assert parse_config_key(key) is None
@@ -84,6 +112,12 @@ def test_other_keys_are_about_nothing_that_is_read_here(key: bytes | None) -> No
         (replace(KEY, body=ApiKey("k", b"h" * 32, "", ())), "name"),
         (replace(KEY, body=ApiKey("k", b"h" * 32, "ä" * 257, ())), "name"),
         (replace(KEY, body=ApiKey("k", b"h" * 31, "s", ())), "key_hash"),
+        (policy_set(idle_gap=timedelta(0)), "policy"),
+        (policy_set(max_messages=0), "policy"),
+        (policy_set(version=0), "policy"),
+        (policy_set(policy_id=""), "name"),
+        (replace(SET, body=GapPolicy("p\0", POLICY)), "nul"),
+        (replace(SET, tenant_id="t" * 513), "id_too_long"),
     ],
 )
 def test_what_no_gateway_could_follow_is_invalid(change: ConfigChange, reason: str) -> None:

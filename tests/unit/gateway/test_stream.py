@@ -13,8 +13,10 @@ from hypothesis import settings as configured
 from hypothesis import strategies as st
 
 from parley import clock
-from parley.events import Content, MessageRecorded, Role
+from parley.config import ConfigChange, GapPolicy
+from parley.events import Content, MessageRecorded, Policy, Role
 from parley.log.producer import Record
+from parley.policies import Policies
 from services.gateway.core.events import Said, Source
 from services.gateway.core.frames import Clocks, Utterance
 from services.gateway.core.refusals import Code, Refused
@@ -266,3 +268,24 @@ async def test_every_message_is_refused_or_read_back_as_it_was_said(
     [event] = producer.events()
     assert event.body == said.body
     assert (event.conversation_id, event.user_id) == (conversation_id, user_id)
+
+
+async def test_a_policy_that_is_set_counts_for_the_next_message_of_an_open_connection() -> None:
+    producer = FakeProducer()
+    policies = Policies(settings().gap_policies())
+    writer = Publisher(producer, settings(), policies, "incarnation", "gateway", 1)
+    source = writer.source("c", "phone", client_id="me")
+    messages = writer.messages(source)
+    answered: list[object] = []
+    for version in (1, 2, 3):
+        if version > 1:
+            policy = Policy("channel:phone", version, timedelta(minutes=version))
+            policies.apply(ConfigChange("", "ops", clock.now(), GapPolicy("phone", policy)))
+        messages.submit(utterance(version), answered.append)
+        await writer.record_utterance(source, utterance(10 + version))
+    await eventually_true(lambda: len(producer.events()) == 6)
+    stamped = {one.client_message_id: one.policy for one in producer.events()}
+    assert [stamped[str(one)].version for one in (1, 2, 3)] == [1, 2, 3]
+    assert [stamped[str(one)].version for one in (11, 12, 13)] == [1, 2, 3]
+    assert stamped["3"].idle_gap == timedelta(minutes=3)
+    assert (stamped["1"].policy_id, stamped["2"].policy_id) == ("default", "channel:phone")
