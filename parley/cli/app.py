@@ -2,58 +2,108 @@
 
 import logging
 import sys
+from collections.abc import Mapping
+from typing import ClassVar
 
 import structlog
 import typer
 
-from parley.cli import (
-    db,
-    dead_letters,
-    doctor,
-    explain,
-    export,
-    imports,
-    keys,
-    ledger,
-    local,
-    policy,
-    rebuild,
-    retention,
-    simulate,
-    status,
-    tail,
-    tenant,
-    topics,
-    verify,
-)
+from parley.cli.lazy_group import MARKUP_MODE, LazyGroup, Place
 from parley.cli.output import say_error
 from parley.errors import UserError
 
+
+class Commands(LazyGroup):
+    """Every command, in the order of the help."""
+
+    places: ClassVar[Mapping[str, Place]] = {
+        "export": Place(
+            "parley.cli.export",
+            "export",
+            "Write messages, conversations, sessions, segments or verdicts to a file.",
+        ),
+        "simulate": Place(
+            "parley.cli.simulate",
+            "simulate",
+            "Let made-up conversations flow in through the gateway's WebSocket.",
+        ),
+        "rebuild": Place(
+            "parley.cli.rebuild",
+            "rebuild",
+            "Make the tables anew from the log, beside the live ones, and swap them in.",
+        ),
+        "verify": Place(
+            "parley.cli.verify",
+            "verify",
+            "Compare the tables with the log, and name the first rows that differ, by their ids.",
+        ),
+        "tail": Place(
+            "parley.cli.tail",
+            "tail",
+            "Print the records of a topic, decoded; the last 10 first, then what comes.",
+        ),
+        "status": Place(
+            "parley.cli.status",
+            "status",
+            "Show services, topics, consumers and counts; exit status 1 when a part cannot be "
+            "seen.",
+        ),
+        "ledger": Place(
+            "parley.cli.ledger",
+            "ledger",
+            "Show what became of every record: stored, known already, dead-lettered or not for a "
+            "table.",
+        ),
+        "explain": Place(
+            "parley.cli.explain",
+            "explain",
+            "Show a conversation's sessions, messages, segments, passes and verdicts, in order.",
+        ),
+        "doctor": Place(
+            "parley.cli.doctor",
+            "doctor",
+            "Check Kafka, topics, database, services, consumers and this machine.",
+        ),
+        "local": Place(
+            "parley.cli.local", "app", "Run Kafka, PostgreSQL and the services on this machine."
+        ),
+        "topics": Place("parley.cli.topics", "app", "Create, list, grow and repair the topics."),
+        "db": Place("parley.cli.db", "app", "Create and upgrade the database's tables."),
+        "import": Place(
+            "parley.cli.imports", "app", "Bring old conversations in, through the log."
+        ),
+        "tenant": Place("parley.cli.tenant", "app", "Create, disable and list tenants."),
+        "keys": Place("parley.cli.keys", "app", "Create, revoke and list API keys."),
+        "retention": Place(
+            "parley.cli.retention",
+            "app",
+            "How long the tables keep what was said; the log has its own retention.",
+        ),
+        "policy": Place(
+            "parley.cli.policy",
+            "app",
+            "Set how long a silence ends a segment, by tenant and channel.",
+        ),
+        "dead-letters": Place(
+            "parley.cli.dead_letters",
+            "app",
+            "Look at records that could not be used; publish them again, or discard them.",
+        ),
+    }
+
+
 app = typer.Typer(
-    help="Parley: a durable, replayable conversation pipeline.",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     # Long paragraphs of a help then follow the terminal's width.
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP_MODE,
 )
-app.add_typer(local.app, name="local")
-app.add_typer(topics.app, name="topics")
-app.add_typer(db.app, name="db")
-app.add_typer(imports.app, name="import")
-app.add_typer(tenant.app, name="tenant")
-app.add_typer(keys.app, name="keys")
-app.add_typer(retention.app, name="retention")
-app.add_typer(policy.app, name="policy")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.command()(export.export)
-app.command()(simulate.simulate)
-app.command()(rebuild.rebuild)
-app.command()(verify.verify)
-app.command()(tail.tail)
-app.command()(status.status)
-app.command()(ledger.ledger)
-app.command()(explain.explain)
-app.command()(doctor.doctor)
+
+
+@app.callback()
+def parley() -> None:
+    """Parley: a durable, replayable conversation pipeline."""
 
 
 def main() -> None:
