@@ -27,7 +27,7 @@ from parley.topics import Topic
 
 PREFIX: Final = "PARLEY_"
 # Settings of one service begin with its name, so that all services can share one environment.
-SERVICES: Final = ("GATEWAY", "PERSISTER", "SEALER", "ANALYZER")
+SERVICES: Final = ("GATEWAY", "PERSISTER", "SEALER", "ANALYZER", "ACTIVITY")
 # Read by the local stack and the tests, before any service starts; or by the gateway alone.
 OUTSIDE: Final = (
     "PARLEY_TEST_ENDPOINTS",

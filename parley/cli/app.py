@@ -48,6 +48,12 @@ class Commands(LazyGroup):
             "Show services, topics, consumers and counts; exit status 1 when a part cannot be "
             "seen.",
         ),
+        "top": Place(
+            "parley.cli.top",
+            "top",
+            "Show messages, active conversations and words of the last 1, 5 and 15 minutes, by "
+            "channel.",
+        ),
         "ledger": Place(
             "parley.cli.ledger",
             "ledger",

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from parley.activity.figures import Activity
+from parley.activity.reading import read_activity
 from parley.cli import facts
 from parley.cli.facts import SQL, PartitionFacts
 from parley.cli.output import Output, OutputOption, print_data, say, say_error, stdout, table_of
@@ -72,6 +74,7 @@ async def _database(settings: Settings, *, verbose: bool) -> dict[str, Any]:
             "outbox": [dict(row) for row in await pool.fetch(SQL["outbox"])],
             "open_windows": [dict(await pool.fetchrow(SQL["open_windows"]))],
             "dead_letters": [dict(row) for row in await pool.fetch(SQL["dead_letters"])],
+            "activity": [_activity(await read_activity(pool))],
         }
         partitions = await facts.partitions(settings, pool)
         found["consumers"] = _consumers(partitions)
@@ -81,6 +84,15 @@ async def _database(settings: Settings, *, verbose: bool) -> dict[str, Any]:
             marks = await pool.fetch(SQL["watermarks"], settings.topic(Topic.EVENTS))
             found["watermarks"] = [dict(row) for row in marks]
     return found
+
+
+def _activity(activity: Activity) -> dict[str, Any]:
+    return {
+        "state": activity.state,
+        "age_seconds": None if activity.age is None else round(activity.age.total_seconds(), 1),
+        "channels": len(activity.groups),
+        "reasons": "; ".join(activity.reasons),
+    }
 
 
 def _consumers(partitions: Sequence[PartitionFacts]) -> list[dict[str, Any]]:
@@ -134,6 +146,7 @@ _COLUMNS = {
     "open_windows": ("open", "due", "held_by_imports", "next_deadline"),
     "jobs": ("state", "jobs"),
     "dead_letters": ("service", "reason", "records", "last_day", "latest"),
+    "activity": ("state", "age_seconds", "channels", "reasons"),
 }
 
 

@@ -26,6 +26,7 @@ class Role(StrEnum):
     PERSISTER = "persister"
     SEALER = "sealer"
     ANALYZER = "analyzer"
+    ACTIVITY = "activity"
     READER = "reader"
     WRITER = "writer"
 
@@ -36,7 +37,7 @@ class Role(StrEnum):
 
 
 # Those see every tenant's rows; readers and writers see what their login may.
-SERVICES: Final = (Role.GATEWAY, Role.PERSISTER, Role.SEALER, Role.ANALYZER)
+SERVICES: Final = (Role.GATEWAY, Role.PERSISTER, Role.SEALER, Role.ANALYZER, Role.ACTIVITY)
 
 VERBS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
@@ -63,13 +64,14 @@ _SPOKEN: Final = (
     *("conversations", "conversation_sessions", "conversation_messages"),
     *("segments", "verdicts", "user_preferences"),
 )
+_ACTIVITY: Final = (f"{OPERATIONS}.activity", f"{OPERATIONS}.activity_partitions")
 _PEOPLE: Final = (
     *_grants("r", *_SPOKEN, "message_versions", "conversation_events", "segment_revisions"),
     *_grants("r", "tenants", *rules.VIEWS),
 )
 GRANTS: Final = MappingProxyType(
     {
-        Role.GATEWAY: _grants("r", *_SPOKEN, "conversation_events", "fences"),
+        Role.GATEWAY: _grants("r", *_SPOKEN, "conversation_events", "fences", *_ACTIVITY),
         Role.PERSISTER: (
             *_grants("riu", *_SPOKEN, "conversation_events", "fences", "ledger"),
             *_grants("ri", "message_versions", "segment_revisions"),
@@ -89,6 +91,7 @@ GRANTS: Final = MappingProxyType(
             # Of the events only when they came: after a grow, places say nothing about order.
             *_grants("r", "conversation_messages", "message_versions", "conversation_events"),
         ),
+        Role.ACTIVITY: _grants("riud", *_ACTIVITY),
         Role.READER: _PEOPLE,
         # Messages are written by record_message(), and by it alone.
         Role.WRITER: _PEOPLE,

@@ -10,7 +10,9 @@ from parley.local.service_process import ServiceSpec
 from parley.local.stack import Endpoints
 from parley.local.state import StateFile
 
-SERVICES: Final = ("gateway", "persister", "sealer", "analyzer")
+SERVICES: Final = ("gateway", "persister", "sealer", "analyzer", "activity")
+# A process of its own beside the durable one, in its folder.
+_MODULES: Final = {"activity": "services.sealer.activity.main"}
 GATEWAY: Final = "gateway"
 GATEWAY_PORT: Final = 8080
 # Short gaps, so that somebody who tries it sees a first seal within a minute.
@@ -85,12 +87,17 @@ def environment_of(endpoints: Endpoints, port: int) -> dict[str, str]:
     )
 
 
+def module_of(service: str) -> str:
+    """Return the module that is the service's process."""
+    return _MODULES.get(service, f"services.{service}.main")
+
+
 def specs(endpoints: Endpoints, service_ports: Mapping[str, int]) -> list[ServiceSpec]:
     """Return what the supervisor runs, one per process name."""
     return [
         ServiceSpec(
             name,
-            tuple(environment.python_module(f"services.{name.partition('-')[0]}.main")),
+            tuple(environment.python_module(module_of(name.partition("-")[0]))),
             environment_of(endpoints, port) | _extras(name),
             f"http://{ports.LOOPBACK}:{port}",
         )

@@ -16,7 +16,7 @@ def to_log_record(record: Any) -> LogRecord:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        broker_time=_broker_time(record.timestamp),
+        broker_time=broker_time(record.timestamp),
         key=record.key,
         value=record.value,
         headers=tuple(record.headers),
@@ -25,7 +25,8 @@ def to_log_record(record: Any) -> LogRecord:
 
 # The broker gives all records that it appends together the same time.
 @lru_cache(maxsize=1_024)
-def _broker_time(timestamp_ms: int) -> datetime:
+def broker_time(timestamp_ms: int) -> datetime:
+    """Kafka's milliseconds since 1970."""
     return EPOCH + timedelta(milliseconds=timestamp_ms)
 
 

@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import structlog
 
 from parley import clock
+from parley.activity import figures
+from parley.activity.reading import read_activity
 from parley.db.errors import is_transient
 from parley.db.pool import Pool
 from parley.db.sql import load
@@ -29,6 +31,7 @@ NEWEST: Final = 50
 SEARCH_TIMEOUT_S: Final = 5.0
 
 Row = Mapping[str, Any]
+Result = TypeVar("Result")
 
 
 class StoreUnavailable(Exception):
@@ -159,6 +162,10 @@ class Store:
         rows = await self._fetch("preferences", tenant_id, user_id)
         return rows[0] if rows else None
 
+    async def activity(self, tenant_id: str) -> figures.Activity:
+        """What is said now, as far as anybody counts it; raises StoreUnavailable."""
+        return await self._unless_away(read_activity(self._pool, tenant_id))
+
     async def manner(self, tenant_id: str, conversation_id: str, user_id: str) -> Row:
         """The conversation's personality or the user's, and the user's language."""
         return (await self._fetch("manner", tenant_id, conversation_id, user_id))[0]
@@ -208,14 +215,19 @@ class Store:
     async def _fetch_text(
         self, text: str, *arguments: Any, timeout_s: float | None = None
     ) -> list[Row]:
+        rows: list[Row] = await self._unless_away(
+            self._pool.fetch(text, *arguments, timeout=timeout_s)
+        )
+        return rows
+
+    async def _unless_away(self, reading: Awaitable[Result]) -> Result:
         try:
-            rows: list[Row] = await self._pool.fetch(text, *arguments, timeout=timeout_s)
+            return await reading
         except Exception as error:
             if not (is_transient(error) or _is_refused(error)):
                 raise
             log.warning("store_unavailable", error=type(error).__name__)
             raise StoreUnavailable from error
-        return rows
 
 
 def _pattern(text: str) -> str:

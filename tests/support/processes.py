@@ -12,7 +12,7 @@ from typing import Any, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from parley.local import ports
+from parley.local import ports, services
 from parley.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def free_port() -> int:
 class ServiceProcess:
     """A service's module on a free port; stopped at the end of its `with`.
 
-    `name` is one of the four services, or a module's whole dotted name. It has started when its
+    `name` is one of the services, or a module's whole dotted name. It has started when its
     `probe` answers: a service that is to find its partition broken may never be ready.
     """
 
@@ -54,7 +54,7 @@ class ServiceProcess:
     ) -> None:
         self.name = name
         self._probe = probe
-        self._module = name if "." in name else f"services.{name}.main"
+        self._module = name if "." in name else services.module_of(name)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = environment(settings, PARLEY_HTTP_PORT=str(self.port), **extra)

@@ -7,6 +7,8 @@ import asyncpg
 from aiokafka.errors import KafkaError
 
 from parley import clock
+from parley.activity.figures import Activity
+from parley.activity.reading import read_activity
 from parley.cli import facts
 from parley.cli.doctor.findings import Finding, fail, failed, ok, warn
 from parley.cli.facts import SQL, PartitionFacts
@@ -51,6 +53,7 @@ async def _tables(settings: Settings, pool: Pool) -> list[Finding]:
         *_jobs({row["state"]: row["jobs"] for row in await pool.fetch(SQL["jobs"])}),
         *_dead_letters(await pool.fetch(SQL["dead_letters"])),
         *_ledger(await pool.fetch(SQL["ledger"])),
+        check_activity(await read_activity(pool)),
         *await _consumers(settings, pool),
     ]
 
@@ -73,6 +76,18 @@ async def _clock(pool: Pool) -> Finding:
     if abs(ahead) > CLOCK_TOLERANCE:
         return warn("clocks", text, "Let both machines keep their time by NTP.")
     return ok("clocks", text)
+
+
+def check_activity(activity: Activity) -> Finding:
+    """Whether anybody counts for the live view; nothing else depends on it."""
+    if activity.age is None:
+        text = f"{activity.reasons[0]}; `parley top` shows nothing"
+        return warn("activity", text, "Is the activity worker running? See `parley status`.")
+    text = f"measured {activity.age.total_seconds():.1f} s ago"
+    if activity.reasons:
+        remedy = "It passes while the worker reads what it missed; see docs/activity.md."
+        return warn("activity", f"{text}, too low: {'; '.join(activity.reasons)}", remedy)
+    return ok("activity", text)
 
 
 def check_consumers(partitions: list[PartitionFacts]) -> list[Finding]:

@@ -4,7 +4,16 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from parley.db.schema import analysis, config, conversations, importing, log, people, sealing
+from parley.db.schema import (
+    activity,
+    analysis,
+    config,
+    conversations,
+    importing,
+    log,
+    people,
+    sealing,
+)
 from parley.db.schema.base import metadata
 
 # Rebuilt with the log, but not compared: how far a database has read, and the sealer's memory.
@@ -14,6 +23,7 @@ HOUSEKEEPING: Final = frozenset(
 
 __all__ = [
     "HOUSEKEEPING",
+    "activity",
     "analysis",
     "config",
     "conversations",

@@ -2,7 +2,16 @@
 
 from fastapi import APIRouter, Depends
 
-from services.gateway.api import batch, conversations, imports, messages, sessions, states, users
+from services.gateway.api import (
+    activity,
+    batch,
+    conversations,
+    imports,
+    messages,
+    sessions,
+    states,
+    users,
+)
 from services.gateway.api.parts import Parts
 from services.gateway.api.problems import documented
 from services.gateway.api.strict_json import strict_json_route
@@ -10,7 +19,7 @@ from services.gateway.api.strict_json import strict_json_route
 
 def api_routers(parts: Parts) -> list[APIRouter]:
     """All routes but those for trying out."""
-    return [_writing(parts), _batches(parts), _reading(parts)]
+    return [_writing(parts), _batches(parts), _reading(parts), _live(parts)]
 
 
 def _writing(parts: Parts) -> APIRouter:
@@ -45,4 +54,11 @@ def _reading(parts: Parts) -> APIRouter:
     messages.add_reading(router, parts)
     states.add_reading(router, parts)
     users.add_reading(router, parts)
+    return router
+
+
+def _live(parts: Parts) -> APIRouter:
+    # Of this moment, so there is no write to wait for.
+    router = APIRouter(responses=documented(401, 403, 503))
+    activity.add_reading(router, parts)
     return router

@@ -125,6 +125,7 @@ async def test_a_user_cannot_speak_for_others_or_as_the_assistant_or_in_batches(
         ("PUT", "/api/v2/users/bob/preferences", {"language": "de"}),
         ("GET", "/api/v2/users/bob/preferences", {}),
         ("GET", f"{LIST}?user_id=bob", {}),
+        ("GET", "/api/v2/activity", {}),
     ]
     for method, path, body in attempts:
         sent: Any = {"json": body} if method != "GET" else {}

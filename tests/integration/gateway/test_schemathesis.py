@@ -86,6 +86,7 @@ ROUTES: Final = {
     "/api/conversations/{conversation_id}/transcript": {"post"},
     "/api/conversations/{conversation_id}/ai-response": {"post"},
     "/api/v2/users/{user_id}/preferences": {"get", "put"},
+    "/api/v2/activity": {"get"},
     "/api/v2/events:batch": {"post"},
     "/api/v2/imports": {"post"},
     "/api/v2/imports/{import_id}/finish": {"post"},

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from parley.cli.doctor.database import check_consumers
+from parley.activity.figures import NO_WORKER, Activity, ActivityState
+from parley.cli.doctor.database import check_activity, check_consumers
 from parley.cli.doctor.findings import Finding, Level
 from parley.cli.doctor.machine import LITTLE_BYTES, TOO_LITTLE_BYTES, check_disk
 from parley.cli.doctor.services import check_service
@@ -83,3 +84,18 @@ def test_a_service_says_what_is_wrong_with_it() -> None:
     assert check_service(well).level is Level.OK
     assert check_service(ill).level is Level.FAIL
     assert "kafka: away" in check_service(ill).text
+
+
+def test_a_live_view_that_nobody_counts_is_a_warning_that_names_the_worker() -> None:
+    finding = check_activity(NO_WORKER)
+    assert finding.level is Level.WARN
+    assert "no activity worker has measured" in finding.text
+    assert "activity worker running" in finding.remedy
+
+
+def test_a_live_view_says_how_old_it_is_and_why_it_is_too_low() -> None:
+    age = timedelta(seconds=1.5)
+    assert check_activity(Activity(ActivityState.COUNTED, {}, NOW, age)).level is Level.OK
+    behind = Activity(ActivityState.INCOMPLETE, {}, NOW, age, ("7 records are still to be read",))
+    assert check_activity(behind).level is Level.WARN
+    assert "measured 1.5 s ago, too low: 7 records" in check_activity(behind).text

@@ -13,7 +13,7 @@ from parley.cli.local import app
 from parley.errors import UserError
 from parley.local import supervisor
 
-_STOPPED = ["kafka", "postgres", "gateway", "persister", "sealer", "analyzer"]
+_STOPPED = ["kafka", "postgres", "gateway", "persister", "sealer", "analyzer", "activity"]
 
 
 def _invoke(state_dir: Path, *arguments: str) -> tuple[int, str]:

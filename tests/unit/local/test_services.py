@@ -25,6 +25,7 @@ def test_every_service_runs_once_unless_told_otherwise() -> None:
         "persister",
         "sealer",
         "analyzer",
+        "activity",
     ]
 
 

@@ -334,6 +334,50 @@ def upgrade() -> None:
         comment="contents of messages that were revised, the first one included; source: parley.events.v1",
     )
     op.create_table(
+        "activity",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("window_seconds", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("messages", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "conversations", sa.BigInteger(), nullable=False, comment="distinct ones with a message"
+        ),
+        sa.Column("user_words", sa.BigInteger(), nullable=False),
+        sa.Column("assistant_words", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "audio_messages", sa.BigInteger(), nullable=False, comment="messages with an audio_url"
+        ),
+        sa.PrimaryKeyConstraint(
+            "tenant_id", "channel", "window_seconds", "partition", name=op.f("pk_activity")
+        ),
+        schema="operations",
+        comment="messages, active conversations and speech of the last minutes, by partition; operational: neither backed up nor rebuilt",
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "activity_partitions",
+        sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column(
+            "partition_count", sa.Integer(), nullable=False, comment="how many the topic has"
+        ),
+        sa.Column("worker", sa.Text(), nullable=False, comment="the process that measured it"),
+        sa.Column(
+            "behind_records", sa.BigInteger(), nullable=False, comment="what it had not read yet"
+        ),
+        sa.Column("is_capped", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column(
+            "measured_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("partition", name=op.f("pk_activity_partitions")),
+        schema="operations",
+        comment="when each partition's figures were measured last; operational: neither backed up nor rebuilt",
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
         "import_bookmarks",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("import_id", sa.Text(), nullable=False),
@@ -952,6 +996,8 @@ def downgrade() -> None:
     op.drop_index("ix_inbox_published", table_name="inbox", schema="operations")
     op.drop_table("inbox", schema="operations")
     op.drop_table("import_bookmarks", schema="operations")
+    op.drop_table("activity_partitions", schema="operations")
+    op.drop_table("activity", schema="operations")
     op.drop_table("message_versions")
     op.drop_index("ix_ledger_minutes_began_at", table_name="ledger_minutes")
     op.drop_table("ledger_minutes")

@@ -1,5 +1,6 @@
 """What goes in and out over HTTP, with the examples that the documentation shows."""
 
+from services.gateway.api.models.activity import ActivityOut, ChannelOut, WindowOut
 from services.gateway.api.models.base import Id, Request, Text
 from services.gateway.api.models.conversations import (
     ConversationCreatedOut,
@@ -33,8 +34,10 @@ from services.gateway.api.models.states import StateOut, TransitionIn, Transitio
 from services.gateway.api.models.users import PreferencesChangedOut, PreferencesIn, PreferencesOut
 
 __all__ = [
+    "ActivityOut",
     "AskIn",
     "AskedOut",
+    "ChannelOut",
     "ConversationCreatedOut",
     "ConversationIn",
     "ConversationOut",
@@ -64,4 +67,5 @@ __all__ = [
     "TransitionIn",
     "TransitionOut",
     "VerdictOut",
+    "WindowOut",
 ]
