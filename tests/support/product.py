@@ -42,7 +42,10 @@ def parley(settings: Settings, *words: str, timeout: float = 120, **extra: str) 
 
 
 class Product:
-    """The supervisor with its four services; everything is stopped at the end of its `with`."""
+    """The supervisor with its services; everything is stopped at the end of its `with`.
+
+    Ready when those are that messages pass through.
+    """
 
     def __init__(self, settings: Settings, *arguments: str, **extra: str) -> None:
         self.settings = settings
