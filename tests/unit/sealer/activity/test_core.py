@@ -131,8 +131,9 @@ def test_what_is_imported_or_no_message_is_not_counted() -> None:
     assert counted.figures(NOON) == {}
 
 
-def test_a_machine_with_a_slow_clock_sees_the_newest_message_all_the_same() -> None:
-    assert only(counter((message(), 30)), -300)[MINUTE].messages == 1
+def test_a_window_of_a_machine_with_a_slow_clock_ends_at_the_newest_record() -> None:
+    counted = counter((message("c1"), 0), (message("c2"), 100))
+    assert only(counted, -300)[MINUTE] == Counts(1, 1, 2)
 
 
 def test_past_the_limit_of_groups_nothing_is_counted_and_it_says_so() -> None:
@@ -166,6 +167,13 @@ def test_past_the_limit_of_conversations_messages_are_counted_still() -> None:
     counted = counter((message("c1"), 0), (message("c2"), 0), limits=Limits(9, 9, 1))
     assert only(counted)[MINUTE] == Counts(2, 1, 4)
     assert counted.is_capped(NOON)
+
+
+def test_a_conversation_takes_room_once_however_much_it_says() -> None:
+    said = [(message("c1"), n) for n in range(5)]
+    counted = counter(*said, (message("c2"), 5), limits=Limits(9, 9, 2))
+    assert only(counted, 5)[MINUTE].conversations == 2
+    assert not counted.is_capped(after(5))
 
 
 Said = tuple[str, str, float]
