@@ -80,6 +80,7 @@ def test_many_long_names_fit_into_any_terminal(columns: int, lines: int) -> None
     )
     assert len(shown) == lines
     assert max(Console().measure(line).maximum for line in shown) <= columns
+    assert "…" in shown[-2]
     assert shown[-1] == f"and {300 - (lines - 6)} channels more"
 
 
