@@ -90,6 +90,7 @@ class Commands(LazyGroup):
             "app",
             "Set how long a silence ends a segment, by tenant and channel.",
         ),
+        "rules": Place("parley.cli.rules", "app", "See and activate versions of the sealing rule."),
         "dead-letters": Place(
             "parley.cli.dead_letters",
             "app",

@@ -179,3 +179,12 @@ SELECT fences.consumer, fences.topic, fences.partition, fences.next_offset,
    AND m.began_at >= $1 AND m.began_at < $2
  GROUP BY fences.consumer, fences.topic, fences.partition, fences.next_offset
  ORDER BY fences.consumer, fences.topic, fences.partition
+
+-- name: rules
+-- By partition of a topic: the rule that counts, the rules that its worker knew at its last batch.
+SELECT mark.partition, mark.rule_version, mark.known_rules, fences.owner, fences.stopped_reason,
+       fences.next_offset
+  FROM sealer_partitions AS mark
+  JOIN fences USING (topic, partition)
+ WHERE mark.topic = $1 AND fences.consumer = 'sealer'
+ ORDER BY mark.partition

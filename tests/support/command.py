@@ -1,5 +1,6 @@
 """Runs the `parley` command as a person would: a process of its own, in the tests' settings."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -7,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from typer.testing import CliRunner, Result
 
+from parley.cli.app import app
 from parley.settings import Settings
 from tests.support.processes import ROOT, environment
 
@@ -51,3 +54,16 @@ class Command:
 def said(ended: "subprocess.CompletedProcess[bytes]") -> str:
     """What it told the person, apart from its data."""
     return bytes(ended.stderr).decode(errors="replace").replace(os.linesep, "\n")
+
+
+async def run_here(settings: Settings, *arguments: str) -> Result:
+    """Run the command within this process, which spares its start; a UserError is its exception."""
+    own = environment(settings, COLUMNS="200")
+    return await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments, env=own))
+
+
+async def json_here(settings: Settings, *arguments: str) -> Any:
+    """What it prints with `-o json`; it must succeed."""
+    ended = await run_here(settings, *arguments, "-o", "json")
+    assert ended.exit_code == 0, ended.output
+    return orjson.loads(ended.stdout)

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from parley.db.schema.base import metadata
 
@@ -127,5 +127,13 @@ sealer_partitions = Table(
     Column("watermark", DateTime(timezone=True)),
     Column("rule_version", Integer, nullable=False),
     Column("imports", JSONB, nullable=False, server_default=text("'[]'")),
+    # So that a person learns who would stop before a rule is activated.
+    Column(
+        "known_rules",
+        ARRAY(Integer),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="the versions that its worker knows",
+    ),
     comment="each partition's time, rule and imports under way; the sealer's own",
 )

@@ -29,6 +29,7 @@ from parley.events import (
     SealForced,
     StateRequested,
 )
+from parley.rules import RULES
 from services.sealer.core import (
     closing,
     ends,
@@ -48,7 +49,7 @@ from services.sealer.core.records import (
     Wants,
 )
 from services.sealer.core.sessions import Session, Turn
-from services.sealer.core.state import RULE_VERSION, Decision, PartitionState
+from services.sealer.core.state import Decision, PartitionState
 from services.sealer.core.window import Window
 
 
@@ -178,7 +179,7 @@ class PartitionSealer:
             _apply_to_session(state, conversation, event)
 
     def _activate(self, body: RuleActivated) -> None:
-        if body.rule_version != RULE_VERSION:
+        if body.rule_version not in RULES:
             raise UnknownRule(f"the log asks for version {body.rule_version} of the sealing rule")
         self._state.rule_version = body.rule_version
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from parley.rules import FIRST_RULE
 from parley.seals import SegmentSealed, SessionSettled
 from services.sealer.core.conversation import Conversation
 from services.sealer.core.deadlines import DeadlineQueue
@@ -16,7 +17,6 @@ Decision = SegmentSealed | SessionSettled
 
 # Before every append time: the watermark of a partition that no record has come to.
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
-RULE_VERSION: Final = 1
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class PartitionState:
     partition: int
     watermark: datetime = BEGINNING
     offset: int = -1
-    rule_version: int = RULE_VERSION
+    rule_version: int = FIRST_RULE
     conversations: dict[ConversationKey, Conversation] = field(default_factory=dict)
     # How many windows are open: counted as they open and close, since there may be very many.
     open_count: int = 0

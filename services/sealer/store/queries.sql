@@ -107,10 +107,10 @@ SELECT m.tenant_id, m.conversation_id, m.event_id
 
 -- name: save_partition
 -- The partition's time, rule and imports.
-INSERT INTO sealer_partitions (topic, partition, watermark, rule_version, imports)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO sealer_partitions (topic, partition, watermark, rule_version, imports, known_rules)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (topic, partition) DO UPDATE
-   SET watermark = $3, rule_version = $4, imports = $5
+   SET watermark = $3, rule_version = $4, imports = $5, known_rules = $6
 
 -- name: delete_windows
 -- Segments that are open no more.

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from parley.db.pool import Connection
 from parley.db.sql import load
+from parley.rules import RULES
 from services.sealer.core import Changes, ConversationKey, Entry, Key, SegmentRecord
 from services.sealer.store import rows
 
@@ -15,9 +16,8 @@ async def save(connection: Connection, topic: str, partition: int, changes: Chan
     """Write the changes; the tables then say what memory said when they were taken."""
     whole = changes.partition
     imports = rows.imports_to_json(whole.imports)
-    await connection.execute(
-        SQL["save_partition"], topic, partition, whole.watermark, whole.rule_version, imports
-    )
+    own = (whole.watermark, whole.rule_version, imports, sorted(RULES))
+    await connection.execute(SQL["save_partition"], topic, partition, *own)
     await _write(connection, "delete_windows", _gone(changes), 3)
     await _write(connection, "save_windows", _segments(changes.open, partition), 15)
     await _write(connection, "save_segments", _segments(changes.closed, partition), 15)

@@ -9,7 +9,8 @@ import pytest
 
 from parley.codec import Outgoing
 from parley.codec.config import config_record
-from parley.config import ApiKey, ConfigChange, Retention, Tenant
+from parley.config import ApiKey, ConfigChange, GapPolicy, Retention, Tenant
+from parley.events import Policy
 from parley.log.producer import Producer
 from parley.settings import Settings
 from parley.topics import Topic
@@ -24,7 +25,7 @@ KEY = ApiKey("k1", b"x" * 32, "shop", ("agent", "reader"))
 
 
 def changes() -> list[ConfigChange]:
-    bodies: list[tuple[str, Tenant | ApiKey | Retention]] = [
+    bodies: list[tuple[str, Tenant | ApiKey | Retention | GapPolicy]] = [
         ("acme", Tenant("acme", "Acme")),
         ("acme", KEY),
         ("acme", Retention(30)),
@@ -33,6 +34,9 @@ def changes() -> list[ConfigChange]:
         ("other", Tenant("other")),
         ("gone", Tenant("gone")),
         ("broken", Tenant("broken")),
+        ("", GapPolicy("phone", Policy("channel:phone", 2))),
+        ("", GapPolicy("phone", Policy("channel:phone", 3), is_withdrawn=True)),
+        ("", GapPolicy("phone", Policy("channel:phone", 4))),
     ]
     return [ConfigChange(tenant, "me", AT, body) for tenant, body in bodies]
 
@@ -41,20 +45,21 @@ async def test_the_latest_record_of_each_thing_is_its_row(settings: Settings, po
     topic = settings.topic(Topic.CONFIG)
     records = [config_record(topic, one) for one in changes()]
     unreadable = replace(records[7], value=b"\xff")
-    await send(settings, [*records, unreadable], tombstones=[records[6]])
+    await send(settings, [*records, unreadable], tombstones=[records[6], records[10]])
     with ServiceProcess("persister", settings) as persister:
-        await read_to(pool, 10)
+        await read_to(pool, 14)
         assert await tables(pool) == (
             [("acme", "Acme, Inc.", False), ("other", "", True)],
             [("acme", "k1", b"x" * 32, ["agent", "reader"], AT)],
             [("acme", 30, None)],
+            [("", "phone", 2, False), ("", "phone", 3, True)],
         )
         assert await pool.fetchval("SELECT reason FROM dead_letters") == "protobuf"
         # A restart reads nothing twice, and goes on after the last record.
         persister.kill()
         persister.start()
         await send(settings, [config_record(topic, ConfigChange("new", "me", AT, Tenant("new")))])
-        await read_to(pool, 11)
+        await read_to(pool, 15)
     assert await pool.fetchval("SELECT count(*) FROM tenants") == 3
     assert await residue(pool) == 0
 
@@ -64,6 +69,7 @@ async def tables(pool: Any) -> tuple[list[Any], ...]:
         "SELECT tenant_id, display_name, is_enabled FROM tenants ORDER BY 1",
         "SELECT tenant_id, key_id, key_hash, roles, revoked_at FROM api_keys ORDER BY 1, 2",
         "SELECT tenant_id, keep_days, cutoff FROM retention ORDER BY 1",
+        "SELECT tenant_id, channel, version, is_withdrawn FROM gap_policies ORDER BY 1, 2, 3",
     )
     found = [await pool.fetch(query) for query in queries]
     return tuple([tuple(row) for row in rows] for rows in found)

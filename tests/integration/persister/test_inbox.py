@@ -1,6 +1,7 @@
 """What is written with SQL comes into the tables through the log, once, whatever is killed."""
 
 import asyncio
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -8,7 +9,10 @@ import pytest
 
 from parley import clock
 from parley.codec import decode_event
-from parley.events import SessionStarted
+from parley.codec.config import config_record
+from parley.config import ConfigChange, GapPolicy
+from parley.events import Policy, SessionStarted
+from parley.log.producer import Producer
 from parley.settings import Settings
 from parley.topics import Topic
 from tests.support.processes import ServiceProcess
@@ -55,6 +59,23 @@ async def test_a_message_becomes_a_row_by_way_of_the_log(settings: Settings, poo
     ]
     assert said.policy.policy_id == "channel:sms"
     assert said.sender.startswith("sql:")
+
+
+async def test_a_policy_that_an_operator_set_counts_for_what_is_written_with_sql(
+    settings: Settings, pool: Any
+) -> None:
+    producer = Producer(settings)
+    policy = Policy(f"tenant:{TENANT}", 1, timedelta(minutes=20))
+    change = ConfigChange(TENANT, "me", clock.now(), GapPolicy("", policy))
+    await producer.start()
+    await producer.send(config_record(settings.topic(Topic.CONFIG), change))
+    await producer.stop()
+    with ServiceProcess("persister", settings):
+        await eventually(lambda: pool.fetchval("SELECT count(*) FROM gap_policies"))
+        event_id = await record(pool, "c", "hello", "1", "sms")
+        await eventually(lambda: count(pool))
+    found = [decode_event(one) for one in await read_records(settings, Topic.EVENTS)]
+    assert [one.policy for one in found if one.event_id == event_id] == [policy]
 
 
 async def test_what_no_consumer_would_take_stays_with_its_reason(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from parley.cli.policy import listing
 from parley.cli.policy.options import Wanted, differences, next_policy, scope_of, shown
 from parley.cli.policy.setting import _outranks
 from parley.cli.times import duration_of, duration_text
@@ -114,3 +115,47 @@ def test_what_outranks_a_policy_for_a_part_of_it(
     other: Scope, scope: Scope, outranks: bool
 ) -> None:
     assert _outranks(other, scope) == outranks
+
+
+# --- lists ----------------------------------------------------------------------------------------
+
+
+def listed(*scopes: Scope, tenant: str | None = None, channel: str | None = None) -> list[str]:
+    """The names of the rows, with those that are outranked in brackets."""
+    settings = {"": Policy(), "demo": Policy("channel:demo")}
+    policies = Policies(settings)
+    for one in scopes:
+        body = GapPolicy(one.channel, Policy(one.policy_id, 2))
+        policies.apply(ConfigChange(one.tenant_id, "ops", datetime(2026, 1, 1, tzinfo=UTC), body))
+    rows = [
+        *listing._set_rows(policies, every_version=False),
+        *listing._setting_rows(policies, settings),
+    ]
+    chosen = [row for row in rows if listing._bears_on(row, tenant, channel)]
+    names = {"in force": "{}", "outranked": "({})"}
+    return [names[row["state"]].format(row["policy_id"]) for row in chosen]
+
+
+BOTH, TENANT, CHANNEL = Scope("a", "p"), Scope("a", ""), Scope("", "p")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "asked", "names"),
+    [
+        ((), {}, ["channel:demo", "default"]),
+        ((EVERYBODY,), {}, ["default", "(channel:demo)", "(default)"]),
+        ((Scope("", "demo"),), {}, ["channel:demo", "(channel:demo)", "default"]),
+        (
+            (EVERYBODY, CHANNEL, TENANT, BOTH),
+            {"tenant": "a", "channel": "p"},
+            ["tenant:a/channel:p", "tenant:a", "channel:p", "default", "(default)"],
+        ),
+        ((CHANNEL, TENANT, BOTH), {"tenant": "b", "channel": "p"}, ["channel:p", "default"]),
+        ((CHANNEL, TENANT), {"tenant": "b"}, ["channel:p", "channel:demo", "default"]),
+        ((CHANNEL, TENANT, BOTH), {"channel": "q"}, ["tenant:a", "default"]),
+    ],
+)
+def test_policies_are_listed_as_they_outrank_each_other(
+    scopes: tuple[Scope, ...], asked: dict[str, str], names: list[str]
+) -> None:
+    assert listed(*scopes, **asked) == names

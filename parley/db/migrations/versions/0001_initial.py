@@ -660,6 +660,13 @@ def upgrade() -> None:
             server_default=sa.text("'[]'"),
             nullable=False,
         ),
+        sa.Column(
+            "known_rules",
+            postgresql.ARRAY(sa.Integer()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+            comment="the versions that its worker knows",
+        ),
         sa.PrimaryKeyConstraint("topic", "partition", name=op.f("pk_sealer_partitions")),
         comment="each partition's time, rule and imports under way; the sealer's own",
     )
