@@ -15,7 +15,9 @@ from tests.faults.rows import (
     poison,
     postgres_stops,
     rebalances,
+    sealers,
     sealing_properties,
+    sealing_replays,
     simulation,
     suites,
 )
@@ -34,6 +36,8 @@ ROWS: Final[dict[str, Row]] = {
         deadlocks.ROW,
         any_order.ROW,
         simulation.ROW,
+        *sealers.ROWS,
+        sealing_replays.ROW,
         sealing_properties.ROW,
         mutations.ROW,
         *suites.ROWS,

@@ -1,27 +1,30 @@
 """The sealer as a process: seals without traffic, and the same seals whatever kills it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from random import Random
+from datetime import timedelta
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
 from parley import clock
-from parley.codec import InvalidRecord, LogRecord, decode_event, decode_seal
-from parley.events import EndReason, Event, MessageRecorded, SessionEnded, SessionStarted, Tick
-from parley.log.admin import incarnation_of
-from parley.log.producer import Producer
-from parley.seals import Seal, SealCause, SegmentSealed
+from parley.codec import decode_event
+from parley.events import MessageRecorded, Tick
+from parley.seals import SealCause, SegmentSealed
 from parley.settings import Settings
 from parley.topics import Topic
-from services.sealer.core import PartitionSealer
+from tests.integration.sealer.traffic import (
+    Traffic,
+    count_members,
+    published,
+    quiet,
+    undisturbed,
+    without_repeats,
+)
 from tests.support.processes import ServiceProcess
-from tests.support.publish import event, message, outgoing, publish, short_policy
+from tests.support.publish import message, publish, short_policy
 from tests.support.topics import read_records
 from tests.support.wait import eventually
 
@@ -47,11 +50,6 @@ async def get(url: str) -> str:
             return text
 
     return await asyncio.to_thread(read)
-
-
-async def published(settings: Settings) -> list[Seal]:
-    """The seals topic, partition by partition."""
-    return [decode_seal(one.value) for one in await read_records(settings, Topic.SEALS)]
 
 
 async def wait_for_seals(settings: Settings, count: int) -> list[SegmentSealed]:
@@ -98,45 +96,6 @@ async def test_a_window_that_fell_due_while_nobody_ran_is_sealed_after_the_start
         assert len(await wait_for_seals(settings, 1)) == 1
 
 
-@dataclass
-class Traffic:
-    """Talk with sessions; some messages come late, twice, or with an old time."""
-
-    settings: Settings
-    chance: Random = field(default_factory=lambda: Random(7))
-    sent: list[Event] = field(default_factory=list)
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Publish until `stop`, then end."""
-        producer = Producer(self.settings)
-        await producer.start()
-        try:
-            while not stop.is_set():
-                batch = [self._next() for _ in range(self.chance.randint(1, 12))]
-                self.sent.extend(batch)
-                await producer.send_all([outgoing(self.settings, one) for one in batch])
-                await asyncio.sleep(0.03)
-        finally:
-            await producer.stop()
-
-    def _next(self) -> Event:
-        chance, now = self.chance, clock.now()
-        draw, number = chance.random(), chance.randrange(40)
-        if self.sent and draw < 0.1:
-            return chance.choice(self.sent)
-        # Some are calls, whose sessions' ends cut.
-        policy = replace(short_policy(), seal_on_end=number < 10)
-        name, session_id = f"c{number}", f"c{number}-{len(self.sent) // 200}"
-        if draw < 0.2:
-            said_at = now - timedelta(seconds=20 * chance.random())
-            return message(name, len(self.sent), at=said_at, policy=policy)
-        if draw < 0.25:
-            ends = chance.random() < 0.5
-            body = SessionEnded(1, EndReason.EXPLICIT) if ends else SessionStarted()
-            return event(name, body, session_id=session_id, policy=policy)
-        return message(name, len(self.sent), policy=policy, session_id=session_id)
-
-
 async def test_kills_under_traffic_leave_the_seals_of_an_undisturbed_run(
     settings: Settings, pool: Any
 ) -> None:
@@ -151,15 +110,7 @@ async def test_kills_under_traffic_leave_the_seals_of_an_undisturbed_run(
         stop.set()
         await sending
 
-        async def is_quiet() -> bool:
-            lag = await _unread(settings, pool)
-            waiting = await pool.fetchval(
-                "SELECT (SELECT count(*) FROM sealer_windows)"
-                " + (SELECT count(*) FROM outbox WHERE published_at IS NULL)"
-            )
-            return lag == 0 and waiting == 0
-
-        await eventually(is_quiet, timeout=60, every=0.3)
+        await quiet(settings, pool)
     found = without_repeats(await published(settings))
     expected = await undisturbed(settings)
     assert found == expected
@@ -170,47 +121,3 @@ async def test_kills_under_traffic_leave_the_seals_of_an_undisturbed_run(
     assert {SealCause.IDLE, SealCause.LATE, SealCause.ENDED} <= {one.cause for one in seals}
     said = {one.event_id for one in traffic.sent if isinstance(one.body, MessageRecorded)}
     assert count_members(found) == len(said)
-
-
-def count_members(seals: Iterable[Seal]) -> int:
-    """How many messages the current segments hold together."""
-    current: dict[str, int] = {}
-    for seal in seals:
-        if isinstance(seal, SegmentSealed):
-            for one in seal.retracted:
-                current.pop(one.segment_id, None)
-            current[seal.segment_id] = seal.message_count
-    return sum(current.values())
-
-
-async def _unread(settings: Settings, pool: Any) -> int:
-    records = await read_records(settings, Topic.EVENTS)
-    read: int = await pool.fetchval("SELECT coalesce(sum(next_offset), 0)::bigint FROM fences")
-    return len(records) - read
-
-
-def without_repeats(seals: Iterable[Seal]) -> list[Seal]:
-    """A relay that died between the broker's ack and its mark publishes again."""
-    return list(dict.fromkeys(seals))
-
-
-async def undisturbed(settings: Settings) -> list[Seal]:
-    """What one fold of the whole log decides, partition by partition."""
-    incarnation = await incarnation_of(settings, settings.topic(Topic.EVENTS))
-    sealers: dict[int, PartitionSealer] = {}
-    decided: dict[int, list[Seal]] = {}
-    for record in await read_records(settings, Topic.EVENTS):
-        sealer = sealers.setdefault(
-            record.partition, PartitionSealer(incarnation, record.partition)
-        )
-        observed, append_time = _decode(record)
-        decisions = sealer.observe(observed, append_time, record.offset)
-        decided.setdefault(record.partition, []).extend(decisions)
-    return [one for _, decisions in sorted(decided.items()) for one in decisions]
-
-
-def _decode(record: LogRecord) -> tuple[Event | None, datetime]:
-    try:
-        return decode_event(record), record.append_time()
-    except InvalidRecord:
-        return None, record.broker_time
