@@ -81,3 +81,19 @@ def test_a_segment_without_messages_is_sealed_as_such() -> None:
     talk.reject(1, 0, 300)
     seal = only(talk.tick(310))
     assert (seal.revision, seal.message_count, seal.member_digest) == (2, 0, digest())
+
+
+def test_an_id_that_is_still_to_be_retracted_is_not_given_anew() -> None:
+    talk = Talk()
+    talk.say(1, 0)
+    talk.say(2, 150, arrives=150)
+    talk.tick(500)
+    talk.reject(2, 1, 510)
+    talk.say(3, 80, arrives=515)
+    # Until the bridge closes, its message's segment is neither there nor retracted.
+    talk.say(2, 1_000, arrives=516)
+    bridge = only(talk.tick(600))
+    [retracted] = bridge.retracted
+    anew = only(talk.tick(2_000))
+    assert retracted.segment_id == talk.seals[1].segment_id != anew.segment_id
+    assert (anew.opening_event_id, anew.revision) == (event_id(2), 1)

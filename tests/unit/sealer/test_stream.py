@@ -1,0 +1,73 @@
+"""What a batch decides goes out with its transaction, and in no other way."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from parley.codec import LogRecord, Outgoing, encode_event, event_key
+from parley.codec.events import EVENT_HEADERS
+from parley.db.fence import Fence, FenceKey
+from parley.events import Event, Tick
+from parley.log.consumer import Batch
+from services.sealer.settings import SealerSettings
+from services.sealer.stream import SealerStream
+from tests.support.publish import message, short_policy
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FENCE = Fence(FenceKey("sealer", "events", 0), "incarnation", 1, 0, None)
+
+
+class EmptyTables:
+    """A pool, or a transaction's connection: it finds nothing, and keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def fetch(self, query: str, *_: object) -> list[object]:
+        self.told.append(query)
+        return []
+
+    async def fetchrow(self, query: str, *_: object) -> None:
+        self.told.append(query)
+
+    async def execute(self, query: str, *_: object) -> str:
+        self.told.append(query)
+        return ""
+
+    async def executemany(self, query: str, *_: object) -> None:
+        self.told.append(query)
+
+
+class SilentProducer:
+    """A producer that keeps what it was asked to send."""
+
+    def __init__(self) -> None:
+        self.sent: list[Outgoing] = []
+
+    async def send(self, record: Outgoing) -> None:
+        self.sent.append(record)
+
+
+def record(offset: int, event: Event, at: datetime) -> LogRecord:
+    key = event_key(event.tenant_id, event.conversation_id) if event.conversation_id else None
+    return LogRecord("events", 0, offset, at, key, encode_event(event), EVENT_HEADERS)
+
+
+async def test_a_seal_is_written_in_the_batchs_transaction_and_published_by_nobody_before() -> None:
+    pool, connection, producer = EmptyTables(), EmptyTables(), SilentProducer()
+    stream = SealerStream(SealerSettings(), _any(pool), _any(producer))
+    await stream.claimed(FENCE)
+    said = message("c1", 1, at=NOON, received_at=NOON, policy=short_policy())
+    later = NOON + timedelta(minutes=1)
+    tick = Event("00000000-0000-4000-8000-000000000001", Tick(later), NOON, NOON)
+    batch = Batch(FENCE, [record(0, said, NOON), record(1, tick, later)])
+    work = await stream.prepare(batch)
+    assert len(work.decisions) == 1
+    assert not any("outbox" in query for query in pool.told)
+    await stream.apply(_any(connection), work)
+    assert any("outbox" in query for query in connection.told)
+    await stream.committed(work)
+    assert producer.sent == []
+
+
+def _any(one: object) -> Any:
+    return one
