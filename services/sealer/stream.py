@@ -17,7 +17,7 @@ from parley.codec import (
 )
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.seals import SEAL_HEADERS
-from parley.db.fence import Fence
+from parley.db.fence import Fence, FenceKey
 from parley.db.outbox import enqueue
 from parley.db.pool import Connection, Pool
 from parley.events import Event, Tick
@@ -26,7 +26,14 @@ from parley.log.producer import Producer
 from parley.seals import SegmentSealed
 from parley.topics import Topic
 from services.sealer import metrics, store
-from services.sealer.core import Changes, Decision, PartitionSealer, UnknownRule
+from services.sealer.core import (
+    BEGINNING,
+    Changes,
+    Decision,
+    PartitionSealer,
+    UnknownRule,
+    rejected,
+)
 from services.sealer.reading import read
 from services.sealer.settings import SealerSettings
 
@@ -34,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 # How often the owner looks at its clock; well below the shortest tick interval.
 LOOK_EVERY_S: Final = 0.25
+# Conversations read between two turns of the event loop: a heartbeat must not wait for long.
+WAKING_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +76,12 @@ class SealerStream:
     # --- batches ------------------------------------------------------------------------------
 
     async def claimed(self, claim: Fence) -> None:
-        """Restore what is open."""
+        """Find out what is open, and when it falls due."""
         partition = claim.key.partition
-        snapshot = await store.snapshot(self._pool, claim.key.topic, partition)
-        restored = PartitionSealer.restore(claim.incarnation, partition, snapshot)
-        self._sealers[partition] = restored
+        outline = await store.outline(self._pool, claim.key.topic, partition)
+        sealer = PartitionSealer.asleep(claim.incarnation, partition, outline)
+        await self._wake(claim.key, sealer, [], BEGINNING)
+        self._sealers[partition] = sealer
 
     async def prepare(self, batch: Batch) -> Fold:
         """Recall what the batch may touch, and fold it in."""
@@ -81,6 +91,8 @@ class SealerStream:
         try:
             records = [read(record) for record in batch.records]
             events = [event for event, _ in records if event is not None]
+            until = max(append_time for _, append_time in records)
+            await self._wake(batch.fence.key, sealer, events, until)
             for history in await store.histories(self._pool, sealer.wants(events)):
                 sealer.recall(history)
             for (event, append_time), record in zip(records, batch.records, strict=True):
@@ -88,6 +100,16 @@ class SealerStream:
         except UnknownRule as error:
             raise PartitionStopped(f"{error}; a later release of Parley knows it") from error
         return Fold(batch, decisions, sealer.changes(), sealer.take_reached())
+
+    async def _wake(
+        self, key: FenceKey, sealer: PartitionSealer, events: list[Event], until: datetime
+    ) -> None:
+        """Take in what these events, or the time up to `until`, may touch and still sleeps."""
+        holders = await store.holders(self._pool, rejected(events))
+        keys = sealer.waking(events, until, holders)
+        for start in range(0, len(keys), WAKING_AT_ONCE):
+            some = keys[start : start + WAKING_AT_ONCE]
+            sealer.wake(await store.remembered(self._pool, key.topic, key.partition, some))
 
     async def apply(self, connection: Connection, work: Fold) -> None:
         """Write the changed rows, and the seals into the outbox."""

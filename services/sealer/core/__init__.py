@@ -1,6 +1,7 @@
 """The rule: takes a partition's records in order, returns what is sealed. No I/O, no clock."""
 
 from services.sealer.core.partition import PartitionSealer, UnknownRule
+from services.sealer.core.recalling import rejected
 from services.sealer.core.records import (
     NO_SEGMENT,
     Changes,
@@ -11,6 +12,7 @@ from services.sealer.core.records import (
     History,
     ImportRecord,
     Key,
+    Outline,
     PartitionRecord,
     Rejected,
     SegmentRecord,
@@ -35,6 +37,7 @@ __all__ = [
     "History",
     "ImportRecord",
     "Key",
+    "Outline",
     "PartitionRecord",
     "PartitionSealer",
     "Rejected",
@@ -46,4 +49,5 @@ __all__ = [
     "Wanted",
     "WantedMessage",
     "Wants",
+    "rejected",
 ]

@@ -39,12 +39,15 @@ from services.sealer.core import (
     recalling,
     saving,
 )
+from services.sealer.core.asleep import Asleep
 from services.sealer.core.conversation import Conversation
 from services.sealer.core.import_progress import ImportProgress
 from services.sealer.core.records import (
     Changes,
+    ConversationKey,
     Entry,
     History,
+    Outline,
     Snapshot,
     Wants,
 )
@@ -67,6 +70,7 @@ class PartitionSealer:
 
     def __init__(self, incarnation: str, partition: int) -> None:
         self._state = PartitionState(incarnation, partition)
+        self._asleep = Asleep()
 
     @property
     def watermark(self) -> datetime:
@@ -75,8 +79,8 @@ class PartitionSealer:
 
     @property
     def open_windows(self) -> int:
-        """How many segments are open."""
-        return self._state.open_count
+        """How many segments are open, in memory or asleep."""
+        return self._state.open_count + self._asleep.window_count
 
     def observe(self, event: Event | None, append_time: datetime, offset: int) -> list[Decision]:
         """Fold one record in; None is an invalid one, which only moves the time.
@@ -97,7 +101,8 @@ class PartitionSealer:
 
     def next_deadline(self) -> datetime | None:
         """The watermark at which something falls due next."""
-        return self._state.queue.next_deadline()
+        deadlines = (self._state.queue.next_deadline(), self._asleep.next_deadline())
+        return min((one for one in deadlines if one is not None), default=None)
 
     def take_reached(self) -> list[datetime]:
         """The deadlines of the windows that closed by time since the last call."""
@@ -130,6 +135,28 @@ class PartitionSealer:
         sealer = cls(incarnation, partition)
         saving.restore(sealer._state, snapshot)
         return sealer
+
+    @classmethod
+    def asleep(cls, incarnation: str, partition: int, outline: Outline) -> "PartitionSealer":
+        """A sealer whose conversations are still in the tables; call `waking` and `wake` first."""
+        sealer = cls(incarnation, partition)
+        saving.restore_partition(sealer._state, outline.partition)
+        sealer._asleep = Asleep.of(outline)
+        return sealer
+
+    def waking(
+        self, events: Iterable[Event], until: datetime, more: Iterable[ConversationKey] = ()
+    ) -> list[ConversationKey]:
+        """What sleeps and may be touched by these events, or by time up to `until`; and of `more`.
+
+        They no longer count as asleep: `wake` must follow before anything is recalled.
+        """
+        named = ((one.tenant_id, one.conversation_id) for one in events if one.conversation_id)
+        return self._asleep.take((*named, *more), max(until, self._state.watermark))
+
+    def wake(self, snapshot: Snapshot) -> None:
+        """Take in what the tables hold of conversations that slept."""
+        saving.restore_conversations(self._state, snapshot)
 
     # --- time ---------------------------------------------------------------------------------
 

@@ -65,19 +65,28 @@ class _Wish:
 def wants(state: PartitionState, events: Iterable[Event]) -> Wants:
     """What must be recalled before these events are observed."""
     wishes: dict[ConversationKey, _Wish] = {}
-    rejected: list[Rejected] = []
+    refused: list[Rejected] = []
     for event in events:
         if event.conversation_id:
             key = (event.tenant_id, event.conversation_id)
             known = state.conversations.get(key)
             if known is None or not known.is_whole:
                 wishes.setdefault(key, _Wish()).add(event)
-        elif isinstance(event.body, RecordRejected):
-            body = event.body
-            rejected.append(Rejected(body.rejected_event_id, body.rejected_offset))
+        else:
+            refused.extend(rejected((event,)))
     for key, wish in wishes.items():
         wish.ranges.extend(_liftable_ranges(state.conversations.get(key)))
-    return Wants(tuple(wish.wanted(key) for key, wish in wishes.items()), tuple(rejected))
+    return Wants(tuple(wish.wanted(key) for key, wish in wishes.items()), tuple(refused))
+
+
+def rejected(events: Iterable[Event]) -> list[Rejected]:
+    """The records that tables refused, by these events."""
+    bodies = (event.body for event in events)
+    return [
+        Rejected(body.rejected_event_id, body.rejected_offset)
+        for body in bodies
+        if isinstance(body, RecordRejected)
+    ]
 
 
 def _liftable_ranges(conversation: Conversation | None) -> Iterable[tuple[datetime, datetime]]:

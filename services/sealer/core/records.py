@@ -111,12 +111,28 @@ class PartitionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that memory holds: open segments, tails, open sessions and the cuts beside them."""
+    """What memory holds of all, or of some, conversations.
+
+    Open segments, in outline each conversation's last one, open sessions, and the cuts beside them.
+    """
 
     partition: PartitionRecord
     segments: tuple[StoredSegment, ...] = ()
     cuts: tuple[tuple[ConversationKey, Key], ...] = ()
     sessions: tuple[SessionRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a new owner must know at once: when what is open falls due.
+
+    `windows` come with their deadline, None while an import holds one; `sessions` with the last
+    arrival of an event of theirs.
+    """
+
+    partition: PartitionRecord
+    windows: tuple[tuple[ConversationKey, datetime | None], ...] = ()
+    sessions: tuple[tuple[ConversationKey, datetime], ...] = ()
 
 
 class Entries(NamedTuple):

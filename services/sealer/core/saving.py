@@ -75,11 +75,21 @@ def snapshot(state: PartitionState) -> Snapshot:
 
 def restore(state: PartitionState, snapshot: Snapshot) -> None:
     """Fill an empty memory; what else the tables hold comes by `recall`."""
-    state.watermark = snapshot.partition.watermark or BEGINNING
-    state.rule_version = snapshot.partition.rule_version
-    for record in snapshot.partition.imports:
+    restore_partition(state, snapshot.partition)
+    restore_conversations(state, snapshot)
+
+
+def restore_partition(state: PartitionState, partition: PartitionRecord) -> None:
+    """The partition's time, rule and imports."""
+    state.watermark = partition.watermark or BEGINNING
+    state.rule_version = partition.rule_version
+    for record in partition.imports:
         progress = state.imports[record.import_id] = ImportProgress.recalled(record)
         state.queue.schedule(progress)
+
+
+def restore_conversations(state: PartitionState, snapshot: Snapshot) -> None:
+    """Conversations that memory does not hold."""
     for key, cut in snapshot.cuts:
         _restored(state, key).place_cut(cut)
     for session in snapshot.sessions:

@@ -13,6 +13,25 @@ SELECT * FROM sealer_windows WHERE partition = $1
 SELECT * FROM sealer_sessions WHERE partition = $1 AND is_open
  ORDER BY tenant_id, conversation_id, session_id
 
+-- name: window_deadlines
+-- When each open segment of a partition falls due.
+SELECT tenant_id, conversation_id, deadline FROM sealer_windows WHERE partition = $1
+
+-- name: session_arrivals
+-- When each open session of a partition was last heard of.
+SELECT tenant_id, conversation_id, last_arrival FROM sealer_sessions WHERE partition = $1 AND is_open
+
+-- name: open_windows_of
+-- Every open segment of the conversations.
+SELECT o.* FROM unnest($1::text[], $2::text[]) AS w (tenant_id, conversation_id)
+  JOIN sealer_windows o USING (tenant_id, conversation_id)
+
+-- name: open_sessions_of
+-- Every open session of the conversations.
+SELECT s.* FROM unnest($1::text[], $2::text[]) AS w (tenant_id, conversation_id)
+  JOIN sealer_sessions s USING (tenant_id, conversation_id)
+ WHERE s.is_open ORDER BY s.tenant_id, s.conversation_id, s.session_id
+
 -- name: tails
 -- The last segment of each conversation ($1 tenants, $2 conversations) that is valid and closed.
 SELECT t.* FROM unnest($1::text[], $2::text[]) AS w (tenant_id, conversation_id)

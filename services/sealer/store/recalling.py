@@ -37,6 +37,11 @@ async def histories(pool: Pool, wants: Wants) -> list[History]:
     return [reading.history(one) for one in merged.values()]
 
 
+async def holders(pool: Pool, rejected: Sequence[Rejected]) -> list[ConversationKey]:
+    """The conversations that hold records which a table refused."""
+    return [one.key for one in await _rejected(pool, rejected)]
+
+
 async def _rejected(pool: Pool, rejected: Sequence[Rejected]) -> list[Wanted]:
     if not rejected:
         return []

@@ -1,11 +1,13 @@
-"""Reads what is open in a partition: the memory of a new owner."""
+"""Reads what is open in a partition: in outline for a new owner, then whole what wakes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from parley.db.pool import Pool
 from services.sealer.core import (
     ConversationKey,
     Key,
+    Outline,
     PartitionRecord,
     Snapshot,
     StoredSegment,
@@ -18,16 +20,43 @@ from services.sealer.store.saving import SQL
 async def snapshot(pool: Pool, topic: str, partition: int) -> Snapshot:
     """What is open, with each such conversation's last segment in outline and its cuts."""
     windows = await pool.fetch(SQL["open_windows"], partition)
+    sessions = await pool.fetch(SQL["open_sessions"], partition)
+    return await _whole(pool, await _partition(pool, topic, partition), windows, sessions)
+
+
+async def outline(pool: Pool, topic: str, partition: int) -> Outline:
+    """When what is open falls due."""
+    windows = await pool.fetch(SQL["window_deadlines"], partition)
+    sessions = await pool.fetch(SQL["session_arrivals"], partition)
+    return Outline(
+        await _partition(pool, topic, partition),
+        tuple((_key(row), row["deadline"]) for row in windows),
+        tuple((_key(row), row["last_arrival"]) for row in sessions),
+    )
+
+
+async def remembered(
+    pool: Pool, topic: str, partition: int, keys: Sequence[ConversationKey]
+) -> Snapshot:
+    """What is open in these conversations, as `snapshot` has it."""
+    columns = rows.columns(keys, 2)
+    windows = await pool.fetch(SQL["open_windows_of"], *columns)
+    sessions = await pool.fetch(SQL["open_sessions_of"], *columns)
+    return await _whole(pool, await _partition(pool, topic, partition), windows, sessions)
+
+
+async def _whole(
+    pool: Pool, partition: PartitionRecord, windows: list[Any], found: list[Any]
+) -> Snapshot:
     entries = await read_entries(pool, windows)
     records = [rows.segment(row, is_open=True) for row in windows]
     opened = [StoredSegment(record, entries[record.segment_id]) for record in records]
-    found = await pool.fetch(SQL["open_sessions"], partition)
     sessions = tuple(rows.session(row) for row in found)
     keys = sorted({one.record.key for one in opened} | {one.key for one in sessions})
     segments = [*opened, *await _tails(pool, keys, opened)]
     segments.sort(key=lambda one: (one.record.key, one.record.first))
     cuts = await _cuts(pool, segments)
-    return Snapshot(await _partition(pool, topic, partition), tuple(segments), cuts, sessions)
+    return Snapshot(partition, tuple(segments), cuts, sessions)
 
 
 async def _partition(pool: Pool, topic: str, partition: int) -> PartitionRecord:
@@ -63,8 +92,12 @@ async def _cuts(
     asked = [(*key, first[0]) for key, first in firsts.items()]
     cuts = []
     for row in await pool.fetch(SQL["cuts_from"], *rows.columns(asked, 3)):
-        key = (row["tenant_id"], row["conversation_id"])
+        key = _key(row)
         cut = (row["event_time"], str(row["event_id"]))
         if cut >= firsts[key]:
             cuts.append((key, cut))
     return tuple(cuts)
+
+
+def _key(row: Any) -> ConversationKey:
+    return (row["tenant_id"], row["conversation_id"])

@@ -1,14 +1,16 @@
 """The sealer's tables in PostgreSQL hold what the core needs, and give it back the same."""
 
 import os
+from datetime import datetime
 from random import Random
 from typing import Any
 
 import pytest
 
+from parley.events import Event
 from services.sealer import store
-from services.sealer.core import Changes, Decision, PartitionSealer
-from tests.unit.sealer.properties import run_at_once
+from services.sealer.core import BEGINNING, Changes, Decision, Outline, PartitionSealer, rejected
+from tests.unit.sealer.properties import check_memory, run_at_once
 from tests.unit.sealer.strategies import Log, random_log
 from tests.unit.sealer.tables import Tables
 
@@ -33,7 +35,9 @@ async def run_over_tables(pool: Any, log: Log, chance: Random) -> list[Decision]
     offset = 0
     while offset < len(log):
         batch = log[offset : offset + chance.randint(1, 6)]
-        wants = sealer.wants([event for event, _ in batch if event is not None])
+        events = [event for event, _ in batch if event is not None]
+        await wake(pool, sealer, events, max(time for _, time in batch))
+        wants = sealer.wants(events)
         for history in await store.histories(pool, wants):
             sealer.recall(history)
         for event, append_time in batch:
@@ -41,13 +45,29 @@ async def run_over_tables(pool: Any, log: Log, chance: Random) -> list[Decision]
             offset += 1
         await save(pool, sealer.changes(), fake)
         sealer.forget()
-        restored = await store.snapshot(pool, TOPIC, 0)
-        assert restored == sealer.snapshot()
         # The fake that the unit tests stand on says the same.
+        restored = await store.snapshot(pool, TOPIC, 0)
         assert restored == fake.snapshot()
-        if chance.random() < 0.3:
+        outline = await store.outline(pool, TOPIC, 0)
+        assert in_order(outline) == in_order(fake.outline())
+        check_memory(sealer, fake)
+        if chance.random() < 0.1:
             sealer = PartitionSealer.restore("topic-1", 0, restored)
+        elif chance.random() < 0.3:
+            sealer = PartitionSealer.asleep("topic-1", 0, outline)
+            await wake(pool, sealer, [], BEGINNING)
     return decided
+
+
+async def wake(pool: Any, sealer: PartitionSealer, events: list[Event], until: datetime) -> None:
+    holders = await store.holders(pool, rejected(events))
+    keys = sealer.waking(events, until, holders)
+    sealer.wake(await store.remembered(pool, TOPIC, 0, keys))
+
+
+def in_order(outline: Outline) -> list[Any]:
+    windows = [(key, deadline or BEGINNING) for key, deadline in outline.windows]
+    return [outline.partition, sorted(windows), sorted(outline.sessions)]
 
 
 async def save(pool: Any, changes: Changes, fake: Tables) -> None:

@@ -5,7 +5,14 @@ from datetime import datetime
 from random import Random
 
 from parley.events import Event, MessageRecorded
-from services.sealer.core import ConversationKey, Decision, Key, PartitionSealer
+from services.sealer.core import (
+    BEGINNING,
+    ConversationKey,
+    Decision,
+    Key,
+    PartitionSealer,
+    rejected,
+)
 from tests.unit.sealer.model import Reader, bounds
 from tests.unit.sealer.reference import partition_of
 from tests.unit.sealer.samples import at
@@ -52,11 +59,27 @@ def run_in_batches(log: Log, longest: int, restored_share: float, chance: Random
         offset += len(batch)
         tables.save(sealer.changes())
         sealer.forget()
-        assert sealer.snapshot() == tables.snapshot()
+        check_memory(sealer, tables)
         assert sealer.open_windows == len(tables.windows)
         if chance.random() < restored_share:
-            sealer = PartitionSealer.restore(INCARNATION, 0, tables.snapshot())
+            sealer = restored(tables, 0, chance)
     return decided
+
+
+def restored(tables: Tables, partition: int, chance: Random) -> PartitionSealer:
+    """A new owner, with everything in memory or with all asleep that may sleep."""
+    if chance.random() < 0.3:
+        return PartitionSealer.restore(INCARNATION, partition, tables.snapshot())
+    sealer = PartitionSealer.asleep(INCARNATION, partition, tables.outline())
+    sealer.wake(tables.remembered(sealer.waking([], BEGINNING)))
+    return sealer
+
+
+def check_memory(sealer: PartitionSealer, tables: Tables) -> None:
+    """What is awake is as the tables have it."""
+    snapshot = sealer.snapshot()
+    awake = {one.record.key for one in snapshot.segments} | {one.key for one in snapshot.sessions}
+    assert snapshot == tables.remembered(sorted(awake))
 
 
 def fold(
@@ -66,7 +89,10 @@ def fold(
     first_offset: int,
 ) -> list[Decision]:
     """Recall what a batch may touch, and fold it in."""
-    for history in tables.histories(sealer.wants([one for one, _ in batch if one])):
+    events = [one for one, _ in batch if one]
+    holders = tables.holders(rejected(events))
+    sealer.wake(tables.remembered(sealer.waking(events, max(time for _, time in batch), holders)))
+    for history in tables.histories(sealer.wants(events)):
         sealer.recall(history)
     return [
         decision
@@ -123,17 +149,17 @@ def check_workers(log: Log, chance: Random) -> None:
     while unread := [n for n, one in enumerate(partitions) if one.next_offset < len(one.log)]:
         number, worker = chance.choice(unread), chance.choice(workers)
         if number not in worker or chance.random() < 0.1:
-            worker[number] = claim(partitions[number], number)
+            worker[number] = claim(partitions[number], number, chance)
         if not worker[number].commit(chance.randint(1, 9), is_killed=chance.random() < 0.1):
             del worker[number]
     for number, one in enumerate(partitions):
         assert one.decided == run_at_once(one.log, number)
 
 
-def claim(partition: Partition, number: int) -> Claim:
+def claim(partition: Partition, number: int, chance: Random) -> Claim:
     """Raise the fence's epoch, and restore what is open."""
     partition.epoch += 1
-    sealer = PartitionSealer.restore(INCARNATION, number, partition.tables.snapshot())
+    sealer = restored(partition.tables, number, chance)
     return Claim(partition, number, partition.epoch, sealer, partition.next_offset)
 
 

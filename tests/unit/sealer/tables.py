@@ -10,6 +10,7 @@ from services.sealer.core import (
     Entry,
     History,
     Key,
+    Outline,
     PartitionRecord,
     Rejected,
     SegmentRecord,
@@ -143,6 +144,10 @@ class Tables:
             cut for k, cut in sorted(self.cuts) if k == key and earliest <= cut[0] <= latest
         )
 
+    def holders(self, refused: list[Rejected]) -> list[ConversationKey]:
+        """The conversations that hold records which a table refused."""
+        return [history.key for one in refused for history in self._rejected(one)]
+
     def _rejected(self, rejected: Rejected) -> list[History]:
         return [
             self._history(Wanted(key, (), (), (), (rejected.event_id,), ()))
@@ -152,8 +157,27 @@ class Tables:
 
     # --- restore ------------------------------------------------------------------------------
 
+    def outline(self) -> Outline:
+        """When what is open falls due."""
+        opened = [one for _, one in sorted(self.sessions.items()) if one.is_open]
+        return Outline(
+            self.partition,
+            tuple((record.key, record.deadline) for record in self.windows.values()),
+            tuple((one.key, one.last_arrival) for one in opened),
+        )
+
+    def remembered(self, keys: list[ConversationKey]) -> Snapshot:
+        """Of the snapshot, these conversations."""
+        whole = self.snapshot()
+        return Snapshot(
+            whole.partition,
+            tuple(one for one in whole.segments if one.record.key in keys),
+            tuple(one for one in whole.cuts if one[0] in keys),
+            tuple(one for one in whole.sessions if one.key in keys),
+        )
+
     def snapshot(self) -> Snapshot:
-        """What a new owner of the partition restores."""
+        """All that a new owner of the partition may want."""
         sessions = [one for _, one in sorted(self.sessions.items()) if one.is_open]
         keys = {record.key for record in self.windows.values()} | {one.key for one in sessions}
         segments = [self._stored(record) for record in self.windows.values()]
