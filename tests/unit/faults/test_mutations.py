@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.rows.mutations import MUTATIONS, Edit, Mutation, StaleMutation
+from tests.faults.mutations import MUTATIONS, Edit, Mutation, StaleMutation
 from tests.support.processes import ROOT
 
 
