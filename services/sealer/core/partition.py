@@ -63,9 +63,9 @@ class UnknownRule(Exception):
 class PartitionSealer:
     """Folds one partition's records into seals; the same log always gives the same seals.
 
-    Memory holds what is open, and what `recall` brings back of the rest. Between `changes`, which
-    a transaction has written, and the next `recall` call `forget`; the tables must hold all
-    changes when something is recalled from them.
+    Memory holds what is open, but for what sleeps in the tables since a restart, and what `recall`
+    brings back of the rest. Between `changes`, which a transaction has written, and the next
+    `recall` call `forget`; the tables must hold all changes when something is recalled from them.
     """
 
     def __init__(self, incarnation: str, partition: int) -> None:
