@@ -184,6 +184,21 @@ MUTATIONS: Final = (
         "test_a_case_of_another_project_is_sealed_by_our_rule",
     ),
     Mutation(
+        "a repeated message keeps its segment open",
+        (
+            Edit(
+                "services/sealer/core/partition.py",
+                "        if kind in _REMEMBERED and event.event_id in conversation.where:\n",
+                "        if kind in _REMEMBERED and event.event_id in conversation.where:\n"
+                "            known = conversation.window_of(event.event_id)\n"
+                "            if known is not None and known.is_open:\n"
+                "                known.last_arrival = state.watermark\n"
+                "                state.changed(known)\n",
+            ),
+        ),
+        "tests/unit/sealer/test_core.py::test_a_late_message_that_is_repeated_is_waited_for_once",
+    ),
+    Mutation(
         "a cut parts nothing",
         (
             Edit(

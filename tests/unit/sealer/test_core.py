@@ -169,6 +169,14 @@ def test_a_repeated_message_changes_nothing_and_keeps_nothing_open() -> None:
     assert talk.tick(1_000) == []
 
 
+def test_a_late_message_that_is_repeated_is_waited_for_once() -> None:
+    talk = Talk()
+    talk.say(1, 0, arrives=500)
+    talk.say(1, 0, arrives=505)
+    assert talk.tick(510 - MILLISECOND) == []
+    assert only(talk.tick(510)).message_count == 1
+
+
 def test_a_repeated_command_changes_nothing() -> None:
     talk = Talk()
     talk.say(1, 0)
