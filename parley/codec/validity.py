@@ -38,9 +38,11 @@ EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 MAX_IDLE_GAP: Final = timedelta(days=366)
 MAX_MESSAGES: Final = 1_000_000
-# PostgreSQL's numeric ends at about 16,000 digits after the point, where a float is long zero.
+# Beyond it a float is long zero or infinite.
 LARGEST_EXPONENT: Final = 1_000
-_LONG_EXPONENT: Final = re.compile(r"[eE][+-]?\d{4,}")
+# PostgreSQL's numeric, and so jsonb, ends there; what is too great for it no parser takes.
+MAX_DIGITS_AFTER_POINT: Final = 16_383
+_LONG_NUMBER: Final = re.compile(r"[eE][+-]?\d{4}|\d{1000}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 
 _SESSION_BODIES: Final = (SessionStarted, SessionResumed, SessionRefreshed, SessionEnded)
@@ -202,7 +204,7 @@ def check_json_object(text: str) -> None:
     if not isinstance(value, dict):
         raise InvalidRecord("json", "metadata is not a JSON object")
     # It may stand in a string, so it only calls for a closer look.
-    if _LONG_EXPONENT.search(text):
+    if _LONG_NUMBER.search(text):
         _check_numbers(text)
     # The escape may itself be escaped, so its presence only calls for a closer look.
     if "\\u0000" in text and _holds_nul(value):
@@ -217,8 +219,10 @@ def _check_numbers(text: str) -> None:
 
 
 def _check_number(text: str) -> float:
-    _, _, exponent = text.lower().partition("e")
-    if abs(int(exponent or 0)) > LARGEST_EXPONENT:
+    digits, _, exponent_text = text.lower().partition("e")
+    _, _, after_point = digits.partition(".")
+    exponent = int(exponent_text or 0)
+    if abs(exponent) > LARGEST_EXPONENT or len(after_point) - exponent > MAX_DIGITS_AFTER_POINT:
         raise InvalidRecord("json", "metadata holds a number that no database can")
     return 0.0
 

@@ -3,13 +3,22 @@
 import base64
 import json
 from collections.abc import Sequence
+from typing import Final
 
 from parley.codec import Header
+
+# PostgreSQL holds no NUL in a JSON text: a name shows the sign for it instead.
+_NUL_SIGN: Final = "\N{SYMBOL FOR NULL}"
 
 
 def headers_to_json(headers: Sequence[Header]) -> str:
     """What a column of headers holds."""
-    return json.dumps([[name, base64.b64encode(value).decode()] for name, value in headers])
+    return json.dumps(
+        [
+            [name.replace("\0", _NUL_SIGN), base64.b64encode(value).decode()]
+            for name, value in headers
+        ]
+    )
 
 
 def headers_from_json(text: str) -> tuple[Header, ...]:

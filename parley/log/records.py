@@ -1,11 +1,12 @@
 """aiokafka's records as Parley's, and the checksum that recognises a record."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
-from parley.codec import LogRecord
+from parley.codec import Header, LogRecord
 from parley.codec.record import EPOCH
 from parley.db.fence import Tail
 
@@ -19,8 +20,17 @@ def to_log_record(record: Any) -> LogRecord:
         broker_time=broker_time(record.timestamp),
         key=record.key,
         value=record.value,
-        headers=tuple(record.headers),
+        headers=_headers(record.headers),
     )
+
+
+def _headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Header, ...]:
+    """Kafka knows headers without a value; here they are empty."""
+    for _, value in headers:
+        if value is None:
+            return tuple((name, one or b"") for name, one in headers)
+    # As they are, which is nearly always.
+    return tuple(headers)  # type: ignore[arg-type]
 
 
 # The broker gives all records that it appends together the same time.

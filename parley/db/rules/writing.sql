@@ -21,10 +21,12 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 DECLARE
   -- Above it the relay is not running, and a queue that nobody empties must not grow.
   most_waiting CONSTANT bigint := 100000;
+  -- What no record holds. The envelope needs some of it too: the relay looks again.
+  most_bytes CONSTANT bigint := 1000000;
   my_tenant CONSTANT text := operations.my_tenant();
   my_user CONSTANT text := operations.my_user();
   sent_by CONSTANT text := 'sql:' || session_user;
-  own_id CONSTANT text := coalesce(record_message.message_id, gen_random_uuid()::text);
+  own_id CONSTANT text := coalesce(nullif(record_message.message_id, ''), gen_random_uuid()::text);
   talk record;
   talking record;
   known record;
@@ -49,6 +51,18 @@ BEGIN
   END IF;
   IF jsonb_typeof(record_message.metadata) <> 'object' THEN
     RAISE invalid_parameter_value USING MESSAGE = 'metadata must be a JSON object';
+  END IF;
+  IF octet_length(coalesce(record_message.content, ''))
+      + octet_length(coalesce(record_message.audio_url, ''))
+      + octet_length(coalesce(record_message.metadata::text, '')) > most_bytes THEN
+    RAISE invalid_parameter_value
+      USING MESSAGE = format('a message may have %s bytes with its metadata', most_bytes);
+  END IF;
+  -- The same years as in parley/codec/validity.py.
+  IF NOT (record_message.occurred_at >= '1900-01-01T00:00:00Z'
+      AND record_message.occurred_at < '2200-01-01T00:00:00Z') THEN
+    RAISE invalid_parameter_value
+      USING MESSAGE = 'occurred_at must lie within the years 1900 to 2200';
   END IF;
 
   SELECT state, user_id, channel INTO talk FROM conversations

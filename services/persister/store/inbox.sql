@@ -6,10 +6,13 @@ SELECT pg_try_advisory_xact_lock(7261307)
 
 -- name: waiting
 -- The next ones to publish, oldest first. By their marks, never by an id above the last one seen:
--- ids are given out before their transactions commit.
+-- ids are given out before their transactions commit. A time that Python cannot hold comes as one
+-- that it can, and that no consumer takes either.
 SELECT id, tenant_id, event_id::text, conversation_id, session_id, user_id, sender,
        client_message_id, role, content, audio_url, metadata_text, channel, language,
-       occurred_at, recorded_at
+       CASE WHEN occurred_at < '0002-01-01T00:00:00Z' THEN '0002-01-01T00:00:00Z'
+            WHEN occurred_at > '9998-01-01T00:00:00Z' THEN '9998-01-01T00:00:00Z'
+            ELSE occurred_at END, recorded_at
   FROM operations.inbox
  WHERE published_at IS NULL AND refused_at IS NULL
  ORDER BY id LIMIT $1

@@ -100,6 +100,9 @@ class InboxRelay:
                 refused[row.id] = str(error)
             except RecordTooLarge as error:
                 refused[row.id] = f"too_large: {error}"
+            except Exception as error:  # noqa: BLE001 - one row must not keep all others waiting
+                # Its text may quote what was said.
+                refused[row.id] = f"no_event: {type(error).__name__}"
         return records, refused
 
     def _record(self, row: InboxRow, policy: Policy) -> Outgoing:

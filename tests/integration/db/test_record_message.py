@@ -62,9 +62,9 @@ async def test_a_known_id_is_ignored_and_another_content_under_it_is_refused(
     with pytest.raises(asyncpg.UniqueViolationError):
         await writer.execute(RECORD, "c", "user", "something else", "1")
     # Without an id each is a message of its own.
-    for _ in range(2):
-        await writer.execute(RECORD, "c", "user", "hello", None)
-    assert await with_roles.fetchval("SELECT count(*) FROM operations.inbox") == 3
+    for no_id in (None, None, "", ""):
+        await writer.execute(RECORD, "c", "user", "hello", no_id)
+    assert await with_roles.fetchval("SELECT count(*) FROM operations.inbox") == 5
 
 
 async def test_an_event_that_is_stored_is_known_after_the_inbox_was_emptied(
@@ -93,6 +93,13 @@ async def test_an_event_that_is_stored_is_known_after_the_inbox_was_emptied(
         "record_message('c', 'user', '')",
         "record_message('c', 'user', NULL)",
         "record_message('c', 'user', 'x', metadata => '[1]')",
+        "record_message('c', 'user', 'x', occurred_at => '1899-12-31T23:59:59Z')",
+        "record_message('c', 'user', 'x', occurred_at => '2200-01-01T00:00:00Z')",
+        "record_message('c', 'user', 'x', occurred_at => '20000-01-01')",
+        "record_message('c', 'user', 'x', occurred_at => '0044-03-15 BC')",
+        "record_message('c', 'user', 'x', occurred_at => 'infinity')",
+        "record_message('c', 'user', repeat('é', 500001))",
+        "record_message('c', 'user', repeat('x', 600000), audio_url => repeat('y', 400001))",
     ],
 )
 async def test_what_no_message_can_be_is_refused_at_once(connect: Connect, call: str) -> None:

@@ -82,7 +82,13 @@ async def test_what_no_consumer_would_take_stays_with_its_reason(
     settings: Settings, pool: Any
 ) -> None:
     await record(pool, "c" * 600, "hello", "1")
-    await record(pool, "c", "x" * 1_100_000, "2")
+    await record(pool, "c", "x" * 1_000_000, "2")
+    for number, said_at in enumerate(("20000-01-01", "0044-03-15 BC", "infinity", "-infinity")):
+        await record(pool, "c", "when", f"at {number}")
+        change = f"UPDATE operations.inbox SET occurred_at = '{said_at}'"  # noqa: S608
+        await pool.execute(f"{change} WHERE client_message_id = $1", f"at {number}")
+    await record(pool, "c", "who", "role")
+    await pool.execute("UPDATE operations.inbox SET role = 'robot' WHERE content = 'who'")
     await record(pool, "c", "fine", "3")
     with ServiceProcess("persister", settings):
         await eventually(lambda: count(pool))
@@ -90,9 +96,9 @@ async def test_what_no_consumer_would_take_stays_with_its_reason(
             "SELECT client_message_id, refused_reason FROM operations.inbox"
             " WHERE refused_at IS NOT NULL ORDER BY id"
         )
-    assert [row["client_message_id"] for row in rows] == ["1", "2"]
-    assert rows[0]["refused_reason"].startswith("id_too_long")
-    assert rows[1]["refused_reason"].startswith("too_large")
+    reasons = [row["refused_reason"].partition(":")[0] for row in rows]
+    assert reasons == ["id_too_long", "too_large", "time", "time", "time", "time", "no_event"]
+    assert rows[-1]["refused_reason"] == "no_event: ValueError"
     assert await count(pool) == 1
 
 

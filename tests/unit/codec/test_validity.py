@@ -60,6 +60,22 @@ def test_metadata_that_is_no_json_object_is_refused(metadata: str) -> None:
     assert reason(body=said(metadata_json=metadata)) == "json"
 
 
+@pytest.mark.parametrize(
+    "number",
+    [f"0.{'1' * 16_384}", f"-0.{'1' * 16_000}e-384", f"1{'0' * 131_072}"],
+)
+def test_a_number_that_the_database_cannot_hold_is_refused(number: str) -> None:
+    assert reason(body=said(metadata_json=f'{{"a":{number}}}')) == "json"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [f"0.{'1' * 16_383}", f"0.{'1' * 16_000}e-383", f"0.{'1' * 16_683}E+300", f'"{"1" * 17_000}"'],
+)
+def test_a_long_number_that_it_holds_is_none_to_refuse(number: str) -> None:
+    decode_event(record(sample(said(metadata_json=f'{{"a":{number}}}'))))
+
+
 def test_metadata_that_is_10_000_deep_is_refused() -> None:
     deep = '{"a":' + "[" * 10_000 + "]" * 10_000 + "}"
     assert reason(body=said(metadata_json=deep)) == "json"
