@@ -12,6 +12,7 @@ SELECT message.tenant_id, message.conversation_id, message.id::text AS message_i
   FROM conversation_messages AS message
   LEFT JOIN conversation_sessions AS session
     ON session.tenant_id = message.tenant_id AND session.session_id = message.session_id
+   AND session.conversation_id = message.conversation_id
   LEFT JOIN conversations AS conversation
     ON conversation.tenant_id = message.tenant_id
    AND conversation.conversation_id = message.conversation_id
@@ -45,7 +46,7 @@ SELECT tenant_id, session_id, conversation_id, user_id, channel, started_at, end
    AND ($3::timestamptz IS NULL OR coalesce(started_at, last_event_at) < $3)
    AND ($4::text IS NULL OR channel = $4)
    AND ($5::text IS NULL OR conversation_id = $5)
- ORDER BY session_id
+ ORDER BY session_id, conversation_id
 
 -- name: segments
 -- Every segment that stands, in its last revision.

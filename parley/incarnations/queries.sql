@@ -151,7 +151,7 @@ SELECT tenant_id, conversation_id, segment_id::text, revision, previous_revision
 -- name: settled_sessions
 -- Sessions that nobody ended.
 SELECT tenant_id, conversation_id, session_id, generation, ended_at
-  FROM conversation_sessions WHERE end_reason = 'idle' ORDER BY ended_at, session_id
+  FROM conversation_sessions WHERE end_reason = 'idle' ORDER BY ended_at, session_id, conversation_id
 
 -- name: stored_verdicts
 -- Every verdict.

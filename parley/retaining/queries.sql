@@ -12,7 +12,7 @@ SELECT conversation_id FROM conversations
 -- Sessions before messages, as everybody locks them.
 SELECT FROM conversation_sessions
  WHERE tenant_id = $1 AND conversation_id = ANY($2::text[])
- ORDER BY tenant_id, session_id FOR UPDATE
+ ORDER BY tenant_id, session_id, conversation_id FOR UPDATE
 
 -- name: delete_messages
 -- So many ($4) messages; what comes back are their sessions.
@@ -30,8 +30,9 @@ SELECT session_id, count(*) AS messages FROM gone GROUP BY session_id
 -- How many messages the sessions have left.
 UPDATE conversation_sessions s
    SET message_count = (SELECT count(*) FROM conversation_messages m
-                         WHERE m.tenant_id = s.tenant_id AND m.session_id = s.session_id)
- WHERE s.tenant_id = $1 AND s.session_id = ANY($2::text[])
+                         WHERE m.tenant_id = s.tenant_id AND m.session_id = s.session_id
+                           AND m.conversation_id = s.conversation_id)
+ WHERE s.tenant_id = $1 AND s.session_id = ANY($2::text[]) AND s.conversation_id = ANY($3::text[])
 
 -- name: delete_conversation_events
 -- The events themselves.
@@ -92,6 +93,15 @@ DELETE FROM message_versions
  WHERE tenant_id = $1 AND (message_id, version_id) IN (
        SELECT message_id, version_id FROM message_versions
         WHERE tenant_id = $1 AND event_time < $2
+        LIMIT $3)
+
+-- name: delete_preference_events
+-- Statements of preferences: they are a user's, and belong to no conversation. The latest one of
+-- each user is a row of its own, which stays.
+DELETE FROM conversation_events
+ WHERE tenant_id = $1 AND event_id IN (
+       SELECT event_id FROM conversation_events
+        WHERE tenant_id = $1 AND kind = 'preferences_changed' AND event_time < $2
         LIMIT $3)
 
 -- name: delete_dead_letters

@@ -32,7 +32,7 @@ _IN_CONVERSATIONS: Final = (
     "segment_revisions",
     "verdicts",
 )
-_IN_TENANT: Final = ("message_versions", "dead_letters")
+_IN_TENANT: Final = ("message_versions", "preference_events", "dead_letters")
 
 Progress = Callable[[int], None]
 """Told how many rows more are gone."""
@@ -102,7 +102,9 @@ async def _delete_messages(
             _SQL["delete_messages"], tenant_id, cutoff, conversation_ids, ROWS
         )
         sessions = [row["session_id"] for row in rows if row["session_id"] is not None]
-        await connection.execute(_SQL["count_session_messages"], tenant_id, sessions)
+        await connection.execute(
+            _SQL["count_session_messages"], tenant_id, sessions, conversation_ids
+        )
     return sum(row["messages"] for row in rows)
 
 

@@ -77,6 +77,14 @@ BEGIN
       USING MESSAGE = format('%s may speak for itself in its own conversations only', my_user);
   END IF;
 
+  IF my_user IS NOT NULL AND EXISTS (
+      SELECT FROM conversation_sessions
+       WHERE tenant_id = my_tenant AND conversation_id = record_message.conversation_id
+         AND session_id = record_message.session_id AND user_id IS DISTINCT FROM my_user) THEN
+    RAISE insufficient_privilege
+      USING MESSAGE = format('%s may speak in its own sessions only', my_user);
+  END IF;
+
   -- The session that is named, or the conversation's newest open one.
   SELECT session_id, user_id, channel INTO talking FROM conversation_sessions
    WHERE tenant_id = my_tenant AND conversation_id = record_message.conversation_id

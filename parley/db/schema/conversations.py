@@ -74,14 +74,14 @@ conversation_sessions = Table(
     metadata,
     Column("tenant_id", Text, primary_key=True),
     Column("session_id", Text, primary_key=True),
+    # A session's id counts within its conversation: whoever writes could name any.
+    Column("conversation_id", Text, primary_key=True),
     Column(
         "id",
         UUID(as_uuid=False),
-        Computed("md5(session_id)::uuid", persisted=True),
+        Computed("md5(md5(conversation_id) || session_id)::uuid", persisted=True),
         comment="unique with the tenant, for tools that want a UUID",
     ),
-    _version_of("conversation"),
-    Column("conversation_id", Text, nullable=False),
     # 0 is a stub: a message named the session before its start was read.
     Column("generation", BigInteger, nullable=False, server_default=text("0")),
     Column("started_at", DateTime(timezone=True)),
@@ -167,8 +167,12 @@ conversation_messages = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     # Both are filled from the same record, in the same transaction.
     ForeignKeyConstraint(
-        ["tenant_id", "session_id"],
-        ["conversation_sessions.tenant_id", "conversation_sessions.session_id"],
+        ["tenant_id", "session_id", "conversation_id"],
+        [
+            "conversation_sessions.tenant_id",
+            "conversation_sessions.session_id",
+            "conversation_sessions.conversation_id",
+        ],
         name="fk_conversation_messages_session",
     ),
     comment="final utterances; source: parley.events.v1",

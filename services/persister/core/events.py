@@ -20,6 +20,9 @@ from services.persister.core.rows import (
 from services.persister.core.sessions import merge_sessions, session_of
 from services.persister.core.versions import latest
 
+# Tenant, session and conversation.
+SessionKey = tuple[str, str, str]
+
 # MessageRecorded to "message_recorded", as the body is called on the wire.
 _KINDS: Final = {
     body: re.sub(r"(?<!^)(?=[A-Z])", "_", body.__name__).lower() for body in get_args(Body)
@@ -31,7 +34,7 @@ class EventRows:
     """The rows of a batch: one of each key."""
 
     conversations: dict[tuple[str, str], ConversationRow] = field(default_factory=dict)
-    sessions: dict[tuple[str, str], SessionRow] = field(default_factory=dict)
+    sessions: dict[SessionKey, SessionRow] = field(default_factory=dict)
     messages: list[MessageRow] = field(default_factory=list)
     versions: list[VersionRow] = field(default_factory=list)
     preferences: list[PreferencesRow] = field(default_factory=list)
@@ -78,8 +81,8 @@ def _add_conversation(rows: dict[tuple[str, str], ConversationRow], row: Convers
     rows[key] = row if other is None else merge_conversations(other, row)
 
 
-def _add_session(rows: dict[tuple[str, str], SessionRow], row: SessionRow) -> None:
-    key = row[:2]
+def _add_session(rows: dict[SessionKey, SessionRow], row: SessionRow) -> None:
+    key = row[:3]
     other = rows.get(key)
     rows[key] = row if other is None else merge_sessions(other, row)
 

@@ -77,11 +77,10 @@ class ConversationRow(NamedTuple):
 
 
 class SessionRow(NamedTuple):
-    """What one or more events say of a session; generation 0 is a stub."""
+    """What one or more events of its conversation say of a session; generation 0 is a stub."""
 
     tenant_id: str
     session_id: str
-    conversation_version: str
     conversation_id: str
     generation: int
     started_at: datetime | None
@@ -134,6 +133,7 @@ class MessageKeyRow(NamedTuple):
 
     tenant_id: str
     id: str
+    conversation_id: str
     session_id: str | None
 
 

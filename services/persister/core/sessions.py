@@ -3,8 +3,8 @@
 An event that only names a session makes a stub of it (generation 0), which its start fills in.
 Within a generation stub < open < ended, an explicit end outranks an idle one, and a later
 generation undoes the ends of former ones: all of it is one comparison of status versions.
-A session belongs to the conversation of the first session event that names it; events of another
-conversation under the same id change neither that nor its user.
+A session's id counts within its conversation, as it does for the gateway and the sealer: what is
+said under the same id in another conversation is about another session.
 """
 
 from datetime import datetime
@@ -29,7 +29,6 @@ from services.persister.core.versions import (
 )
 
 # What a session's own events say outranks what other events, which only name it, let conclude.
-_SETTLED = "0"
 _NAMED = "1"
 _OWN = "2"
 # A union would be made anew for every event.
@@ -49,7 +48,6 @@ def _named(event: Event, rank: str) -> SessionRow:
     return SessionRow(
         event.tenant_id,
         event.session_id,
-        first,
         event.conversation_id,
         0,
         None,
@@ -93,7 +91,6 @@ def settled_session(settled: SessionSettled) -> SessionRow:
     row = SessionRow(
         settled.tenant_id,
         settled.session_id,
-        _SETTLED,
         settled.conversation_id,
         settled.generation,
         None,
@@ -121,7 +118,6 @@ def _ended(row: SessionRow, generation: int, reason: EndReason, ended_at: dateti
 
 def merge_sessions(a: SessionRow, b: SessionRow) -> SessionRow:
     """What both say together; the order does not matter."""
-    home = a if a.conversation_version >= b.conversation_version else b
     user = a if a.user_version >= b.user_version else b
     channel = a if a.channel_version >= b.channel_version else b
     connection = a if a.connection_version >= b.connection_version else b
@@ -130,8 +126,7 @@ def merge_sessions(a: SessionRow, b: SessionRow) -> SessionRow:
     return SessionRow(
         a.tenant_id,
         a.session_id,
-        home.conversation_version,
-        home.conversation_id,
+        a.conversation_id,
         max(a.generation, b.generation),
         _earlier(a.started_at, b.started_at),
         max(a.last_event_at, b.last_event_at),

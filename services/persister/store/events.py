@@ -76,7 +76,7 @@ async def _merge(connection: Connection, fresh: Sequence[ReceivedEvent]) -> None
     if not await copy_new_rows(connection, "conversation_messages", rows.messages):
         await copy_rows(connection, "incoming_message_rows", rows.messages)
         await run(connection, "insert_messages")
-    keys = [MessageKeyRow(one.tenant_id, one.id, one.session_id) for one in rows.messages]
+    keys = [MessageKeyRow(*one[:4]) for one in rows.messages]
     await copy_rows(connection, "incoming_messages", keys)
     await run(
         connection,

@@ -17,7 +17,7 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_conversations (
     metadata_version text, metadata_text text
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS incoming_messages (
-    tenant_id text, id uuid, session_id text
+    tenant_id text, id uuid, conversation_id text, session_id text
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS incoming_message_rows (
     tenant_id text, id uuid, conversation_id text, session_id text, user_id text,
@@ -35,7 +35,7 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_versions (
 -- name: create_session_table
 -- Where sessions wait to be merged, whether events or seals speak of them.
 CREATE TEMP TABLE IF NOT EXISTS incoming_sessions (
-    tenant_id text, session_id text, conversation_version text, conversation_id text,
+    tenant_id text, session_id text, conversation_id text,
     generation bigint, started_at timestamptz, last_event_at timestamptz,
     user_version text, user_id text, channel_version text, channel text,
     connection_version text, client_ip text, user_agent text,
@@ -147,20 +147,17 @@ ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET
 -- name: merge_sessions
 -- The same for sessions; the status, with its end, is one of the facts.
 INSERT INTO conversation_sessions AS s (
-    tenant_id, session_id, conversation_version, conversation_id, generation,
+    tenant_id, session_id, conversation_id, generation,
     started_at, last_event_at, user_version, user_id, channel_version, channel,
     connection_version, client_ip, user_agent, status_version, ended_at, end_reason,
     metadata_version, metadata)
-SELECT tenant_id, session_id, conversation_version, conversation_id, generation,
+SELECT tenant_id, session_id, conversation_id, generation,
        started_at, last_event_at, user_version, user_id, channel_version, channel,
        connection_version, client_ip, user_agent, status_version, ended_at, end_reason,
        metadata_version, metadata_text::jsonb
   FROM incoming_sessions
- ORDER BY tenant_id, session_id
-ON CONFLICT (tenant_id, session_id) DO UPDATE SET
-    conversation_version = greatest(s.conversation_version, excluded.conversation_version),
-    conversation_id = CASE WHEN excluded.conversation_version > s.conversation_version
-                      THEN excluded.conversation_id ELSE s.conversation_id END,
+ ORDER BY tenant_id, session_id, conversation_id
+ON CONFLICT (tenant_id, session_id, conversation_id) DO UPDATE SET
     generation = greatest(s.generation, excluded.generation),
     started_at = least(s.started_at, excluded.started_at),
     last_event_at = greatest(s.last_event_at, excluded.last_event_at),
@@ -201,32 +198,34 @@ ON CONFLICT (tenant_id, id) DO NOTHING
 -- Counted from the rows, never by adding: the same again gives the same.
 -- Materialized, or each count would be made twice.
 WITH counted AS MATERIALIZED (
-    SELECT named.tenant_id, named.session_id,
+    SELECT named.tenant_id, named.session_id, named.conversation_id,
            (SELECT count(*) FROM conversation_messages m
              WHERE m.tenant_id = named.tenant_id AND m.session_id = named.session_id
+               AND m.conversation_id = named.conversation_id
            ) AS message_count
-      FROM (SELECT DISTINCT tenant_id, session_id FROM incoming_messages
+      FROM (SELECT DISTINCT tenant_id, session_id, conversation_id FROM incoming_messages
              WHERE session_id IS NOT NULL) AS named
 )
 UPDATE conversation_sessions s
    SET message_count = counted.message_count
   FROM counted
  WHERE s.tenant_id = counted.tenant_id AND s.session_id = counted.session_id
+   AND s.conversation_id = counted.conversation_id
    AND s.message_count <> counted.message_count
 
 -- name: inherit_users
 -- A message that names no user shows its session's: new ones, and earlier ones where this batch
 -- told whose the session is. Few messages name none, so these are looked for first.
 WITH nameless AS MATERIALIZED (
-    SELECT m.tenant_id, m.id, m.session_id, m.user_id
+    SELECT m.tenant_id, m.id, m.session_id, m.conversation_id, m.user_id
       FROM incoming_sessions i
-      JOIN conversation_messages m USING (tenant_id, session_id)
+      JOIN conversation_messages m USING (tenant_id, session_id, conversation_id)
      WHERE m.is_user_inherited
 )
 UPDATE conversation_messages m
    SET user_id = s.user_id
   FROM nameless n
-  JOIN conversation_sessions s USING (tenant_id, session_id)
+  JOIN conversation_sessions s USING (tenant_id, session_id, conversation_id)
  WHERE s.user_version > '' AND n.user_id IS DISTINCT FROM s.user_id
    AND m.tenant_id = n.tenant_id AND m.id = n.id
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from parley.db.pool import Connection
+from services.persister.core.events import SessionKey
 from services.persister.core.judging import Judged, first_of_each, judge
 from services.persister.core.rows import SessionRow
 from services.persister.core.segments import (
@@ -50,10 +51,10 @@ class SealTables:
 
 
 def _sessions(firsts: Iterable[ReceivedSeal]) -> list[SessionRow]:
-    rows: dict[tuple[str, str], SessionRow] = {}
+    rows: dict[SessionKey, SessionRow] = {}
     for one in firsts:
         if isinstance(one, ReceivedSettlement):
             row = settled_session(one.settled)
-            other = rows.get(row[:2])
-            rows[row[:2]] = row if other is None else merge_sessions(other, row)
+            other = rows.get(row[:3])
+            rows[row[:3]] = row if other is None else merge_sessions(other, row)
     return list(rows.values())

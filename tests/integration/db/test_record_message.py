@@ -133,6 +133,9 @@ async def test_a_user_speaks_for_itself_in_its_own_conversations(
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="own conversations"):
             await ada.execute(f"SELECT {call}")
+    await start_session(with_roles, "of nobody", "s2", user=None)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="own sessions"):
+        await ada.execute("SELECT record_message('of nobody', 'user', 'x', session_id => 's2')")
     await ada.execute(RECORD, "c", "user", "hello", "1")
     assert (await inbox_row(with_roles))["user_id"] == "ada"
 
@@ -167,7 +170,7 @@ async def test_the_owner_writes_for_the_tenant_that_it_names(with_roles: Any) ->
 
 
 async def start_session(
-    pool: Any, conversation_id: str, session_id: str, *, user: str, channel: str = ""
+    pool: Any, conversation_id: str, session_id: str, *, user: str | None, channel: str = ""
 ) -> None:
     await pool.execute(
         "INSERT INTO conversations (tenant_id, conversation_id, user_id, first_event_at,"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from parley.events import Event
+from parley.events import Event, PreferencesChanged
 from parley.retaining import Kept, count, keep
 from parley.settings import Settings
 from services.persister.core.rows import ReceivedEvent
@@ -19,7 +19,7 @@ from tests.support.processes import ServiceProcess
 from tests.support.publish import TENANT, message, publish
 from tests.support.rows import NOW, fill
 from tests.support.wait import eventually
-from tests.unit.persister.samples import at, random_events, received
+from tests.unit.persister.samples import at, event, random_events, received
 
 pytestmark = pytest.mark.integration
 
@@ -45,7 +45,9 @@ async def test_tables_that_are_filled_anew_and_kept_equal_those_that_were_kept_a
 
 
 async def test_nothing_of_before_stays_and_everything_since_does(pool: Any) -> None:
-    events = random_events(Random(3), 80)
+    prefers = PreferencesChanged("warm", "en", "", "")
+    whose = {"conversation_id": "preferences:ada", "session_id": "", "user_id": "ada"}
+    events = [*random_events(Random(3), 80), event("prefers", prefers, 1, **whose)]
     for tenant in ("kept", "whole"):
         await write(pool, of_tenant(tenant, events))
     wanted = await view(pool, "whole")
@@ -59,7 +61,8 @@ async def test_nothing_of_before_stays_and_everything_since_does(pool: Any) -> N
     found = await view(pool, "kept")
     assert found["conversation_messages"] == expected
     for session in found["conversation_sessions"]:
-        named = [one for one in expected if one["session_id"] == session["session_id"]]
+        key = (session["session_id"], session["conversation_id"])
+        named = [one for one in expected if (one["session_id"], one["conversation_id"]) == key]
         assert session["message_count"] == len(named)
     # Another tenant has lost nothing, and a second time there is nothing to do.
     assert await view(pool, "whole") == wanted

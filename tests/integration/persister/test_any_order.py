@@ -5,13 +5,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 from random import Random
 from typing import Any
 
 import pytest
 
-from parley.events import Event, MessageRecorded, MessageRevised
+from parley.events import EndReason, Event, MessageRecorded, MessageRevised, SessionEnded
 from parley.seals import SessionSettled
 from services.persister.core.rows import ReceivedEvent
 from services.persister.core.segments import ReceivedSeal, ReceivedSegment, ReceivedSettlement
@@ -20,6 +20,7 @@ from services.persister.store.seals import SealTables
 from tests.integration.persister.reading import rows_of, view
 from tests.unit.persister.samples import (
     at,
+    event,
     message,
     place,
     random_events,
@@ -60,12 +61,16 @@ async def assert_order_does_not_matter(pool: Any, seed: int) -> None:
 
 def assert_right(events: Sequence[Event], tables: dict[str, list[dict[str, Any]]]) -> None:
     """Compare with what these events mean, worked out one by one."""
-    sessions = {row["session_id"]: row for row in tables["conversation_sessions"]}
+    sessions = {
+        (row["session_id"], row["conversation_id"]): row for row in tables["conversation_sessions"]
+    }
     messages = {one.event_id: one for one in events if isinstance(one.body, MessageRecorded)}
     assert {row["id"] for row in tables["conversation_messages"]} == messages.keys()
     for row in tables["conversation_messages"]:
         one = messages[row["id"]]
-        inherited = sessions[one.session_id]["user_id"] if one.session_id else None
+        session = sessions.get((one.session_id, one.conversation_id), {})
+        assert bool(session) is bool(one.session_id)
+        inherited = session.get("user_id")
         assert row["user_id"] == (one.user_id or inherited)
         assert (row["content"], row["content_version"]) == spoken(one, events)
     originals = {
@@ -78,7 +83,7 @@ def assert_right(events: Sequence[Event], tables: dict[str, list[dict[str, Any]]
         for row in tables["conversation_messages"]
         if row["content_version"]
     }
-    counts = Counter(one.session_id for one in messages.values())
+    counts = Counter((one.session_id, one.conversation_id) for one in messages.values())
     assert all(row["message_count"] == counts[name] for name, row in sessions.items())
     assert len(tables["conversation_events"]) == len(events)
 
@@ -102,6 +107,24 @@ def text_of(one: Event) -> str:
     """What a message was first recorded to say."""
     assert isinstance(one.body, MessageRecorded)
     return one.body.content.text
+
+
+async def test_who_names_anothers_session_gets_none_of_its_messages(pool: Any) -> None:
+    mallory: dict[str, Any] = {"conversation_id": "other", "user_id": "mallory"}
+    events = [
+        message(1, text="a secret"),
+        message(2, **mallory),
+        event(3, SessionEnded(2**61, EndReason.EXPLICIT), **mallory),
+        message(4, text="another"),
+    ]
+    for order in permutations(events):
+        await pool.execute("TRUNCATE conversation_events, conversation_sessions CASCADE")
+        for offset, one in enumerate(order):
+            await write(pool, received([one], offset))
+        said = await pool.fetch("SELECT content, user_id FROM conversation_messages ORDER BY id")
+        assert [row["user_id"] for row in said if row["content"] != "hello"] == [None, None]
+        own = await pool.fetchrow("SELECT * FROM conversation_sessions WHERE conversation_id = 'c'")
+        assert (own["user_id"], own["ended_at"], own["message_count"]) == (None, None, 2)
 
 
 async def test_a_sessions_count_is_what_its_rows_say_and_no_sum(pool: Any) -> None:

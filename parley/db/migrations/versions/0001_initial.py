@@ -64,17 +64,14 @@ def upgrade() -> None:
         "conversation_sessions",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("session_id", sa.Text(), nullable=False),
+        sa.Column("conversation_id", sa.Text(), nullable=False),
         sa.Column(
             "id",
             sa.UUID(as_uuid=False),
-            sa.Computed("md5(session_id)::uuid", persisted=True),
+            sa.Computed("md5(md5(conversation_id) || session_id)::uuid", persisted=True),
             nullable=True,
             comment="unique with the tenant, for tools that want a UUID",
         ),
-        sa.Column(
-            "conversation_version", sa.Text(collation="C"), server_default="", nullable=False
-        ),
-        sa.Column("conversation_id", sa.Text(), nullable=False),
         sa.Column("generation", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_event_at", sa.DateTime(timezone=True), nullable=False),
@@ -114,7 +111,9 @@ def upgrade() -> None:
             server_default=sa.text("now()"),
             nullable=False,
         ),
-        sa.PrimaryKeyConstraint("tenant_id", "session_id", name=op.f("pk_conversation_sessions")),
+        sa.PrimaryKeyConstraint(
+            "tenant_id", "session_id", "conversation_id", name=op.f("pk_conversation_sessions")
+        ),
         comment="explicit starts and ends within a conversation; source: parley.events.v1",
         postgresql_with={"fillfactor": 60},
     )
@@ -911,8 +910,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.ForeignKeyConstraint(
-            ["tenant_id", "session_id"],
-            ["conversation_sessions.tenant_id", "conversation_sessions.session_id"],
+            ["tenant_id", "session_id", "conversation_id"],
+            [
+                "conversation_sessions.tenant_id",
+                "conversation_sessions.session_id",
+                "conversation_sessions.conversation_id",
+            ],
             name="fk_conversation_messages_session",
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_conversation_messages")),

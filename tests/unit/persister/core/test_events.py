@@ -15,7 +15,7 @@ from parley.events import (
     SealForced,
 )
 from services.persister.core.conversations import merge_conversations
-from services.persister.core.events import EventRows, event_row, fold
+from services.persister.core.events import EventRows, SessionKey, event_row, fold
 from services.persister.core.rows import ConversationRow, SessionRow
 from services.persister.core.sessions import merge_sessions
 from tests.unit.persister.samples import at, event, message, random_events, received, revision
@@ -28,18 +28,18 @@ def conversation(*events: Event) -> ConversationRow:
 
 
 Key = tuple[str, str]
-Merged = tuple[dict[Key, ConversationRow], dict[Key, SessionRow]]
+Merged = tuple[dict[Key, ConversationRow], dict[SessionKey, SessionRow]]
 
 
 def merged(parts: list[EventRows]) -> Merged:
     """The rows of several batches, merged as the tables merge them."""
     conversations: dict[Key, ConversationRow] = {}
-    sessions: dict[Key, SessionRow] = {}
+    sessions: dict[SessionKey, SessionRow] = {}
     for part in parts:
         for key, row in part.conversations.items():
             conversations[key] = merge_conversations(conversations.get(key, row), row)
-        for key, session in part.sessions.items():
-            sessions[key] = merge_sessions(sessions.get(key, session), session)
+        for name, session in part.sessions.items():
+            sessions[name] = merge_sessions(sessions.get(name, session), session)
     return conversations, sessions
 
 

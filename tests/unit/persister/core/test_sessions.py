@@ -13,9 +13,10 @@ from parley.events import (
     SessionStarted,
 )
 from parley.seals import SessionSettled
+from services.persister.core.events import fold
 from services.persister.core.rows import SessionRow
 from services.persister.core.sessions import merge_sessions, session_of, settled_session
-from tests.unit.persister.samples import at, event, message, settled
+from tests.unit.persister.samples import at, event, message, received, settled
 
 START = event("start", SessionStarted(1, "", "10.0.0.1", "browser", '{"a": 1}'), 1, user_id="ada")
 RESUME = event("resume", SessionResumed(2, "", "10.0.0.2", "phone"), 10)
@@ -100,10 +101,18 @@ def test_a_settled_stub_opens_when_its_start_arrives() -> None:
     assert (row.generation, row.ended_at) == (1, None)
 
 
-def test_a_session_belongs_to_the_conversation_that_its_own_events_name() -> None:
-    stray = message(1, 0, conversation_id="other", user_id="eve")
-    row = session(stray, START, settled(1, 9))
-    assert (row.conversation_id, row.user_id) == ("c", "ada")
+def test_what_another_conversation_says_under_the_same_id_is_about_another_session() -> None:
+    stranger = {"conversation_id": "other", "user_id": "mallory"}
+    ours = [message(1, 1), event("start", SessionStarted(1), 2)]
+    theirs = [
+        message(2, 0, **stranger),
+        event("end", SessionEnded(2**61, EndReason.EXPLICIT), 3, **stranger),
+    ]
+    for order in permutations([*ours, *theirs]):
+        rows = fold(received(order)).sessions
+        own, other = rows["t", "s", "c"], rows["t", "s", "other"]
+        assert (own.user_id, own.generation, own.ended_at) == (None, 1, None)
+        assert (other.user_id, other.generation, other.started_at) == ("mallory", 2**61, None)
 
 
 @pytest.mark.parametrize("reason", list(EndReason))
