@@ -151,6 +151,11 @@ SELECT * FROM {live}.fences WHERE consumer <> ALL($1::text[])
 INSERT INTO {shadow}.ledger
 SELECT * FROM {live}.ledger WHERE consumer <> ALL($1::text[])
 
+-- name: carry_ledger_minutes
+-- The same by the minute.
+INSERT INTO {shadow}.ledger_minutes
+SELECT * FROM {live}.ledger_minutes WHERE consumer <> ALL($1::text[])
+
 -- name: free_fences
 -- Everybody is fenced out until they claim anew.
 UPDATE {shadow}.fences s
@@ -201,10 +206,33 @@ DELETE FROM {shadow}.dead_letters s
    AND s.partition = l.partition AND s.log_offset = l.log_offset
 RETURNING l.id
 
+-- name: forget_copied_letters
+-- ... or know by where the record lay in a former topic, as its copy's header says (in base64 the
+-- text of a position, see parley/position.py), ...
+WITH known AS (
+    SELECT id, service, translate(rtrim(encode(convert_to(
+               format('1.%s.%s.%s', incarnation, partition, log_offset), 'UTF8'), 'base64'), '='),
+               E'+/\n', '-_') AS source
+      FROM {live}.dead_letters
+)
+DELETE FROM {shadow}.dead_letters s
+ USING known l
+ WHERE s.service = l.service
+   AND (SELECT h ->> 1 FROM jsonb_array_elements(s.headers) AS h
+         WHERE h ->> 0 = 'parley-source-position' LIMIT 1)
+       = replace(encode(convert_to(l.source, 'UTF8'), 'base64'), E'\n', '')
+RETURNING l.id
+
 -- name: carry_letters
--- ... come over as they are, with what was decided about them; so do other services'.
+-- ... come over as they are, with what was decided about them. So do those of what was not
+-- replayed: of other consumers ($2 were), and of what a topic or its name was before.
 INSERT INTO {shadow}.dead_letters OVERRIDING SYSTEM VALUE
-SELECT * FROM {live}.dead_letters WHERE id = ANY($1::bigint[]) OR service <> ALL($2::text[])
+SELECT l.* FROM {live}.dead_letters l
+ WHERE l.id = ANY($1::bigint[])
+    OR l.service <> ALL($2::text[])
+    OR NOT EXISTS (SELECT FROM {shadow}.fences f
+                    WHERE f.consumer = ANY($2::text[]) AND f.topic = l.topic
+                      AND f.incarnation = l.incarnation)
 
 -- name: waiting_seals
 -- Seals that their relay has still to publish.

@@ -92,13 +92,17 @@ async def swap(
     `consumers` were replayed; what belongs to others comes over as it is. Raises FencesMoved.
     """
     for _ in range(LOCK_ATTEMPTS):
-        with suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+        try:
             async with connection.transaction():
                 await _lock(connection)
                 await _exchange(connection, schema, list(consumers), expected)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            await asyncio.sleep(LOCK_REST_S)
+            continue
+        # Swapped already: where somebody still reads the former ones, the next swap drops them.
+        with suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
             await drop(connection, FORMER)
-            return
-        await asyncio.sleep(LOCK_REST_S)
+        return
     raise UserError(
         "The live tables could not be locked: long transactions use them.",
         "End them (see pg_stat_activity), and run the command again: it goes on where it was.",
@@ -124,12 +128,14 @@ async def _exchange(
         raise FencesMoved
     await run("carry_fences", consumers)
     await run("carry_ledger", consumers)
+    await run("carry_ledger_minutes", consumers)
     await run("free_fences")
     await run("outbox_sequence")
     await run("carry_outbox", consumers)
     await run("letters_sequence")
     await run("renumber_letters")
-    known = [row["id"] for row in await run("forget_known_letters")]
+    forgotten = [*await run("forget_known_letters"), *await run("forget_copied_letters")]
+    known = [row["id"] for row in forgotten]
     await run("carry_letters", known, consumers)
     await _move(connection, schema)
 

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from parley.codec.record import SOURCE_POSITION
 from parley.db import fence
 from parley.db.fence import Fence, FenceHeld, FenceKey, Tail
+from parley.db.headers import headers_to_json
 from parley.db.outbox import enqueue
 from parley.events import Content, MessageRecorded, Role
+from parley.position import Position
 from parley.rebuilding import shadow
 from parley.rebuilding.swap import FencesMoved, as_fences, held, swap
 from parley.settings import Settings
@@ -78,6 +81,55 @@ async def test_while_fences_are_held_nobody_moves_or_claims_one(
         assert as_fences(await tables.fetch("SELECT * FROM fences")) == fences
     again = await fence.claim(tables, KEY, "first", "me")
     await move(tables, again)
+
+
+INSERT_LETTER = """
+INSERT INTO {schema}.dead_letters (service, topic, incarnation, partition, log_offset, reason,
+                                   detail, append_time, headers, discarded_why)
+VALUES ('persister', $1, $2, 0, $3, 'protobuf', '', now(), $4::jsonb, $5)
+"""
+
+
+async def test_dead_letters_that_no_replay_finds_again_stay(tables: Any, connection: Any) -> None:
+    copied = headers_to_json(((SOURCE_POSITION, str(Position("old", 0, 3)).encode()),))
+    live = INSERT_LETTER.format(schema="public")
+    await tables.execute(live, "config", "c", 3, "[]", "of another consumer")
+    await tables.execute(live, "events-1", "old", 3, "[]", "copied, and found again")
+    await tables.execute(live, "events-1", "old", 4, "[]", "copied, and a duplicate now")
+    await tables.execute(live, "events", "new", 5, "[]", "found again")
+    await tables.execute(live, "events", "new", 6, "[]", "not found again")
+    replayed = INSERT_LETTER.format(schema=SHADOW)
+    await connection.execute(replayed, "events", "new", 1, copied, None)
+    await connection.execute(replayed, "events", "new", 5, "[]", None)
+    await connection.execute(replayed, "events", "new", 7, "[]", None)
+    await connection.execute(
+        f"INSERT INTO {SHADOW}.fences (consumer, topic, partition, incarnation, next_offset,"  # noqa: S608
+        " owner_epoch, owner) VALUES ('persister', 'events', 0, 'new', 9, 1, '')"
+    )
+    await swap(connection, SHADOW, ["persister"], {})
+    rows = await tables.fetch("SELECT log_offset, discarded_why FROM dead_letters ORDER BY id")
+    assert [tuple(row) for row in rows] == [
+        (3, "of another consumer"),
+        (3, "copied, and found again"),
+        (4, "copied, and a duplicate now"),
+        (5, "found again"),
+        (7, None),
+    ]
+
+
+async def test_what_others_counted_comes_over_in_all_and_by_the_minute(
+    tables: Any, connection: Any
+) -> None:
+    for table, more in (("ledger", ""), ("ledger_minutes", ", now()")):
+        for consumer in ("persister", "persister-config"):
+            await tables.execute(
+                f"INSERT INTO {table} SELECT $1, 'topic', 'i', 0{more}, 4, 0, 1, 0",
+                consumer,
+            )
+    await swap(connection, SHADOW, ["persister"], {})
+    for table in ("ledger", "ledger_minutes"):
+        rows = await tables.fetch(f"SELECT consumer, stored, dead_lettered FROM {table}")  # noqa: S608
+        assert [tuple(row) for row in rows] == [("persister-config", 4, 1)]
 
 
 async def test_a_former_owner_is_fenced_out_by_a_swap(
