@@ -43,6 +43,12 @@ def successor_name(name: str) -> str:
     return f"{numbered[1]}-{int(numbered[2]) + 1}" if numbered else f"{name}-2"
 
 
+def first_name(name: str) -> str:
+    """The name of a topic's first incarnation: of `topic-3` it is `topic`."""
+    numbered = _NUMBERED.fullmatch(name)
+    return numbered[1] if numbered else name
+
+
 async def look(settings: Settings, connection: Connection, kind: Topic) -> Situation:
     """Read it; raises UserError for a log whose beginning is gone."""
     source = settings.topic(kind)

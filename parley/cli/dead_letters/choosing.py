@@ -27,6 +27,7 @@ class TopicName(StrEnum):
     EVENTS = "events"
     SEALS = "seals"
     ANALYSES = "analyses"
+    CONFIG = "config"
 
 
 class Standing(StrEnum):

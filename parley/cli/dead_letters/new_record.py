@@ -18,6 +18,7 @@ from parley.codec import (
     event_key,
 )
 from parley.codec.analyses import ANALYSIS_HEADERS
+from parley.codec.config import CONFIG_HEADERS, decode_config
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import APPEND_TIME, EPOCH, SOURCE_POSITION
 from parley.codec.seals import SEAL_HEADERS
@@ -30,20 +31,26 @@ _DECODERS: Final[Mapping[Topic, Callable[[LogRecord], Any]]] = {
     Topic.EVENTS: decode_event,
     Topic.SEALS: lambda record: decode_seal(record.value),
     Topic.ANALYSES: lambda record: decode_analysis(record.value),
+    Topic.CONFIG: decode_config,
 }
 _HEADERS: Final[Mapping[Topic, tuple[Header, ...]]] = {
     Topic.EVENTS: EVENT_HEADERS,
     Topic.SEALS: SEAL_HEADERS,
     Topic.ANALYSES: ANALYSIS_HEADERS,
+    Topic.CONFIG: CONFIG_HEADERS,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter with its bytes; `record.broker_time` is when it was first appended."""
+    """A dead letter with its bytes; `record.broker_time` is when it was first appended.
+
+    `goes_to` is the topic's name now: where a redrive publishes it, and who reads it reads.
+    """
 
     letter_id: int
     topic: Topic
+    goes_to: str
     incarnation: str
     reason: str
     record: LogRecord
@@ -83,7 +90,7 @@ def new_record(letter: Letter, who: str) -> Outgoing:
         f"{REDRIVEN}by": who,
     }
     return Outgoing(
-        topic=record.topic,
+        topic=letter.goes_to,
         key=record.key,
         value=record.value or b"",
         headers=(*(kept or _HEADERS[letter.topic]), *((k, v.encode()) for k, v in added.items())),

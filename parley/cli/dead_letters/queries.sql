@@ -57,10 +57,10 @@ UPDATE dead_letters SET discarded_at = now(), discarded_by = $2, discarded_why =
 RETURNING id
 
 -- name: redriven_outcome
--- What became of a redriven record: a dead letter again, or how far its consumer has read.
+-- What became of a redriven record: a dead letter again, or how far its consumer has read. The
+-- topic's name is left out: the incarnation is Kafka's own id of the one into which it went.
 SELECT (SELECT id FROM dead_letters
-         WHERE topic = $2 AND incarnation = $3 AND partition = $4 AND log_offset = $5)
-           AS again_id,
+         WHERE incarnation = $2 AND partition = $3 AND log_offset = $4) AS again_id,
        (SELECT next_offset FROM fences
-         WHERE consumer = $1 AND topic = $2 AND incarnation = $3 AND partition = $4)
+         WHERE consumer = $1 AND incarnation = $2 AND partition = $3)
            AS next_offset

@@ -184,7 +184,7 @@ async def _publish(
     by_topic: dict[str, list[tuple[int, int, int]]] = {}
     for one, at in zip(wanted, sent, strict=True):
         place = (one.letter.letter_id, at.partition, at.offset)
-        by_topic.setdefault(one.letter.record.topic, []).append(place)
+        by_topic.setdefault(one.letter.goes_to, []).append(place)
     for topic, places in by_topic.items():
         incarnation = await incarnation_of(settings, topic)
         columns = map(list, zip(*places, strict=True))

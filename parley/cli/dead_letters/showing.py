@@ -79,7 +79,7 @@ async def _read(
         if row["redriven_at"] is not None:
             facts["redriven"] = {
                 **_redriven(row),
-                "outcome": await outcome(pool, letter.topic, row),
+                "outcome": await outcome(pool, letter, row),
             }
         if row["discarded_at"] is not None:
             facts["discarded"] = _discarded(row)

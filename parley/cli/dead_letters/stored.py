@@ -12,11 +12,13 @@ from parley.db.headers import headers_from_json
 from parley.db.pool import Pool
 from parley.errors import UserError
 from parley.events import PARTITION_WIDE
+from parley.incarnations.situation import first_name
 from parley.settings import Settings
 from parley.topics import Topic
 
 CONFLICT: Final = "id_conflict"
 REFUSED: Final = "refused"
+_READ: Final = (Topic.EVENTS, Topic.SEALS, Topic.ANALYSES, Topic.CONFIG)
 # Whose consumers fill the tables.
 _PERSISTER: Final = "persister"
 
@@ -38,8 +40,7 @@ async def read_letters(settings: Settings, pool: Pool, rows: Sequence[Row]) -> l
 
 def to_letter(settings: Settings, row: Row, raw: Row) -> Letter:
     """The record of a row; raises UserError for a topic of other settings."""
-    topics = {settings.topic(one): one for one in (Topic.EVENTS, Topic.SEALS, Topic.ANALYSES)}
-    topic = topics.get(row["topic"])
+    topic = topic_of(settings, row["topic"])
     if topic is None:
         raise UserError(
             f"Dead letter {row['id']} is of {row['topic']}, which these settings do not name.",
@@ -54,7 +55,14 @@ def to_letter(settings: Settings, row: Row, raw: Row) -> Letter:
         raw["value"],
         headers_from_json(raw["headers"]),
     )
-    return Letter(row["id"], topic, row["incarnation"], row["reason"], record)
+    goes_to = settings.topic(topic)
+    return Letter(row["id"], topic, goes_to, row["incarnation"], row["reason"], record)
+
+
+def topic_of(settings: Settings, name: str) -> Topic | None:
+    """The topic of which this is the name of some incarnation; None for one of other settings."""
+    wanted = first_name(name)
+    return next((one for one in _READ if first_name(settings.topic(one)) == wanted), None)
 
 
 def consumer_of(topic: Topic) -> str:
@@ -67,6 +75,8 @@ async def objection(pool: Pool, letter: Letter) -> str | None:
     error = refusal(letter, clock.now())
     if error is not None:
         return f"it would be refused again: {_words(error)}"
+    if letter.topic is Topic.CONFIG:
+        return "what was set since under its key would be undone: give the command for it again"
     if letter.topic is Topic.EVENTS:
         told = await _stored_already(pool, letter.record)
         if told is not None:
@@ -96,25 +106,25 @@ async def _stored_already(pool: Pool, record: LogRecord) -> str | None:
 
 
 async def _is_word_pending(pool: Pool, letter: Letter) -> bool:
-    record = letter.record
     is_pending: bool = await pool.fetchval(
-        SQL["is_word_pending"], consumer_of(letter.topic), record.topic, record.partition
+        SQL["is_word_pending"], consumer_of(letter.topic), letter.goes_to, letter.record.partition
     )
     return is_pending
 
 
-async def outcome(pool: Pool, topic: Topic, row: Row) -> str:
+async def outcome(pool: Pool, letter: Letter, row: Row) -> str:
     """What became of the record that a letter was redriven as."""
     found: Any = await pool.fetchrow(
         SQL["redriven_outcome"],
-        consumer_of(topic),
-        row["topic"],
+        consumer_of(letter.topic),
         row["redriven_incarnation"],
         row["redriven_partition"],
         row["redriven_offset"],
     )
     if found["again_id"] is not None:
         return f"a dead letter again: {found['again_id']}"
-    if (found["next_offset"] or 0) <= row["redriven_offset"]:
+    if found["next_offset"] is None:
+        return "it lies in a former topic, which is read no more"
+    if found["next_offset"] <= row["redriven_offset"]:
         return "not read yet"
     return "read and not refused"
