@@ -8,6 +8,7 @@ import uvloop
 from aiokafka.errors import KafkaError
 
 from parley.errors import UserError
+from parley.log.connections import tell_of_closed_connections
 
 Result = TypeVar("Result")
 
@@ -24,6 +25,7 @@ _EXPECTED = (UserError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceErro
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run it to the end; raises UserError for what can happen to anybody."""
     try:
+        tell_of_closed_connections()
         return uvloop.run(work)
     except (BaseExceptionGroup, *_EXPECTED) as error:
         cause = first_cause(error)
@@ -52,7 +54,9 @@ def as_user_error(error: BaseException) -> UserError:
             "Create or update them with `parley db upgrade`.",
         )
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
-        return UserError(f"The database failed: {error or type(error).__name__}.", remedy)
+        return UserError(f"The database failed: {str(error) or type(error).__name__}.", remedy)
     if isinstance(error, OSError):
-        return UserError(f"The machine refused something: {error}.", remedy)
+        return UserError(
+            f"The machine refused something: {str(error) or type(error).__name__}.", remedy
+        )
     raise error

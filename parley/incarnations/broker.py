@@ -17,6 +17,7 @@ from parley.settings import Settings
 
 POLL_MS: Final = 500
 AT_ONCE: Final = 2_000
+STALL_S: Final = 30.0
 # A broker takes no batch that is longer: none at all.
 _CLOSING: Final = "max.message.bytes"
 _CLOSED: Final = "0"
@@ -44,16 +45,29 @@ async def read_partition(
         consumer.seek(tp, first)
         expected = first
         while expected < end:
-            fetched = await consumer.getmany(tp, timeout_ms=POLL_MS, max_records=AT_ONCE)
-            for raw in fetched.get(tp, ()):
+            async with asyncio.timeout(STALL_S):
+                fetched = await _fetch(consumer, tp)
+            for raw in fetched:
                 if raw.offset != expected:
                     raise UserError(f"{topic}/{partition} does not hold offset {expected}.")
                 yield to_log_record(raw)
                 expected += 1
                 if expected == end:
                     break
+    except TimeoutError as error:
+        raise UserError(
+            f"The records of {topic}/{partition} did not come.",
+            "See with `parley doctor` what is wrong with Kafka, and run the command again.",
+        ) from error
     finally:
         await consumer.stop()
+
+
+async def _fetch(consumer: Any, tp: TopicPartition) -> list[Any]:
+    while True:
+        fetched = await consumer.getmany(tp, timeout_ms=POLL_MS, max_records=AT_ONCE)
+        if records := fetched.get(tp):
+            return list(records)
 
 
 async def settings_of(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
@@ -120,15 +134,27 @@ async def create_like(settings: Settings, source: str, topic: str, partitions: i
 
 
 async def _wait_until_usable(settings: Settings, topic: str, partitions: int) -> None:
-    async with asyncio.timeout(METADATA_TIMEOUT_S):
-        while True:
-            try:
-                if len(await topic_ends(settings, topic)) == partitions:
+    found = 0
+    try:
+        async with asyncio.timeout(METADATA_TIMEOUT_S):
+            while True:
+                found = await _partition_count(settings, topic)
+                if found == partitions:
                     return
-            except (UserError, KafkaError):
-                # Not all brokers know it yet.
-                pass
-            await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)
+    except TimeoutError as error:
+        raise UserError(
+            f"{topic} was to have {partitions} partitions, and has {found}.",
+            "Where an earlier run made it with other ones, run that again, or end it with --abort.",
+        ) from error
+
+
+async def _partition_count(settings: Settings, topic: str) -> int:
+    try:
+        return len(await topic_ends(settings, topic))
+    except (UserError, KafkaError):
+        # Not all brokers know it yet.
+        return 0
 
 
 async def delete_topic(settings: Settings, topic: str) -> None:

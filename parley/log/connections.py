@@ -13,8 +13,10 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 
 def tell_of_closed_connections() -> None:
-    """Make every connection of this process say KafkaConnectionError instead; call it once."""
+    """Make every connection of this process say KafkaConnectionError instead; again is as once."""
     send = AIOKafkaConnection.send
+    if hasattr(send, "__wrapped__"):
+        return
 
     @wraps(send)
     def telling(connection: Any, *arguments: Any, **named: Any) -> Any:

@@ -19,6 +19,7 @@ import uvloop
 from parley import clock, logs
 from parley.db.pool import Pool, connect
 from parley.errors import UserError
+from parley.log.connections import tell_of_closed_connections
 from parley.log.replay.replay import Replay
 from parley.settings import Settings
 
@@ -36,6 +37,7 @@ def be_replay(service: str, settings_type: type[AnySettings], make: Make[AnySett
     try:
         settings = settings_type.load()
         logs.configure(service, "CRITICAL", is_json=True)
+        tell_of_closed_connections()
         uvloop.run(_until_stdin_ends(_replay(settings, make, sys.argv[1])))
     except UserError as error:
         _give_up(error)

@@ -9,6 +9,7 @@ import uvloop
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
 
+from parley.cli.running import as_user_error, run
 from parley.log.connections import tell_of_closed_connections
 
 HEADER = SimpleNamespace(encode=lambda: b"header")
@@ -37,10 +38,28 @@ async def write_to_a_reset_connection() -> None:
 def test_who_writes_to_a_connection_that_was_reset_hears_of_a_broken_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # As aiokafka made it, whatever ran before in this process; at the end it is as before.
+    made = getattr(AIOKafkaConnection.send, "__wrapped__", AIOKafkaConnection.send)
+    monkeypatch.setattr(AIOKafkaConnection, "send", made)
     with pytest.raises(RuntimeError, match="handler is closed"):
         uvloop.run(write_to_a_reset_connection())
-    # Set to itself, so that it is as before at the end.
-    monkeypatch.setattr(AIOKafkaConnection, "send", AIOKafkaConnection.send)
     tell_of_closed_connections()
+    telling = AIOKafkaConnection.send
     with pytest.raises(KafkaConnectionError):
         uvloop.run(write_to_a_reset_connection())
+    tell_of_closed_connections()
+    assert AIOKafkaConnection.send is telling
+
+
+def test_every_command_hears_of_closed_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = getattr(AIOKafkaConnection.send, "__wrapped__", AIOKafkaConnection.send)
+    monkeypatch.setattr(AIOKafkaConnection, "send", made)
+
+    async def work() -> bool:
+        return hasattr(AIOKafkaConnection.send, "__wrapped__")
+
+    assert run(work())
+
+
+def test_an_error_without_words_is_called_by_its_kind() -> None:
+    assert "TimeoutError" in str(as_user_error(TimeoutError()))
