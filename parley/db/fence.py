@@ -127,6 +127,18 @@ async def has_committed(pool: Pool, fence: Fence, last_offset: int) -> bool:
     raise FenceLost(f"{key.consumer} lost {key.topic}/{key.partition}")
 
 
+async def clear_stop(pool: Pool, key: FenceKey) -> None:
+    """Take back what `record_stop` has left: the partition goes on, also where no record comes."""
+    await pool.execute(_SQL["clear_stop"], key.consumer, key.topic, key.partition)
+
+
+async def is_ours(pool: Pool, fence: Fence) -> bool:
+    """Whether nobody has claimed the partition since, wherever its offset stands."""
+    key = fence.key
+    row = await pool.fetchrow(_SQL["read_fence"], key.consumer, key.topic, key.partition)
+    return row is not None and row["owner_epoch"] <= fence.owner_epoch and not row["is_held"]
+
+
 async def record_stop(pool: Pool, key: FenceKey, reason: str) -> None:
     """Leave in the fence why the partition stands still, for `parley status`."""
     await pool.execute(_SQL["stop_fence"], key.consumer, key.topic, key.partition, reason)

@@ -37,6 +37,11 @@ SELECT topic FROM fences WHERE consumer = $1 AND topic <> $2 LIMIT 1
 UPDATE fences SET stopped_reason = $4, updated_at = now()
  WHERE consumer = $1 AND topic = $2 AND partition = $3
 
+-- name: clear_stop
+-- It goes on.
+UPDATE fences SET stopped_reason = NULL, updated_at = now()
+ WHERE consumer = $1 AND topic = $2 AND partition = $3 AND stopped_reason IS NOT NULL
+
 -- name: insert_outbox
 -- Rows that must be published after this commit, in the order of the arrays.
 INSERT INTO outbox (consumer, source_topic, source_partition, topic, partition, key, value, headers)

@@ -41,6 +41,11 @@ class CsvFormat:
             raise UserError(f"{source.name} is empty.", "Its first row must name the columns.")
         if isinstance(header.cells, BadLine):
             raise UserError(f"The header of {source.name} cannot be read: {header.cells}.")
+        if not all(map(_is_utf_8, header.cells)):
+            raise UserError(
+                f"The header of {source.name} cannot be read: it is not UTF-8.",
+                "Write the file in UTF-8, as `iconv -f latin1 -t utf-8` does.",
+            )
         columns = _columns(header.cells, self.names or {}, source.name, self.delimiter)
         for row in cells:
             if row.cells:
@@ -154,10 +159,17 @@ def _fields(cells: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _refuse_other_encodings(name: str, cell: str) -> None:
+    if not _is_utf_8(cell):
+        raise BadLine(f"{name} is not UTF-8")
+
+
+def _is_utf_8(cell: str) -> bool:
+    """Whether the bytes of a cell were; others stand in it as surrogates."""
     try:
         cell.encode()
-    except UnicodeEncodeError as error:
-        raise BadLine(f"{name} is not UTF-8") from error
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _metadata(cell: str) -> Any:

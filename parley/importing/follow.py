@@ -109,7 +109,7 @@ class Follower:
             segments += row["segments"]
             verdicts += row["verdicts"]
         dead_letters = await self._pool.fetchval(
-            _SQL["count_dead_letters"], topic, partitions, starts, ends
+            _SQL["count_dead_letters"], topic, partitions, starts, ends, self._published.import_id
         )
         windows = await self._windows()
         return Outcome(new_messages, segments, verdicts, windows["open"], dead_letters)

@@ -62,13 +62,14 @@ SELECT count(DISTINCT segment.segment_id) AS segments, count(verdict.pass_name) 
  WHERE segment.tenant_id = $1 AND segment.conversation_id = ANY($2) AND NOT segment.is_retracted
 
 -- name: count_dead_letters
--- Records of the import that could not be used.
+-- Records of the import that could not be used: others may lie between them. What an import wrote
+-- names it ($5), and is readable but for what a table or an id would not take.
 SELECT count(*)
   FROM dead_letters AS letter
   JOIN unnest($2::int[], $3::bigint[], $4::bigint[]) AS span (partition, first_offset, last_offset)
     ON letter.partition = span.partition
    AND letter.log_offset BETWEEN span.first_offset AND span.last_offset
- WHERE letter.topic = $1
+ WHERE letter.topic = $1 AND position(convert_to($5, 'UTF8') IN letter.value) > 0
 
 -- name: least_read
 -- How far the slowest of these consumers has read each partition of a topic, and why one of them

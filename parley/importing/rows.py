@@ -35,8 +35,9 @@ class BadLine(Exception):
 class ImportRow:
     """A message as the file tells it; `message_id` is empty where the file names none.
 
-    `digest` tells messages apart that the file does not name: it covers every field that is used,
-    in their parsed form, so that spaces and the order of keys do not count.
+    `digest` tells messages apart that the file does not name: it covers every field that is used
+    as the file has it, but for spaces and the order of keys in JSON. The same time or number
+    written in another way makes another message.
     """
 
     conversation_id: str

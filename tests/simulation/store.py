@@ -203,6 +203,12 @@ class _Statements:
         self._set(key, {**self._store.fences[key], "stopped_reason": reason})
         return "UPDATE 1"
 
+    async def clear_stop(self, consumer: str, topic: str, partition: int) -> str:
+        key = (consumer, topic, partition)
+        await self._store.lock(key, self._inside)
+        self._set(key, {**self._store.fences[key], "stopped_reason": None})
+        return "UPDATE 1"
+
     async def insert_outbox(self, consumer: str, topic: str, partition: int, *columns: Any) -> str:
         names = ("topic", "partition", "key", "value", "headers")
         rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]

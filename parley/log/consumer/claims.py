@@ -1,7 +1,7 @@
 """Which partitions this worker owns: claimed at the fence, until a rebalance or another owner."""
 
 import asyncio
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Awaitable, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -200,6 +200,8 @@ class Claims:
         self._kafka.seek(tp, claim.wanted_offset)
         self._kafka.resume(tp)
         log.info("partition_claimed", offset=fenced.next_offset, **self._names(tp.partition))
+        if not has_tail:
+            await self.go_on(tp.partition)
 
     async def release(self, partitions: list[int]) -> None:
         """Forget these partitions; whoever owns them next goes on from the fence."""
@@ -227,10 +229,21 @@ class Claims:
         self._count_stopped(partition, reason)
         await self.release([partition])
         self.wait(partition, STOPPED_RETRY_S)
+        # The log line and the metric have said it; the next look writes it down.
+        await self._note(
+            partition, fence.record_stop(self._pool, self._reader.key(partition), reason)
+        )
+
+    async def go_on(self, partition: int) -> None:
+        """Take back in the fence what a former stop has left there."""
+        # The next batch takes it back as well.
+        await self._note(partition, fence.clear_stop(self._pool, self._reader.key(partition)))
+
+    async def _note(self, partition: int, writing: Awaitable[None]) -> None:
+        """Write something that is of no consequence while the database is away."""
         try:
-            await fence.record_stop(self._pool, self._reader.key(partition), reason)
+            await writing
         except Exception as error:
-            # The log line and the metric have said it; the next look writes it down.
             if not is_transient(error):
                 raise
             self.note_retry(partition, error)

@@ -156,9 +156,13 @@ class FencedConsumer:
                 self._kafka.pause(tp)
             return
         try:
+            expected_tail = claim.expects_tail
             records = self._following(tp, claim, [to_log_record(one) for one in fetched])
             if records:
                 await self._commit_batch(tp, claim, Batch(claim.fence, records))
+            elif expected_tail and not claim.expects_tail:
+                # The log is the one that was read, whatever was said of it before.
+                await self._claims.go_on(tp.partition)
         except PartitionStopped as error:
             await self._claims.stop(tp.partition, str(error))
         except FenceHeld:

@@ -35,6 +35,13 @@ Progress = Callable[[int], None]
 """Told how many records more are in the tables."""
 
 
+class _Rewound(Exception):
+    """The fence is ours and stands elsewhere: a crash took along what was said to be committed.
+
+    A replay's transactions are not durable at once.
+    """
+
+
 class Replay:
     """A consumer's handler over its whole topic; the fences beside its tables say how far it is.
 
@@ -109,7 +116,8 @@ class Replay:
                     await self._write(tp, records)
                 except Exception as error:
                     retries += 1
-                    if not is_transient(error) or retries > MOST_RETRIES:
+                    may_pass = isinstance(error, _Rewound) or is_transient(error)
+                    if not may_pass or retries > MOST_RETRIES:
                         raise
                     await self._begin_again(tp, error, retries)
                     continue
@@ -145,6 +153,8 @@ class Replay:
         except PartitionStopped as error:
             raise UserError(f"The replay of {tp.topic}/{tp.partition} stopped: {error}.") from error
         except FenceLost as error:
+            if await fence.is_ours(self._pool, fenced):
+                raise _Rewound from error
             raise _another_runs() from error
         self._fences[tp] = moved
         await self._handler.committed(work)

@@ -211,6 +211,22 @@ async def test_a_log_that_lost_its_end_stops_the_partition(settings: Settings, p
     assert await counted(pool) == 100
 
 
+async def test_a_partition_that_goes_on_is_not_stopped_any_more_although_nothing_comes(
+    settings: Settings, pool: Any
+) -> None:
+    with ServiceProcess(WORKER, settings):
+        await publish(settings, messages(100))
+        await assert_exactly_once(settings, pool, 100)
+    await pool.execute("UPDATE fences SET stopped_reason = 'the broker lost its end'")
+    with ServiceProcess(WORKER, settings):
+
+        async def is_none_stopped() -> bool:
+            stopped = "SELECT count(*) FROM fences WHERE stopped_reason IS NOT NULL"
+            return bool(await pool.fetchval(stopped) == 0)
+
+        await eventually(is_none_stopped)
+
+
 async def test_a_log_that_was_trimmed_up_to_the_fence_goes_on(
     settings: Settings, pool: Any
 ) -> None:
