@@ -199,7 +199,8 @@ async def test_writers_in_opposite_orders_never_stand_in_each_others_way(pool: A
     for round_number in range(4):
         forth = [told(name, f"forth {round_number}") for name in names]
         back = [told(name, f"back {round_number}") for name in reversed(names)]
-        over = [ReceivedSettlement(settled(0, round_number, one), place(0)) for one in names]
+        settlements = [replace(settled(0, round_number, one), conversation_id=one) for one in names]
+        over = [ReceivedSettlement(one, place(0)) for one in settlements]
         await asyncio.gather(
             write(pool, received(forth)),
             write(pool, received(back)),
