@@ -3,16 +3,14 @@
 Whoever writes an event applies it once; the result is in the envelope and nobody computes it again.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_AGE: Final = timedelta(days=7)
 MAX_SKEW: Final = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class EventTime:
+class EventTime(NamedTuple):
     """When it happened; `was_clamped` where the client's clock said something unbelievable."""
 
     moment: datetime

@@ -1,16 +1,14 @@
 """Where an event lies in the log; clients see it as an opaque string."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 
 class InvalidPosition(ValueError):
     """A text that is not a position which Parley gave out."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A topic's incarnation, a partition and an offset. It grows within a conversation."""
 
     incarnation: str

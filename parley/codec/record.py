@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from parley.position import InvalidPosition, Position
 
@@ -30,8 +30,7 @@ class InvalidRecord(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
+class LogRecord(NamedTuple):
     """A record as the broker gave it; `broker_time` is when the broker appended it."""
 
     topic: str

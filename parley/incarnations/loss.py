@@ -63,7 +63,7 @@ class Loss:
         return replace(
             self,
             unplaced=[
-                replace(one, partition=self.partition, broker_time=one.append_time(), headers=())
+                one._replace(partition=self.partition, broker_time=one.append_time(), headers=())
                 for one in missing
             ],
         )

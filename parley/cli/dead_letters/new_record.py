@@ -58,9 +58,9 @@ class Letter:
 
 def repaired(letter: Letter, value: bytes | None, *, rekeys: bool) -> Letter:
     """The same letter with another value, and under the key that its event names."""
-    record = letter.record if value is None else replace(letter.record, value=value)
+    record = letter.record if value is None else letter.record._replace(value=value)
     if rekeys and letter.topic is Topic.EVENTS:
-        record = replace(record, key=_key_by_content(record))
+        record = record._replace(key=_key_by_content(record))
     return replace(letter, record=record)
 
 
@@ -108,7 +108,7 @@ def refusal(letter: Letter, now: datetime) -> InvalidRecord | None:
     if letter.record.value is None:
         return InvalidRecord("no_value", "the record has no value")
     sent = new_record(letter, "")
-    record = replace(letter.record, broker_time=now, headers=sent.headers)
+    record = letter.record._replace(broker_time=now, headers=sent.headers)
     try:
         _DECODERS[letter.topic](record)
     except InvalidRecord as error:

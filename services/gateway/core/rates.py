@@ -9,13 +9,14 @@ class TokenBucket:
     All that is kept is the moment at which the bucket will be full again.
     """
 
-    __slots__ = ("_burst", "_full_at_s", "_rate_per_second")
+    __slots__ = ("_fills_in_s", "_full_at_s", "_token_s")
 
     def __init__(self, rate_per_second: float, burst: int) -> None:
         if rate_per_second < 0 or burst < 1:
             raise ValueError("a bucket needs a rate of at least 0 and a burst of at least 1")
-        self._rate_per_second = rate_per_second
-        self._burst = burst
+        # Seconds that one token takes, and that all of them take.
+        self._token_s = 1 / rate_per_second if rate_per_second else 0.0
+        self._fills_in_s = burst * self._token_s
         self._full_at_s = float("-inf")
 
     def take(self, now_s: float, count: int = 1) -> float:
@@ -23,15 +24,16 @@ class TokenBucket:
 
         More than a burst is taken from a full bucket, which then fills for that much longer.
         """
-        if self._rate_per_second == 0:
+        takes_s = count * self._token_s
+        if self._full_at_s <= now_s:
+            # It is full, which is the most that can be asked of it.
+            self._full_at_s = now_s + takes_s
             return 0.0
-        takes_s = count / self._rate_per_second
-        needed_s = min(count, self._burst) / self._rate_per_second
-        full_at_s = max(self._full_at_s, now_s)
-        wait_s = full_at_s + needed_s - self._burst / self._rate_per_second - now_s
+        needed_s = min(takes_s, self._fills_in_s)
+        wait_s = self._full_at_s + needed_s - self._fills_in_s - now_s
         if wait_s > 0:
             return wait_s
-        self._full_at_s = full_at_s + takes_s
+        self._full_at_s += takes_s
         return 0.0
 
     def is_full(self, now_s: float) -> bool:
@@ -40,7 +42,7 @@ class TokenBucket:
 
 
 class RateBook:
-    """A bucket for each of many users, and no memory of those who have been quiet.
+    """A bucket for each of many users; before another one comes, the quiet ones are forgotten.
 
     With more than `max_keys` active at once the one that asked longest ago is forgotten: it
     begins again with a whole burst, which is the least that can be given away.
@@ -61,14 +63,19 @@ class RateBook:
         """As `TokenBucket.take`, from this user's bucket."""
         if self._rate_per_second == 0:
             return 0.0
-        self._forget_quiet(now_s)
         bucket = self._buckets.get(key)
         if bucket is None:
-            if len(self._buckets) >= self._max_keys:
-                self._buckets.popitem(last=False)
-            bucket = self._buckets[key] = TokenBucket(self._rate_per_second, self._burst)
-        self._buckets.move_to_end(key)
+            bucket = self._add(key, now_s)
+        else:
+            self._buckets.move_to_end(key)
         return bucket.take(now_s, count)
+
+    def _add(self, key: str, now_s: float) -> TokenBucket:
+        self._forget_quiet(now_s)
+        if len(self._buckets) >= self._max_keys:
+            self._buckets.popitem(last=False)
+        bucket = self._buckets[key] = TokenBucket(self._rate_per_second, self._burst)
+        return bucket
 
     def _forget_quiet(self, now_s: float) -> None:
         # Whoever asked longest ago comes first; one who took much keeps the others a little longer.

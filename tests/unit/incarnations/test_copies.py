@@ -67,14 +67,14 @@ def test_a_copy_of_a_copy_names_the_first_place() -> None:
 
 
 def test_a_position_header_that_is_none_makes_a_record_invalid_for_everybody() -> None:
-    broken = replace(record(message()), headers=((SOURCE_POSITION, b"\xff"),))
+    broken = record(message())._replace(headers=((SOURCE_POSITION, b"\xff"),))
     with pytest.raises(InvalidRecord, match="source_position"):
         decode_event(broken)
     assert read(broken)[0] is None
 
 
 def test_a_time_header_later_than_the_brokers_own_time_is_invalid_and_moves_no_time() -> None:
-    ahead = replace(record(message()), headers=((APPEND_TIME, b"99999999999999999"),))
+    ahead = record(message())._replace(headers=((APPEND_TIME, b"99999999999999999"),))
     with pytest.raises(InvalidRecord, match="append_time"):
         decode_event(ahead)
     assert read(ahead) == (None, BEGINNING)
