@@ -1,7 +1,11 @@
 """Where an event lies in the log; clients see it as an opaque string."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import NamedTuple, Self
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
+from typing import Final, NamedTuple, Self
+
+# Of base64's characters the two that mean something in a URL.
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class InvalidPosition(ValueError):
@@ -17,7 +21,9 @@ class Position(NamedTuple):
 
     def __str__(self) -> str:
         text = f"1.{self.incarnation}.{self.partition}.{self.offset}"
-        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        # base64's own function does the same with twice the calls.
+        written = b2a_base64(text.encode(), newline=False).translate(_URL_SAFE)
+        return written.decode().rstrip("=")
 
     @classmethod
     def parse(cls, text: str) -> Self:

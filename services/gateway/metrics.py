@@ -1,28 +1,19 @@
 """What the gateway counts; labels hold no id of a tenant or a conversation."""
 
-from functools import lru_cache
-
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.gateway.tallies import Durations, Tallies
+
 CONNECTIONS = Gauge("parley_gateway_connections", "WebSockets that are open.")
-FRAMES = Counter(
+FRAMES = Tallies(
     "parley_gateway_frames_total",
     "Frames and requests that came in, by type and what became of them.",
     ["type", "outcome"],
 )
-
-
-# Finding a counter by its labels takes longer than counting. There are few types and outcomes.
-@lru_cache(maxsize=256)
-def frames(kind: str, outcome: str) -> Counter:
-    """The counter of FRAMES with these labels."""
-    return FRAMES.labels(kind, outcome)
-
-
-ACK_SECONDS = Histogram(
+ACK_SECONDS = Durations(
     "parley_gateway_ack_seconds",
     "Seconds from an event's arrival to Kafka's acknowledgement.",
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+    bounds=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 UNACKNOWLEDGED = Gauge(
     "parley_gateway_unacknowledged_events",

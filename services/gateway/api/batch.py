@@ -214,9 +214,9 @@ def _what_is_wrong(error: ValidationError) -> str:
 
 def _result(outcome: Recorded | Refused) -> BatchResult:
     if isinstance(outcome, Recorded):
-        metrics.FRAMES.labels(BATCH_MESSAGE, "ok").inc()
+        metrics.FRAMES.add(BATCH_MESSAGE, "ok")
         return BatchResult(status="ok", event_id=outcome.event_id, position=str(outcome.position))
-    metrics.FRAMES.labels(BATCH_MESSAGE, outcome.code).inc()
+    metrics.FRAMES.add(BATCH_MESSAGE, outcome.code)
     return BatchResult(
         status="refused",
         code=outcome.code,

@@ -113,7 +113,7 @@ async def counted(kind: str, work: Awaitable[Result]) -> Result:
     try:
         result = await work
     except Refused as refused:
-        metrics.FRAMES.labels(kind, refused.code).inc()
+        metrics.FRAMES.add(kind, refused.code)
         raise
-    metrics.FRAMES.labels(kind, "ok").inc()
+    metrics.FRAMES.add(kind, "ok")
     return result

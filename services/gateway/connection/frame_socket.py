@@ -66,7 +66,7 @@ class FrameSocket:
 
     def count(self, raw: RawFrame | None, outcome: str) -> None:
         """Note what became of a frame."""
-        metrics.frames(metric_type(raw.type) if raw else UNKNOWN, outcome).inc()
+        metrics.FRAMES.add(metric_type(raw.type) if raw else UNKNOWN, outcome)
 
     async def send(
         self, kind: str, payload: Mapping[str, Any], frame_id: str | None = None
@@ -132,7 +132,7 @@ class FrameSocket:
         if raw.frame_id is None or recorded is None:
             return
         position = str(recorded.position)
-        self._line.write(ack_text(raw.frame_id, recorded.event_id, position, clock.now()))
+        self._line.write(ack_text(raw.frame_id, recorded.event_id, position, clock.now_ms()))
 
     def turn_away(self, raw: RawFrame | None, refused: Refused) -> None:
         """Answer a frame that was not taken."""

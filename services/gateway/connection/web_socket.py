@@ -35,7 +35,7 @@ class Line(Protocol):
         """
 
     def write(self, text: bytes) -> None:
-        """Send a text at once, or into the buffer; nothing once the connection closes."""
+        """Send a text when this turn of the loop is over; nothing once the connection closes."""
 
     def hold(self) -> None:
         """Do not read; of what was read already, frames may still come."""
@@ -52,12 +52,17 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
 
     By ASGI a frame wakes a task and pauses the socket, and a close waits behind all that is
     unsent. A connection begins as any other; after `hand_over` only its end comes by ASGI.
+
+    What is written in one turn of the loop goes out behind it, in one piece, and so do the
+    others' right afterwards: the kernel sends quickest to readers that have not fallen asleep.
     """
 
     _take: Callable[[str | bytes], None] | None = None
     _on_writable: Callable[[], None] | None = None
     # Nothing of a frame, or of a message in fragments, waits in the library for its rest.
     _is_between_frames = False
+    # What was written in this turn of the loop.
+    _unsent = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what is kept for a slow reader."""
@@ -72,11 +77,13 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         """A peer that does not answer may not take its close either."""
+        self._write_out()
         super().keepalive_timeout()
         self.loop.call_later(LAST_CHANCE_S, self.transport.abort)
 
     def shutdown(self) -> None:
         """The server stops, whether the peer reads or not."""
+        self._write_out()
         super().shutdown()
         self.loop.call_later(LAST_CHANCE_S, self.transport.abort)
 
@@ -103,8 +110,13 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
 
     def write(self, text: bytes) -> None:
         """As of a Line."""
-        if self.conn.state is OPEN and not self.disconnected:
-            self.transport.write(text_frame(text))
+        if self.conn.state is not OPEN or self.disconnected:
+            return
+        if not self._unsent:
+            self.loop.call_soon(self._write_out)
+        self._unsent += text_frame(text)
+        if len(self._unsent) > WRITE_BUFFER_BYTES:
+            self._write_out()
 
     def hold(self) -> None:
         """As of a Line."""
@@ -122,6 +134,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         """As of a Line."""
         if self.close_sent or self.transport.is_closing():
             return
+        self._write_out()
         self.stop_keepalive()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
         self.conn.send_close(code)
@@ -129,6 +142,20 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.transport.close()
         self.loop.call_later(LAST_CHANCE_S, self.transport.abort)
+
+    async def send(self, message: Any) -> None:
+        """What comes by ASGI, as a close does, stands behind what was written before."""
+        self._write_out()
+        await super().send(message)
+
+    def eof_received(self) -> None:
+        """The peer says nothing more, and may still read."""
+        self._write_out()
+
+    def _write_out(self) -> None:
+        unsent, self._unsent = self._unsent, b""
+        if unsent and not self.disconnected:
+            self.transport.write(unsent)
 
     def resume_writing(self) -> None:
         """The client reads again."""
@@ -144,6 +171,8 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
                 self._take(text)
                 return
         self._is_between_frames = False
+        # The library may answer by itself, and close.
+        self._write_out()
         super().data_received(data)
 
     def _watch_frames(self) -> None:

@@ -1,5 +1,6 @@
 """The two WebSocket frames of which there are many: a whole text in, and one out (RFC 6455)."""
 
+from struct import Struct
 from typing import Final
 
 # In C where the library was built with it.
@@ -13,6 +14,7 @@ _MASK_BYTES: Final = 4
 _SHORT_HEAD: Final = 2
 _LONG_HEAD: Final = 4
 _MEDIUM: Final = 65_536
+_MEDIUM_HEAD: Final = Struct(">BBH")
 
 
 def read_text(data: bytes, max_bytes: int) -> str | None:
@@ -43,5 +45,5 @@ def text_frame(text: bytes) -> bytes:
     if size < _IN_16_BITS:
         return bytes((_TEXT, size)) + text
     if size < _MEDIUM:
-        return bytes((_TEXT, _IN_16_BITS, size >> 8, size & 0xFF)) + text
+        return _MEDIUM_HEAD.pack(_TEXT, _IN_16_BITS, size) + text
     return bytes((_TEXT, _IN_64_BITS)) + size.to_bytes(8, "big") + text

@@ -35,7 +35,7 @@ class Fields:
 
     def optional_text(self, name: str) -> str | None:
         """A string, or None."""
-        return self.text(name) or None
+        return (self.text(name) or None) if name in self._values else None
 
     def flag(self, name: str, default: bool) -> bool:
         """True or false."""
@@ -70,8 +70,10 @@ class Fields:
 
     def moment(self, name: str) -> datetime | None:
         """An ISO 8601 time with its offset from UTC."""
-        text = self.optional_text(name)
-        return None if text is None else parse_moment(name, text)
+        if name not in self._values:
+            return None
+        text = self.text(name)
+        return parse_moment(name, text) if text else None
 
     def json_object(self, name: str) -> str:
         """A JSON object as text; empty for none."""

@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 POLL_MS: Final = 1_000
 # A few milliseconds of work, so that acknowledgements need not wait for a burst.
 AT_ONCE: Final = 200
-# Each poll costs a request, and what has gathered meanwhile comes with it.
-BETWEEN_POLLS_S: Final = 0.004
+# Each poll costs a request, here and at the broker, and what has gathered meanwhile comes with it.
+BETWEEN_POLLS_S: Final = 0.01
 # Where the tables' fences are not known: enough for connections that were away for a moment.
 UNKNOWN_BACKLOG: Final = 2_000
 

@@ -170,6 +170,74 @@ async def test_one_who_does_not_read_can_be_sent_away(monkeypatch: pytest.Monkey
     assert app.end["code"] == 1013
 
 
+async def test_what_is_written_in_one_turn_goes_out_in_one_piece_and_in_order() -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app) as client:
+        await client.send("0")
+        await until(lambda: app.taken)
+        line: Any = app.line
+        pieces: list[bytes] = []
+        line.transport = Noting(line.transport, pieces)
+        for number in range(10):
+            app.line.write(str(number).encode())
+        assert pieces == []
+        assert [await client.recv() for _ in range(10)] == list(map(str, range(10)))
+        assert len(pieces) == 1
+
+
+async def test_a_burst_in_one_turn_is_written_out_before_it_outgrows_the_buffer() -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app) as client:
+        await client.send("0")
+        await until(lambda: app.taken)
+        line: Any = app.line
+        pieces: list[bytes] = []
+        line.transport = Noting(line.transport, pieces)
+        for _ in range(100):
+            app.line.write(b"x" * 1_000)
+        assert 3 <= len(pieces) <= 4
+        assert max(map(len, pieces)) <= WRITE_BUFFER_BYTES + 1_004
+
+
+@pytest.mark.parametrize("end", ["evict", "asgi", "shutdown", "client"])
+async def test_what_was_written_before_a_close_comes_before_it(end: str) -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app) as client:
+        await client.send("0")
+        await until(lambda: app.taken)
+        line: Any = app.line
+        app.line.write(b"last")
+        if end == "evict":
+            line.evict(1013)
+        elif end == "asgi":
+            await line.send({"type": "websocket.close", "code": 1000})
+        elif end == "shutdown":
+            line.shutdown()
+        else:
+            line.data_received(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+        assert await client.recv() == "last"
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+
+
+class Noting:
+    """A transport that notes what is written to it."""
+
+    def __init__(self, inner: Any, pieces: list[bytes]) -> None:
+        self._inner = inner
+        self._pieces = pieces
+
+    def write(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._inner.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
 @pytest.mark.parametrize("seed", range(20))
 async def test_texts_whole_cut_and_in_fragments_come_in_their_order(seed: int) -> None:
     app = App()

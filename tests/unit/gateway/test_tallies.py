@@ -1,0 +1,36 @@
+"""The loop's own counters tell what prometheus_client's would."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from services.gateway.tallies import Durations, Tallies
+
+BOUNDS = (0.001, 0.5, 1, 10)
+
+
+def test_tallies_are_exported_as_a_counter_is() -> None:
+    theirs, ours = CollectorRegistry(), CollectorRegistry()
+    counter = Counter("frames_total", "Frames.", ["type", "outcome"], registry=theirs)
+    tallies = Tallies("frames_total", "Frames.", ["type", "outcome"], ours)
+    for labels in [("ping", "ok"), ("end", "ok"), ("ping", "ok"), ("end", "draining")]:
+        counter.labels(*labels).inc()
+        tallies.add(*labels)
+    assert _exported(ours) == _exported(theirs)
+    assert 'frames_total{outcome="ok",type="ping"} 2.0' in _exported(ours)
+
+
+def test_durations_are_exported_as_a_histogram_is() -> None:
+    theirs, ours = CollectorRegistry(), CollectorRegistry()
+    histogram = Histogram("ack_seconds", "Seconds.", buckets=BOUNDS, registry=theirs)
+    durations = Durations("ack_seconds", "Seconds.", BOUNDS, ours)
+    assert _exported(ours) == _exported(theirs)
+    for seconds in (0.0, 0.001, 0.0011, 0.5, 0.75, 10, 10.1, 1_000):
+        histogram.observe(seconds)
+        durations.observe(seconds)
+    assert _exported(ours) == _exported(theirs)
+    assert 'ack_seconds_bucket{le="0.5"} 4.0' in _exported(ours)
+
+
+def _exported(registry: CollectorRegistry) -> list[str]:
+    # When a counter was made is told by theirs alone.
+    lines = generate_latest(registry).decode().splitlines()
+    return sorted(line for line in lines if "_created" not in line)
