@@ -4,6 +4,7 @@ Setting a field of a Protobuf object and writing the object out costs thrice as 
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -38,6 +39,8 @@ def field(before: bytes, value: bytes) -> bytes:
     return before + (_LENGTHS[size] if size < len(_LENGTHS) else varint(size)) + value
 
 
+# What is read together was received at the same moment.
+@lru_cache(maxsize=64)
 def timestamp(moment: datetime) -> bytes:
     """A google.protobuf.Timestamp, with its length."""
     stamp = Timestamp()

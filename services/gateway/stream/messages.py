@@ -1,9 +1,9 @@
 """Writes the messages of one source, of which most is the same: it is worked out once."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from parley import clock, event_time
+from parley import event_time
 from parley.codec import InvalidRecord, event_key
 from parley.codec.events import MessageTemplate
 from parley.events import Policy
@@ -20,6 +20,9 @@ class Submits(Protocol):
 
     def policy_for(self, tenant_id: str, channel: str) -> Policy:
         """The gap policy that counts now: the same object until another one does."""
+
+    def now(self) -> datetime:
+        """When what is submitted in this turn of the loop was received."""
 
     def submit_value(self, key: bytes, value: bytes, event_id: str, then: Then) -> None:
         """Make a record durable; raises Refused where there is no room for it."""
@@ -57,22 +60,16 @@ class MessageWriter:
         return event_id
 
     def _encode(self, event_id: str, said: Utterance) -> bytes:
-        now, source = clock.now(), self._source
+        now, source = self._publisher.now(), self._source
         policy = self._publisher.policy_for(source.tenant_id, source.channel)
         if self._template is None or policy is not self._policy:
             message = Said(event_id, said.body, said.clocks, said.client_message_id)
             written = write(source, message, policy, now, self._max_age)
             self._template, self._policy = MessageTemplate(written.event), policy
-        clocks = said.clocks
-        happened = event_time.live(now, clocks.occurred_at, clocks.sent_at, self._max_age)
-        if happened.was_clamped:
+        occurred_at, sent_at = said.clocks
+        happened_at, was_clamped = event_time.live(now, occurred_at, sent_at, self._max_age)
+        if was_clamped:
             metrics.TIMES_CLAMPED.inc()
         return self._template.encode(
-            event_id,
-            said.client_message_id,
-            said.body,
-            happened.moment,
-            now,
-            clocks.occurred_at,
-            clocks.sent_at,
+            event_id, said.client_message_id, said.body, happened_at, now, occurred_at, sent_at
         )

@@ -32,6 +32,7 @@ from services.gateway.stream.beat import Beat
 from services.gateway.stream.group_commit import GroupCommit, SendsBatches
 from services.gateway.stream.messages import MessageWriter
 from services.gateway.stream.submission import Outcome, Recorded, Submission, Then, overloaded
+from services.gateway.stream.turn_clock import TurnClock
 
 MAX_LIVE_PENDING: Final = 2_000
 LIVE_PATIENCE_S: Final = 2.0
@@ -69,6 +70,7 @@ class Publisher:
         self._live_topic = settings.topic(Topic.LIVE)
         self._live_pending: set[asyncio.Task[None]] = set()
         self.acknowledged = Acknowledged()
+        self.now = TurnClock().now
         beat = Beat()
         self._groups = [
             GroupCommit(producer, incarnation, partition, beat, self._release, self.acknowledged)

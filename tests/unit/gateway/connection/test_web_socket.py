@@ -199,6 +199,8 @@ async def test_a_burst_in_one_turn_is_written_out_before_it_outgrows_the_buffer(
             app.line.write(b"x" * 1_000)
         assert 3 <= len(pieces) <= 4
         assert max(map(len, pieces)) <= WRITE_BUFFER_BYTES + 1_004
+        for _ in range(100):
+            await client.recv()
 
 
 @pytest.mark.parametrize("end", ["evict", "asgi", "shutdown", "client"])
