@@ -28,6 +28,10 @@ from services.gateway.core.refusals import Code, Refused
 UNKNOWN: Final = "unknown"
 # As of the log's rule of validity, which the core does not import.
 MAX_ID_BYTES: Final = 512
+# What an utterance may say beside its text and its role.
+_MORE_THAN_TEXT: Final = frozenset(
+    ("audio_url", "metadata", "utterance_id", "language", "occurred_at", "sent_at")
+)
 
 
 def open_frame(text: str) -> RawFrame:
@@ -127,6 +131,11 @@ def _ai_response(raw: RawFrame, fields: Fields) -> Utterance:
 
 
 def _utterance(raw: RawFrame, fields: Fields, role: Role) -> Utterance:
+    if _MORE_THAN_TEXT.isdisjoint(raw.payload):
+        # Most are no more than that, and to look for the rest takes half of the reading.
+        plain = MessageRecorded(role, Content(fields.text("text")))
+        refuse_silence(plain)
+        return Utterance(_id(raw), plain)
     content = Content(
         text=fields.text("text"),
         audio_url=fields.optional_text("audio_url"),

@@ -1,6 +1,7 @@
 """What a client may send, and what becomes of everything else."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,6 +81,31 @@ def refusal(kind: str, frame_id: str | None = None, **payload: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         frame(kind, frame_id, **payload)
     return caught.value
+
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("audio_url", "a", lambda one: one.body.content.audio_url == "a"),
+        ("metadata", {"a": 1}, lambda one: one.body.content.metadata_json == '{"a":1}'),
+        ("utterance_id", "a", lambda one: one.body.utterance_id == "a"),
+        ("language", "de", lambda one: one.body.language == "de"),
+        ("occurred_at", NOON.isoformat(), lambda one: one.clocks.occurred_at == NOON),
+        ("sent_at", NOON.isoformat(), lambda one: one.clocks.sent_at == NOON),
+        ("role", "tool", lambda one: one.body.role is Role.TOOL),
+    ],
+)
+def test_what_alone_stands_beside_the_text_is_kept(
+    name: str, value: Any, kept: Callable[[Utterance], bool]
+) -> None:
+    payload = {"text": "Hi", "is_final": True, name: value}
+    said = json.dumps({"type": "transcript_update", "id": "1", "payload": payload})
+    found = parse_frame(open_frame(said))
+    assert isinstance(found, Utterance)
+    assert kept(found)
 
 
 def test_a_final_transcript_becomes_a_message_of_the_user() -> None:
