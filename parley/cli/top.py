@@ -101,7 +101,8 @@ async def _watch(settings: Settings, tenant: str | None, sort: Sorting, window: 
 
 def _no_worker() -> UserError:
     return UserError(
-        "No activity worker runs: nobody has counted for 15 seconds.",
-        "Start it with the other services by `parley local up`, or alone by "
-        "`python -m services.sealer.activity.main`.",
+        "Nobody counts: no activity worker has measured for 15 seconds.",
+        "Start one with the other services by `parley local up`, or alone by "
+        "`python -m services.sealer.activity.main`; where one runs, `parley status` says what it "
+        "lacks.",
     )
