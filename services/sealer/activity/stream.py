@@ -18,7 +18,7 @@ from faust.transport.drivers.aiokafka import Consumer, Transport
 
 from parley import clock
 from parley.codec import LogRecord
-from parley.log.admin import offsets_at
+from parley.log.admin import offsets_at, topic_ends
 from parley.log.records import broker_time
 from parley.settings import Settings
 from parley.topics import Topic
@@ -45,11 +45,14 @@ class ActivityStream:
         self._app: Any = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Count until `stop`; raises what ended Faust, or what counting failed with.
+        """Count until `stop`; raises UserError without Kafka or the topic.
 
-        Faust by itself would take that record as done, and go on.
+        Raises what ended Faust, or what counting failed with: Faust by itself would take that
+        record as done, and go on.
         """
         _quiet()
+        # Faust would wait for a topic that is not there, and says nothing.
+        await topic_ends(self._settings, self._topic)
         self._failure = asyncio.get_running_loop().create_future()
         self._app = app = _app(self._settings, self._begin)
         app.on_partitions_revoked.connect(self._on_revoked, weak=False)
