@@ -54,6 +54,16 @@ class Commands(LazyGroup):
             "Show messages, active conversations and words of the last 1, 5 and 15 minutes, by "
             "channel.",
         ),
+        "sealing": Place(
+            "parley.cli.sealing.listing",
+            "sealing",
+            "Show the open segments, the one that closes first on top.",
+        ),
+        "seal": Place(
+            "parley.cli.sealing.forcing",
+            "seal",
+            "Seal what is open in a conversation now, whatever its deadline, and show the segment.",
+        ),
         "ledger": Place(
             "parley.cli.ledger",
             "ledger",

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -10,6 +11,17 @@ import orjson
 def counted(count: int, noun: str) -> str:
     """The count with its noun: 1 segment, 2 segments, 1,000 segments."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def lasting(span: timedelta) -> str:
+    """How long, in its two greatest units: 40s, 12m 05s, 1h 30m, 3d 04h; not below zero."""
+    seconds = max(0, round(span.total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3_600, seconds // 86_400
+    if days:
+        return f"{days:,}d {hours % 24:02}h"
+    if hours:
+        return f"{hours}h {minutes % 60:02}m"
+    return f"{minutes}m {seconds % 60:02}s" if minutes else f"{seconds}s"
 
 
 def readable_json(value: Any, width: int) -> str:

@@ -48,6 +48,8 @@ sealer_windows = Table(
     comment="segments that are open; the sealer's own",
 )
 Index("ix_sealer_windows_partition", sealer_windows.c.partition)
+# For people: which close first.
+Index("ix_sealer_windows_deadline", sealer_windows.c.deadline)
 
 sealer_segments = Table(
     "sealer_segments",

@@ -742,6 +742,7 @@ def upgrade() -> None:
         ),
         comment="segments that are open; the sealer's own",
     )
+    op.create_index("ix_sealer_windows_deadline", "sealer_windows", ["deadline"], unique=False)
     op.create_index("ix_sealer_windows_partition", "sealer_windows", ["partition"], unique=False)
     op.create_table(
         "segment_revisions",
@@ -962,6 +963,7 @@ def downgrade() -> None:
     op.drop_index("ix_segment_revisions_conversation", table_name="segment_revisions")
     op.drop_table("segment_revisions")
     op.drop_index("ix_sealer_windows_partition", table_name="sealer_windows")
+    op.drop_index("ix_sealer_windows_deadline", table_name="sealer_windows")
     op.drop_table("sealer_windows")
     op.drop_index(
         "ix_sealer_sessions_open", table_name="sealer_sessions", postgresql_where="is_open"

@@ -1,0 +1,195 @@
+"""`parley sealing`: the segments that are open, and when each closes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+
+from parley import clock
+from parley.cli.facts import connection_pool
+from parley.cli.output import Output, OutputOption, print_rows, say
+from parley.cli.running import run
+from parley.cli.wording import counted, lasting
+from parley.db.pool import Pool
+from parley.db.sql import load
+from parley.errors import UserError
+from parley.settings import Settings
+
+SQL: Final = load(__package__)
+DEFAULT_TENANT: Final = "default"
+
+Row = Mapping[str, Any]
+COLUMNS: Final = (
+    *("conversation", "tenant", "channel", "messages"),
+    *("began", "last", "closes", "in", "note"),
+)
+
+
+def sealing(
+    conversation: Annotated[
+        str | None, typer.Argument(help="Only the open segments of this one.")
+    ] = None,
+    *,
+    tenant: Annotated[
+        str | None, typer.Option(help="Whose; of one conversation, `default` unless given.")
+    ] = None,
+    due: Annotated[
+        bool, typer.Option("--due", help="Only those whose deadline has passed.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show the open segments, the one that closes first on top.
+
+    A segment closes when the log's time in its partition reaches its deadline. Times are UTC.
+
+    Try:
+
+        parley sealing --due
+
+        parley sealing chat-7 -o json
+    """
+    settings = Settings.load()
+    if conversation is not None:
+        rows = run(_of_conversation(settings, tenant or DEFAULT_TENANT, conversation))
+        _print(output, [one for one in rows if one["is_due"] or not due])
+        return
+    rows, counts = run(first_to_close(settings, tenant, limit, is_due=due))
+    _print(output, rows)
+    say(summary(counts, len(rows), limit))
+
+
+async def _of_conversation(
+    settings: Settings, tenant_id: str, conversation_id: str
+) -> list[dict[str, Any]]:
+    async with connection_pool(settings) as pool:
+        rows = await open_windows(pool, tenant_id, conversation_id)
+        if not rows:
+            say(await nothing_open(pool, tenant_id, conversation_id))
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCounts:
+    """How many segments are open, by partition, and how many of all are due and held."""
+
+    by_partition: dict[int, int]
+    due: int
+    held: int
+
+
+async def first_to_close(
+    settings: Settings, tenant_id: str | None, limit: int, *, is_due: bool
+) -> tuple[list[dict[str, Any]], OpenCounts]:
+    """The open segments that close first, and how many there are of any tenant."""
+    async with connection_pool(settings) as pool:
+        rows = await pool.fetch(SQL["windows"], limit, tenant_id, is_due)
+        partitions = await pool.fetch(SQL["open_by_partition"])
+        rest = await pool.fetchrow(SQL["due_and_held"])
+    counts = {row["partition"]: row["open"] for row in partitions}
+    return [as_window(row) for row in rows], OpenCounts(counts, **rest)
+
+
+async def open_windows(pool: Pool, tenant_id: str, conversation_id: str) -> list[dict[str, Any]]:
+    """The open segments of a conversation, as the sealer's tables say."""
+    rows = await pool.fetch(SQL["windows_of"], tenant_id, conversation_id)
+    return [as_window(row) for row in rows]
+
+
+async def nothing_open(pool: Pool, tenant_id: str, conversation_id: str) -> str:
+    """What there is to say of a conversation with nothing open; raises UserError of no such."""
+    last = await pool.fetchrow(SQL["last_segment"], tenant_id, conversation_id)
+    if last is not None:
+        messages = counted(last["message_count"], "message")
+        return (
+            f"Nothing is open in {conversation_id}. Its last segment is {last['segment_id']}: "
+            f"{messages} up to {last['ended_at']:%Y-%m-%d %H:%M:%S} UTC, revision "
+            f"{last['revision']}, closed because of: {last['cause']}."
+        )
+    if not await pool.fetchval(SQL["is_known"], tenant_id, conversation_id):
+        raise UserError(
+            f"The sealer knows no conversation {conversation_id} of tenant {tenant_id}.",
+            "It may not have read it yet: `parley status` shows its lag. `parley explain "
+            f"{conversation_id}` suggests near names.",
+        )
+    return f"Nothing is open in {conversation_id}, and no segment of it stands."
+
+
+def as_window(row: Row) -> dict[str, Any]:
+    """An open segment with all that is known of it, for programs."""
+    facts = dict(row)
+    ending, seconds_left = orjson.loads(facts.pop("ending")), facts["seconds_left"]
+    # Of an import whose records were copied from several partitions, the name alone.
+    held_by = sorted({one.partition("\n")[0] for one in orjson.loads(facts["held_by"])})
+    return {
+        **facts,
+        "segment_id": str(row["segment_id"]),
+        "held_by": held_by,
+        "is_due": seconds_left is not None and seconds_left <= 0,
+        "is_reopened": row["revision"] > 0,
+        "is_ending": ending is not None,
+    }
+
+
+def _print(output: Output, windows: Sequence[Row]) -> None:
+    if output is not Output.TABLE:
+        print_rows(output, windows, ())
+    elif windows:
+        now = clock.now()
+        shows_tenant = {one["tenant_id"] for one in windows} != {DEFAULT_TENANT}
+        lines = [line_of(one, now, shows_tenant=shows_tenant) for one in windows]
+        print_rows(output, lines, COLUMNS)
+
+
+def line_of(window: Row, now: datetime, *, shows_tenant: bool) -> dict[str, Any]:
+    """An open segment, for people."""
+    left = window["seconds_left"]
+    return {
+        "conversation": window["conversation_id"],
+        "tenant": window["tenant_id"] if shows_tenant else None,
+        "channel": window["channel"],
+        "messages": window["message_count"],
+        "began": _moment(window["began_at"], now),
+        "last": _moment(window["last_message_at"], now),
+        "closes": None if left is None else _moment(window["deadline"], now),
+        "in": None if left is None else _left(left),
+        "note": _note(window),
+    }
+
+
+def _moment(at: datetime, now: datetime) -> str:
+    """The time, and the day where it is another one."""
+    at = at.astimezone(UTC)
+    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _left(seconds: float) -> str:
+    span = lasting(timedelta(seconds=abs(seconds)))
+    return span if seconds > 0 else f"{span} ago"
+
+
+def _note(window: Row) -> str:
+    notes = []
+    if window["held_by"]:
+        notes.append(f"held by import {', '.join(window['held_by'])}")
+    if window["is_ending"]:
+        notes.append("ended")
+    if window["is_reopened"]:
+        notes.append(f"reopened, was revision {window['revision']}")
+    return "; ".join(notes)
+
+
+def summary(counts: OpenCounts, shown: int, limit: int) -> str:
+    """How many are open, and where."""
+    total = sum(counts.by_partition.values())
+    if not total:
+        return "No segment is open."
+    where = ", ".join(f"{number}: {count:,}" for number, count in counts.by_partition.items())
+    first = f" The first {shown:,} are shown." if shown == limit and shown < total else ""
+    return (
+        f"{counted(total, 'segment')} open, {counts.due:,} due, {counts.held:,} held by imports."
+        f"{first}\nBy partition: {where}."
+    )

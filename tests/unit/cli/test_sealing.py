@@ -1,0 +1,89 @@
+"""What `parley sealing` says of open segments."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from rich.console import Console
+
+from parley.cli.output import table_of
+from parley.cli.sealing.listing import COLUMNS, OpenCounts, as_window, line_of, summary
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def row(seconds_left: float | None = 90.0, **changes: Any) -> dict[str, Any]:
+    """A window as its query gives it."""
+    held_by, ending = changes.pop("held_by", []), changes.pop("ending", None)
+    deadline = None if seconds_left is None else NOW + timedelta(seconds=seconds_left)
+    return {
+        "tenant_id": "default",
+        "conversation_id": "chat-7",
+        "segment_id": "g",
+        "partition": 1,
+        "revision": 0,
+        "current_revision": 0,
+        "began_at": NOW - timedelta(days=1),
+        "last_message_at": NOW - timedelta(minutes=1),
+        "message_count": 1_200,
+        "deadline": deadline,
+        "seconds_left": seconds_left,
+        "channel": "phone",
+        "held_by": orjson.dumps(held_by).decode(),
+        "ending": orjson.dumps(ending).decode(),
+        **changes,
+    }
+
+
+def line(one: dict[str, Any]) -> dict[str, Any]:
+    return line_of(as_window(one), NOW, shows_tenant=False)
+
+
+def test_a_line_says_when_a_segment_closes_and_in_how_long() -> None:
+    told = line(row())
+    assert (told["closes"], told["in"]) == ("12:01:30", "1m 30s")
+    assert (told["began"], told["last"]) == ("2026-01-30 12:00", "11:59:00")
+    assert told["note"] == ""
+
+
+def test_what_is_due_is_said_to_be_past() -> None:
+    window = as_window(row(-5.0))
+    assert window["is_due"]
+    assert line_of(window, NOW, shows_tenant=False)["in"] == "5s ago"
+
+
+def test_what_an_import_holds_has_no_deadline_and_says_by_which() -> None:
+    window = as_window(row(None, held_by=["files", "files\n3"]))
+    assert (window["held_by"], window["is_due"]) == (["files"], False)
+    told = line_of(window, NOW, shows_tenant=False)
+    assert (told["closes"], told["in"], told["note"]) == (None, None, "held by import files")
+
+
+def test_a_segment_that_was_sealed_before_or_has_ended_says_so() -> None:
+    assert line(row(revision=2, current_revision=2))["note"] == "reopened, was revision 2"
+    assert line(row(ending={"closes_at": ""}))["note"] == "ended"
+
+
+def test_tenants_are_shown_where_there_are_others() -> None:
+    assert line_of(as_window(row(tenant_id="acme")), NOW, shows_tenant=True)["tenant"] == "acme"
+    assert line(row())["tenant"] is None
+
+
+def test_a_line_fits_eighty_columns() -> None:
+    file = io.StringIO()
+    began_at = NOW - timedelta(hours=2)
+    lines = [line(row(began_at=began_at)), line(row(began_at=began_at, revision=1))]
+    Console(file=file, width=80).print(table_of(lines, COLUMNS))
+    assert len([one for one in file.getvalue().splitlines() if "chat-7" in one]) == 2
+    assert all(len(one) <= 80 for one in file.getvalue().splitlines())
+
+
+def test_the_end_says_how_many_are_open_and_where() -> None:
+    counts = OpenCounts({0: 1_000, 3: 1}, due=2, held=1)
+    assert summary(counts, 50, 50) == (
+        "1,001 segments open, 2 due, 1 held by imports. The first 50 are shown.\n"
+        "By partition: 0: 1,000, 3: 1."
+    )
+    assert "shown" not in summary(counts, 20, 50)
+    assert summary(OpenCounts({}, 0, 0), 0, 50) == "No segment is open."
