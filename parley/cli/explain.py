@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from itertools import groupby
 from typing import Annotated, Any, Final
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from parley.cli.facts import SQL, connection_pool
 from parley.cli.output import Output, OutputOption, print_data, stdout
@@ -20,8 +22,10 @@ from parley.settings import Settings
 # All of these are asked by (tenant, conversation).
 _BY_CONVERSATION: Final = (
     "sessions",
+    "acts",
     "revisions",
     "windows",
+    "open_sessions",
     "cuts",
     "conversation_jobs",
     "verdicts",
@@ -43,7 +47,8 @@ def explain(
     messages: Annotated[int, typer.Option("-n", min=0, help="At most so many messages.")] = 1_000,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show a conversation's sessions, messages, segments, passes and verdicts, in order.
+    """Show all that is known of a conversation, in order: what was said and done in it, its
+    sessions, segments with their revisions, cuts, deadlines, passes and verdicts.
 
     Try:
 
@@ -109,9 +114,27 @@ def _print(
     stdout.print(f"[bold]conversation {escape(conversation_id)}[/]")
     if facts is not None:
         stdout.print(escape(_summary(facts, sections)))
+    if stdout.is_terminal:
+        _print_days(found)
+        return
+    # A line each, for whoever searches them.
     for entry in found:
         at = f"{entry.at:%Y-%m-%d %H:%M:%S.%f}"[:-3] if entry.at else "-"
-        stdout.print(f"{at:<23}  [cyan]{entry.kind:<11}[/]  {escape(entry.text)}")
+        stdout.print(f"{at:<23}  {entry.kind:<11}  {escape(entry.text)}")
+
+
+def _print_days(found: list[Entry]) -> None:
+    """Day by day, with long sentences beside their times rather than below."""
+    for day, some in groupby(found, key=lambda one: one.at.date() if one.at else None):
+        stdout.print(f"\n[bold]{day or 'when something else has happened'}[/]")
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(no_wrap=True, style="cyan")
+        grid.add_column(overflow="fold")
+        for entry in some:
+            at = f"{entry.at:%H:%M:%S.%f}"[:-3] if entry.at else "-"
+            grid.add_row(at, entry.kind, escape(entry.text))
+        stdout.print(grid)
 
 
 def _summary(facts: Row, sections: Mapping[str, list[Row]]) -> str:

@@ -105,9 +105,12 @@ SELECT revision.segment_id, revision.revision, revision.previous_revision, revis
        revision.watermark, revision.decided_offset, revision.partition, revision.policy_id,
        revision.policy_version, revision.cut_event_time, revision.retracted,
        segment.revision = revision.revision AND NOT segment.is_retracted AS is_current,
-       segment.is_retracted, segment.merged_into
+       segment.is_retracted, segment.merged_into, standing.continues::text
   FROM segment_revisions AS revision
   JOIN segments AS segment USING (tenant_id, segment_id)
+  LEFT JOIN (SELECT segment_id, revision, continues FROM current_segments
+              WHERE tenant_id = $1 AND conversation_id = $2) AS standing
+       USING (segment_id, revision)
  WHERE revision.tenant_id = $1 AND revision.conversation_id = $2
  ORDER BY revision.sealed_at, revision.decided_offset
 
@@ -141,21 +144,47 @@ SELECT count(*) AS open, count(*) FILTER (WHERE deadline <= now()) AS due,
        count(*) FILTER (WHERE deadline IS NULL) AS held_by_imports, min(deadline) AS next_deadline
   FROM sealer_windows
 
--- name: watermarks
--- The sealer's time in each partition of the events topic, and its open segments there.
+-- name: sealer_partitions
+-- The sealer's time in each partition of the events topic, and its open segments there: those due,
+-- and those that an import holds.
 SELECT mark.partition, mark.watermark, mark.rule_version,
-       (SELECT count(*) FROM sealer_windows AS open WHERE open.partition = mark.partition)
-           AS open_windows
+       extract(epoch FROM now() - mark.watermark)::float8 AS seconds_behind,
+       jsonb_array_length(mark.imports) AS imports,
+       coalesce(windows.open, 0) AS open, coalesce(windows.due, 0) AS due,
+       coalesce(windows.held, 0) AS held
   FROM sealer_partitions AS mark
+  LEFT JOIN (SELECT partition, count(*) AS open, count(*) FILTER (WHERE deadline <= now()) AS due,
+                    count(*) FILTER (WHERE deadline IS NULL) AS held
+               FROM sealer_windows GROUP BY partition) AS windows USING (partition)
  WHERE mark.topic = $1
  ORDER BY mark.partition
 
 -- name: windows
 -- A conversation's open segments, with the watermark at which each closes.
-SELECT segment_id, revision, current_revision, first_time, last_time, deadline, message_count
+SELECT segment_id, revision, current_revision, first_time, last_time, deadline, message_count,
+       (SELECT string_agg(DISTINCT split_part(name, E'\n', 1), ', ')
+          FROM jsonb_array_elements_text(rest -> 'held_by') AS name) AS held_by
   FROM sealer_windows
  WHERE tenant_id = $1 AND conversation_id = $2
  ORDER BY first_time
+
+-- name: open_sessions
+-- A conversation's sessions that the sealer sees open, and the watermark at which each counts as
+-- ended: half an hour after its last event came.
+SELECT session_id, generation, last_event_time, last_arrival + interval '30 minutes' AS settles_at
+  FROM sealer_sessions
+ WHERE tenant_id = $1 AND conversation_id = $2 AND is_open
+ ORDER BY session_id
+
+-- name: acts
+-- What happened in a conversation besides messages, and starts, refreshes and ends of sessions.
+SELECT event_id, kind, event_time, append_time, is_granted, partition, log_offset, value
+  FROM conversation_events
+ WHERE tenant_id = $1 AND conversation_id = $2
+   AND kind NOT IN (
+       'message_recorded', 'session_started', 'session_refreshed', 'session_ended')
+ ORDER BY partition, log_offset
+ LIMIT 1000
 
 -- name: cuts
 -- Places that no segment of a conversation crosses.

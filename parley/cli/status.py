@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ from parley.cli.facts import SQL, PartitionFacts
 from parley.cli.output import Output, OutputOption, print_data, say, say_error, stdout, table_of
 from parley.cli.running import as_user_error, run
 from parley.cli.topics import topic_rows
+from parley.cli.wording import lasting
+from parley.cli.workers import sealer_rows, short, workers
 from parley.errors import UserError
 from parley.settings import Settings
 from parley.topics import Topic
@@ -23,7 +26,7 @@ from parley.topics import Topic
 def status(
     *,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Every partition, and the ledger.")
+        bool, typer.Option("--verbose", "-v", help="Workers, every partition, and the ledger.")
     ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -79,10 +82,14 @@ async def _database(settings: Settings, *, verbose: bool) -> dict[str, Any]:
         partitions = await facts.partitions(settings, pool)
         found["consumers"] = _consumers(partitions)
         if verbose:
-            found["partitions"] = [{**asdict(one), "lag": one.lag} for one in partitions]
+            found["workers"] = workers(partitions)
+            found["partitions"] = [
+                {**asdict(one), "lag": one.lag, "worker": short(one.owner)} for one in partitions
+            ]
             found["ledger"] = [dict(row) for row in await pool.fetch(SQL["ledger"])]
-            marks = await pool.fetch(SQL["watermarks"], settings.topic(Topic.EVENTS))
-            found["watermarks"] = [dict(row) for row in marks]
+            events = settings.topic(Topic.EVENTS)
+            marks = [dict(row) for row in await pool.fetch(SQL["sealer_partitions"], events)]
+            found["sealer_partitions"] = sealer_rows(marks, partitions, events)
     return found
 
 
@@ -126,14 +133,18 @@ def _distinct(errors: list[UserError]) -> list[UserError]:
     return list({str(error): error for error in errors}.values())
 
 
-_COLUMNS = {
+COLUMNS = {
     "services": ("name", "status", "pid", "url", "restarts", "detail"),
     "topics": ("topic", "partitions", "records", "kept"),
     "consumers": ("consumer", "topic", "partitions", "read", "lag", "held", "stopped"),
-    "partitions": ("consumer", "topic", "partition", "next_offset", "end_offset", "lag", "owner"),
+    "workers": ("consumer", "worker", "partitions", "lag", "last_move"),
+    "sealer_partitions": (
+        *("partition", "watermark", "behind", "lag", "open", "due", "held", "worker"),
+    ),
+    # Of each consumer there is one topic, which the table of consumers names.
+    "partitions": ("consumer", "partition", "next_offset", "end_offset", "lag", "worker"),
     "ledger": (
         "consumer",
-        "topic",
         "partition",
         "stored",
         "duplicate",
@@ -141,7 +152,6 @@ _COLUMNS = {
         "not_for_table",
         "residue",
     ),
-    "watermarks": ("partition", "watermark", "rule_version", "open_windows"),
     "outbox": ("consumer", "waiting", "oldest_seconds"),
     "open_windows": ("open", "due", "held_by_imports", "next_deadline"),
     "jobs": ("state", "jobs"),
@@ -150,12 +160,26 @@ _COLUMNS = {
 }
 
 
+def for_people(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, with spans of time in words."""
+    spans = {"behind": "seconds_behind", "last_move": "seconds_since_move"}
+    return {
+        **row,
+        **{
+            name: lasting(timedelta(seconds=row[field]))
+            for name, field in spans.items()
+            if row.get(field) is not None
+        },
+    }
+
+
 def _print(sections: dict[str, Any]) -> None:
     if not sections.get("services"):
         say("No services run under this folder's supervisor (`parley local up`).")
-    for name, columns in _COLUMNS.items():
+    for name, columns in COLUMNS.items():
         if sections.get(name):
-            stdout.print(table_of(sections[name], columns, name.replace("_", " ")))
+            rows = [for_people(row) for row in sections[name]]
+            stdout.print(table_of(rows, columns, name.replace("_", " ")))
     if "counts" in sections:
         rows = [{"what": k.replace("_", " "), "count": v} for k, v in sections["counts"].items()]
         stdout.print(table_of(rows, ("what", "count"), "counts"))

@@ -7,9 +7,12 @@ from typing import Any, Final
 
 import orjson
 
+from parley.cli.acts import act
 from parley.cli.wording import counted
 
 Row = Mapping[str, Any]
+# Sorts after every event id of the same moment.
+_LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,26 @@ def _sessions(row: Row, _: bool) -> Iterator[Entry]:
     )
     if row["ended_at"] is not None:
         text = (
-            f"session {row['session_id']} ended ({row['end_reason']}) after "
+            f"session {row['session_id']} {_ended(row['end_reason'])} after "
             f"{row['duration_seconds'] or 0} s and {counted(row['message_count'], 'message')}"
         )
-        yield Entry(row["ended_at"], "session end", text, {"session_id": row["session_id"]})
+        facts = {"session_id": row["session_id"], "reason": row["end_reason"]}
+        yield Entry(row["ended_at"], "session end", text, facts)
+
+
+def _ended(reason: str) -> str:
+    # The sealer concluded it, and nobody said so.
+    return "was settled: its last event" if reason == "idle" else f"ended ({reason})"
+
+
+def _open_sessions(row: Row, _: bool) -> Iterator[Entry]:
+    text = f"session {row['session_id']} is open; it counts as ended then, unless more comes of it"
+    yield Entry(row["settles_at"], "open", text, dict(row))
+
+
+def _acts(row: Row, with_content: bool) -> Iterator[Entry]:
+    kind, text, facts = act(row, with_content=with_content)
+    yield Entry(row["event_time"], kind, text, facts)
 
 
 def _messages(row: Row, with_content: bool) -> Iterator[Entry]:
@@ -77,10 +96,13 @@ def _revisions(row: Row, _: bool) -> Iterator[Entry]:
     if row["is_retracted"]:
         standing = f"retracted, merged into {row['merged_into']}"
     cut = ", with a cut after it" if row["cut_event_time"] is not None else ""
+    link = f"; continues segment {row['continues']}" if row["continues"] else ""
     text = (
         f"{name}: {counted(row['message_count'], 'message')} from {_time(row['started_at'])} to "
-        f"{_time(row['ended_at'])}, closed because of: {row['cause']}{cut}; policy "
-        f"{row['policy_id']} v{row['policy_version']}; {standing}"
+        f"{_time(row['ended_at'])}, closed because of: {row['cause']}{cut}; decided at "
+        f"{row['partition']}/{row['decided_offset']} when the log's time was "
+        f"{_time(row['watermark'])}; policy {row['policy_id']} v{row['policy_version']}{link}; "
+        f"{standing}"
     )
     yield Entry(row["sealed_at"], "sealed", text, dict(row))
     for one in orjson.loads(row["retracted"]):
@@ -89,17 +111,23 @@ def _revisions(row: Row, _: bool) -> Iterator[Entry]:
 
 
 def _windows(row: Row, _: bool) -> Iterator[Entry]:
-    when = "an import holds it" if row["deadline"] is None else "it closes then"
+    when = f"import {row['held_by']} holds it" if row["deadline"] is None else "it closes then"
+    again = f", sealed before as revision {row['revision']}," if row["revision"] else ""
     text = (
-        f"segment {row['segment_id']} has {counted(row['message_count'], 'message')} from "
+        f"segment {row['segment_id']}{again} has {counted(row['message_count'], 'message')} from "
         f"{_time(row['first_time'])} to {_time(row['last_time'])}; {when}, unless more is said"
     )
     yield Entry(row["deadline"], "open", text, dict(row))
 
 
 def _cuts(row: Row, _: bool) -> Iterator[Entry]:
-    text = f"no segment goes on beyond message {row['event_id']}"
+    text = f"no segment goes on beyond {_cut_place(row['event_id'])}"
     yield Entry(row["event_time"], "cut", text, dict(row))
+
+
+def _cut_place(event_id: Any) -> str:
+    # An imported end cuts after everything of its moment.
+    return "this moment" if str(event_id) == _LAST_ID else f"message {event_id}"
 
 
 def _jobs(row: Row, _: bool) -> Iterator[Entry]:
@@ -131,6 +159,8 @@ def _time(moment: datetime) -> str:
 
 _MAKERS: Final[dict[str, Callable[[Row, bool], Iterator[Entry]]]] = {
     "sessions": _sessions,
+    "open_sessions": _open_sessions,
+    "acts": _acts,
     "messages": _messages,
     "revisions": _revisions,
     "windows": _windows,

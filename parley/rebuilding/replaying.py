@@ -126,9 +126,9 @@ async def have_tables(settings: Settings) -> None:
         )
 
 
-async def check_logs(settings: Settings) -> None:
+async def check_logs(settings: Settings, topics: Sequence[Topic] = REPLAYED_TOPICS) -> None:
     """Raises UserError where the log does not begin at its beginning."""
-    for topic in REPLAYED_TOPICS:
+    for topic in topics:
         name = settings.topic(topic)
         for one in await topic_ends(settings, name):
             if one.beginning > 0:

@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from parley.codec import InvalidRecord, LogRecord, decode_event, decode_seal
+import orjson
+
+from parley.codec import InvalidRecord, LogRecord, decode_event, decode_seal, event_key
 from parley.db.headers import headers_from_json
 from parley.db.pool import Pool
 from parley.db.sql import load
 from parley.events import RecordRejected
 from parley.log.admin import topic_ends
 from parley.log.ranges import read_ranges
+from parley.rebuilding.seal_facts import POSITIONS, facts_of
 from parley.seals import Seal, SegmentSealed
 from parley.settings import Settings
-from parley.topics import Topic
+from parley.topics import Topic, partition_of
 
 SQL: Final = load(__package__, "seals.sql")
 ROWS_AT_A_TIME: Final = 2_000
@@ -25,13 +28,30 @@ ROWS_AT_A_TIME: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class SealDifference:
-    """A decision that the topic and the replay do not share; `kind` says how."""
+    """A decision that the topic and the replay do not share; `kind` says how.
+
+    `columns` are the facts that differ, where both have it.
+    """
 
     kind: str
     tenant_id: str
     conversation_id: str
     subject: str
     revision: int
+    columns: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreplayed:
+    """Partitions of the events topic, which has so many, whose log is not whole."""
+
+    partitions: frozenset[int] = frozenset()
+    count: int = 1
+
+    def holds(self, tenant_id: str, conversation_id: str) -> bool:
+        """Whether a conversation lies in one of them."""
+        key = event_key(tenant_id, conversation_id)
+        return bool(self.partitions) and partition_of(key, self.count) in self.partitions
 
 
 class _Decision(NamedTuple):
@@ -45,13 +65,17 @@ class _Decision(NamedTuple):
     incarnation: str
     decided_partition: int
     decided_offset: int
+    facts: str
 
 
 class SealCheck:
     """The seals of a replay beside those of the topic."""
 
-    def __init__(self, pool: Pool, settings: Settings) -> None:
+    def __init__(
+        self, pool: Pool, settings: Settings, unreplayed: Unreplayed | None = None
+    ) -> None:
         self._pool = pool
+        self._unreplayed = unreplayed or Unreplayed()
         self._settings = settings
         self._outbox_id = 0
         self._read: dict[int, int] = {}
@@ -67,12 +91,16 @@ class SealCheck:
         await self._take_published()
         await self._take_letters()
 
-    async def not_given(self, limit: int, *, is_ahead: bool) -> list[SealDifference]:
-        """The topic's seals that the replay lacks or has otherwise.
+    async def not_given(
+        self, limit: int, *, is_ahead: bool, in_all_facts: bool = False
+    ) -> list[SealDifference]:
+        """The topic's seals that the replay lacks or has otherwise: by members, or in any fact.
 
         A replay that is ahead has read all that they came from.
         """
-        found = await self._pool.fetch(SQL["otherwise"], limit, is_ahead)
+        found = await self._pool.fetch(
+            SQL["otherwise"], limit, is_ahead, in_all_facts, list(POSITIONS)
+        )
         return [SealDifference(**dict(row)) for row in found]
 
     async def not_published(self, limit: int) -> list[SealDifference]:
@@ -98,7 +126,7 @@ class SealCheck:
 
     async def add_waiting(self, rows: Sequence[Any]) -> None:
         """Count outbox rows as published: they will be, whoever is asked later."""
-        await self._save_published([_decision(decode_seal(row["value"])) for row in rows])
+        await self._save_published([decode_seal(row["value"]) for row in rows])
 
     async def _take_decided(self) -> None:
         while True:
@@ -121,7 +149,7 @@ class SealCheck:
         topic = self._settings.topic(Topic.SEALS)
         ranges = await _new_ranges(self._settings, topic, self._read)
         async for records in read_ranges(self._settings, topic, ranges):
-            await self._save_published(_decisions(records))
+            await self._save_published(_seals(records))
         self._read = {number: end for number, (_, end) in ranges.items()}
 
     async def _take_letters(self) -> None:
@@ -134,7 +162,12 @@ class SealCheck:
                 await connection.copy_records_to_table("copies", records=known)
         self._letters_read = {number: end for number, (_, end) in ranges.items()}
 
-    async def _save_published(self, decisions: Sequence[_Decision]) -> None:
+    async def _save_published(self, seals: Sequence[Seal]) -> None:
+        decisions = [
+            _decision(one)
+            for one in seals
+            if not self._unreplayed.holds(one.tenant_id, one.conversation_id)
+        ]
         async with self._pool.acquire() as connection:
             await connection.copy_records_to_table("published", records=decisions)
 
@@ -148,15 +181,15 @@ async def _new_ranges(
     }
 
 
-def _decisions(records: Sequence[LogRecord]) -> list[_Decision]:
-    decisions = []
+def _seals(records: Sequence[LogRecord]) -> list[Seal]:
+    seals = []
     for record in records:
         try:
-            decisions.append(_decision(decode_seal(record.value)))
+            seals.append(decode_seal(record.value))
         except InvalidRecord:
             # A dead letter of the persister's; nobody decided it.
             continue
-    return decisions
+    return seals
 
 
 def _decision(seal: Seal) -> _Decision:
@@ -174,6 +207,7 @@ def _decision(seal: Seal) -> _Decision:
         seal.incarnation,
         seal.partition,
         seal.decided_offset,
+        orjson.dumps(facts_of(seal)).decode(),
     )
 
 

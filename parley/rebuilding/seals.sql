@@ -5,10 +5,11 @@
 DROP TABLE IF EXISTS decided, published, letters, copies;
 CREATE TABLE decided (
     tenant_id text, subject text, revision bigint, digest bytea, conversation_id text,
-    incarnation text, decided_partition int, decided_offset bigint, outbox_id bigint);
+    incarnation text, decided_partition int, decided_offset bigint, facts jsonb,
+    outbox_id bigint);
 CREATE TABLE published (
     tenant_id text, subject text, revision bigint, digest bytea, conversation_id text,
-    incarnation text, decided_partition int, decided_offset bigint);
+    incarnation text, decided_partition int, decided_offset bigint, facts jsonb);
 CREATE TABLE letters (topic text, partition int, log_offset bigint, outbox_id bigint);
 CREATE TABLE copies (topic text, partition int, log_offset bigint)
 
@@ -20,21 +21,29 @@ SELECT id, topic, partition, source_topic, source_partition, key, value, headers
 -- name: otherwise
 -- What the topic has and the replay has not, or otherwise; $2 says whether the replay has read all
 -- that the topic's decisions came from. If not, it may lack those from its fence on, and those as
--- of the record before it, which the next record's time may have made.
-SELECT CASE WHEN same.subject IS NULL THEN 'seal that a replay does not give'
+-- of the record before it, which the next record's time may have made. $3: in any fact, those of
+-- the place ($4) within one log alone; otherwise by the digest of the members.
+SELECT CASE WHEN near.subject IS NULL THEN 'seal that a replay does not give'
             ELSE 'seal that a replay gives otherwise' END AS kind,
-       p.tenant_id, p.conversation_id, p.subject, p.revision
+       p.tenant_id, p.conversation_id, p.subject, p.revision,
+       coalesce((SELECT string_agg(fact.key, ', ' ORDER BY fact.key)
+                   FROM jsonb_each_text(p.facts) AS fact
+                  WHERE fact.value <> coalesce(same.facts, near.facts) ->> fact.key
+                    AND (p.incarnation = coalesce(same.incarnation, near.incarnation)
+                         OR fact.key <> ALL($4::text[]))), '') AS columns
   FROM published p
-  LEFT JOIN (SELECT DISTINCT tenant_id, subject, revision FROM decided) AS same
-       USING (tenant_id, subject, revision)
- WHERE NOT EXISTS (
-         SELECT FROM decided d
-          WHERE d.tenant_id = p.tenant_id AND d.subject = p.subject AND d.revision = p.revision
-            AND d.digest = p.digest)
-   AND ($2::bool OR same.subject IS NOT NULL OR NOT EXISTS (
-         SELECT FROM fences f
-          WHERE f.consumer = 'sealer' AND f.partition = p.decided_partition
-            AND f.incarnation = p.incarnation AND f.next_offset <= p.decided_offset + 1))
+  LEFT JOIN (SELECT DISTINCT ON (tenant_id, subject, revision) * FROM decided) AS near
+       ON near.tenant_id = p.tenant_id AND near.subject = p.subject AND near.revision = p.revision
+  LEFT JOIN (SELECT DISTINCT ON (tenant_id, subject, revision, digest) * FROM decided) AS same
+       ON same.tenant_id = p.tenant_id AND same.subject = p.subject
+      AND same.revision = p.revision AND same.digest = p.digest
+ WHERE (same.subject IS NULL
+        AND ($2::bool OR near.subject IS NOT NULL OR NOT EXISTS (
+              SELECT FROM fences f
+               WHERE f.consumer = 'sealer' AND f.partition = p.decided_partition
+                 AND f.incarnation = p.incarnation AND f.next_offset <= p.decided_offset + 1)))
+    OR ($3::bool AND CASE WHEN same.incarnation = p.incarnation THEN same.facts <> p.facts
+                          ELSE same.facts - $4::text[] <> p.facts - $4::text[] END)
  LIMIT $1
 
 -- name: unpublished

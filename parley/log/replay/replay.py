@@ -108,6 +108,7 @@ class Replay:
                     group.create_task(self._run_partition(tp, end, progress))
 
     async def _run_partition(self, tp: TopicPartition, end: int, progress: Progress) -> None:
+        await self._check_beginning(tp)
         retries = 0
         while self._fences[tp].next_offset < end:
             async with self._gate:
@@ -176,11 +177,14 @@ class Replay:
                 f"{self.topic} was made anew since this replay began.",
                 "Begin again from offset 0 with `parley rebuild --anew`.",
             ) from error
-        beginnings = await self._kafka.beginning_offsets([tp])
-        if fenced.next_offset < beginnings[tp]:
-            raise begins_late(self.topic, tp.partition, beginnings[tp])
         await self._handler.claimed(fenced)
         self._fences[tp] = fenced
+
+    async def _check_beginning(self, tp: TopicPartition) -> None:
+        """Only of what is to be read: a partition that nobody asks for may begin anywhere."""
+        beginnings = await self._kafka.beginning_offsets([tp])
+        if self._fences[tp].next_offset < beginnings[tp]:
+            raise begins_late(self.topic, tp.partition, beginnings[tp])
 
 
 def _without_gap(fetched: Sequence[Any], first: int) -> list[LogRecord]:
