@@ -10,7 +10,7 @@ import typer
 
 from parley import clock
 from parley.cli.facts import connection_pool
-from parley.cli.output import Output, OutputOption, print_rows, say
+from parley.cli.output import Output, OutputOption, print_rows, say, stdout
 from parley.cli.running import run
 from parley.cli.wording import counted, lasting
 from parley.db.pool import Pool
@@ -26,6 +26,9 @@ COLUMNS: Final = (
     *("conversation", "tenant", "channel", "messages"),
     *("began", "last", "closes", "in", "note"),
 )
+# On narrower terminals these are left out rather than everything folded.
+WIDE: Final = 100
+_ONLY_WIDE: Final = frozenset(("channel", "began"))
 
 
 def sealing(
@@ -44,7 +47,8 @@ def sealing(
 ) -> None:
     """Show the open segments, the one that closes first on top.
 
-    A segment closes when the log's time in its partition reaches its deadline. Times are UTC.
+    A segment closes when the log's time in its partition reaches its deadline. Times are UTC; a
+    narrow terminal shows fewer columns.
 
     Try:
 
@@ -141,7 +145,12 @@ def _print(output: Output, windows: Sequence[Row]) -> None:
         now = clock.now()
         shows_tenant = {one["tenant_id"] for one in windows} != {DEFAULT_TENANT}
         lines = [line_of(one, now, shows_tenant=shows_tenant) for one in windows]
-        print_rows(output, lines, COLUMNS)
+        print_rows(output, lines, columns_for(stdout.width))
+
+
+def columns_for(width: int) -> list[str]:
+    """What a terminal of so many columns has room for, next to ids of 36 characters."""
+    return [one for one in COLUMNS if width >= WIDE or one not in _ONLY_WIDE]
 
 
 def line_of(window: Row, now: datetime, *, shows_tenant: bool) -> dict[str, Any]:
@@ -152,23 +161,22 @@ def line_of(window: Row, now: datetime, *, shows_tenant: bool) -> dict[str, Any]
         "tenant": window["tenant_id"] if shows_tenant else None,
         "channel": window["channel"],
         "messages": window["message_count"],
-        "began": _moment(window["began_at"], now),
-        "last": _moment(window["last_message_at"], now),
-        "closes": None if left is None else _moment(window["deadline"], now),
+        "began": _moment(window["began_at"], now, "%H:%M"),
+        "last": _moment(window["last_message_at"], now, "%H:%M"),
+        "closes": None if left is None else _moment(window["deadline"], now, "%H:%M:%S"),
         "in": None if left is None else _left(left),
         "note": _note(window),
     }
 
 
-def _moment(at: datetime, now: datetime) -> str:
-    """The time, and the day where it is another one."""
+def _moment(at: datetime, now: datetime, form: str) -> str:
+    """The time of day, or the day with hour and minute where it is another one."""
     at = at.astimezone(UTC)
-    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
+    return at.strftime(form if at.date() == now.date() else "%Y-%m-%d %H:%M")
 
 
 def _left(seconds: float) -> str:
-    span = lasting(timedelta(seconds=abs(seconds)))
-    return span if seconds > 0 else f"{span} ago"
+    return f"{'-' if seconds <= 0 else ''}{lasting(timedelta(seconds=abs(seconds)))}"
 
 
 def _note(window: Row) -> str:
