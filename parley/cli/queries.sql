@@ -110,7 +110,7 @@ SELECT revision.segment_id, revision.revision, revision.previous_revision, revis
   JOIN segments AS segment USING (tenant_id, segment_id)
   LEFT JOIN (SELECT segment_id, revision, continues FROM current_segments
               WHERE tenant_id = $1 AND conversation_id = $2) AS standing
-       USING (segment_id, revision)
+         ON standing.segment_id = revision.segment_id AND standing.revision = revision.revision
  WHERE revision.tenant_id = $1 AND revision.conversation_id = $2
  ORDER BY revision.sealed_at, revision.decided_offset
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -145,7 +145,6 @@ COLUMNS = {
     "partitions": ("consumer", "partition", "next_offset", "end_offset", "lag", "worker"),
     "ledger": (
         "consumer",
-        "partition",
         "stored",
         "duplicate",
         "dead_lettered",
@@ -161,16 +160,16 @@ COLUMNS = {
 
 
 def for_people(row: dict[str, Any]) -> dict[str, Any]:
-    """The row, with spans of time in words."""
-    spans = {"behind": "seconds_behind", "last_move": "seconds_since_move"}
-    return {
-        **row,
-        **{
-            name: lasting(timedelta(seconds=row[field]))
-            for name, field in spans.items()
-            if row.get(field) is not None
-        },
-    }
+    """The row in what fits a narrow terminal: spans of time in words, places as one word."""
+    shown = dict(row)
+    for name, field in (("behind", "seconds_behind"), ("last_move", "seconds_since_move")):
+        if row.get(field) is not None:
+            shown[name] = lasting(timedelta(seconds=row[field]))
+    if row.get("watermark") is not None:
+        shown["watermark"] = f"{row['watermark'].astimezone(UTC):%H:%M:%S}"
+    if "residue" in row:
+        shown["consumer"] = f"{row['consumer']}/{row['partition']}"
+    return shown
 
 
 def _print(sections: dict[str, Any]) -> None:

@@ -22,13 +22,16 @@ SQL: Final = load(__package__)
 DEFAULT_TENANT: Final = "default"
 
 Row = Mapping[str, Any]
-COLUMNS: Final = (
-    *("conversation", "tenant", "channel", "messages"),
-    *("began", "last", "closes", "in", "note"),
+_COLUMNS: Final = (
+    *("conversation", "tenant", "channel", "messages", "began", "last"),
+    *("closes", "in", "revision", "note"),
 )
-# On narrower terminals these are left out rather than everything folded.
-WIDE: Final = 100
-_ONLY_WIDE: Final = frozenset(("channel", "began"))
+# On a narrow terminal these are left out, one after the other, rather than everything folded.
+_FIRST_TO_GO: Final = ("channel", "began", "last", "messages")
+# Between two columns of a table.
+_SPACE: Final = 3
+# Enough of an import's id to tell it from others.
+_SHORT_ID: Final = 8
 
 
 def sealing(
@@ -47,8 +50,9 @@ def sealing(
 ) -> None:
     """Show the open segments, the one that closes first on top.
 
-    A segment closes when the log's time in its partition reaches its deadline. Times are UTC; a
-    narrow terminal shows fewer columns.
+    A segment closes when the log's time in its partition reaches its deadline; one that an import
+    holds has none, and its note names the import. Times are UTC. A narrow terminal shows fewer
+    columns.
 
     Try:
 
@@ -145,12 +149,22 @@ def _print(output: Output, windows: Sequence[Row]) -> None:
         now = clock.now()
         shows_tenant = {one["tenant_id"] for one in windows} != {DEFAULT_TENANT}
         lines = [line_of(one, now, shows_tenant=shows_tenant) for one in windows]
-        print_rows(output, lines, columns_for(stdout.width))
+        print_rows(output, lines, columns_for(lines, stdout.width))
 
 
-def columns_for(width: int) -> list[str]:
-    """What a terminal of so many columns has room for, next to ids of 36 characters."""
-    return [one for one in COLUMNS if width >= WIDE or one not in _ONLY_WIDE]
+def columns_for(lines: Sequence[Row], width: int) -> list[str]:
+    """The columns for which a terminal of so many characters has room."""
+    shown = [one for one in _COLUMNS if any(line[one] not in (None, "") for line in lines)]
+    for name in _FIRST_TO_GO:
+        if _width_of(lines, shown) <= width:
+            break
+        shown = [one for one in shown if one != name]
+    return shown
+
+
+def _width_of(lines: Sequence[Row], columns: Sequence[str]) -> int:
+    widest = (max(len(str(line[one] or "")) for line in (*lines, {one: one})) for one in columns)
+    return sum(widest) + _SPACE * len(columns)
 
 
 def line_of(window: Row, now: datetime, *, shows_tenant: bool) -> dict[str, Any]:
@@ -165,14 +179,15 @@ def line_of(window: Row, now: datetime, *, shows_tenant: bool) -> dict[str, Any]
         "last": _moment(window["last_message_at"], now, "%H:%M"),
         "closes": None if left is None else _moment(window["deadline"], now, "%H:%M:%S"),
         "in": None if left is None else _left(left),
+        "revision": window["revision"] or None,
         "note": _note(window),
     }
 
 
 def _moment(at: datetime, now: datetime, form: str) -> str:
-    """The time of day, or the day with hour and minute where it is another one."""
-    at = at.astimezone(UTC)
-    return at.strftime(form if at.date() == now.date() else "%Y-%m-%d %H:%M")
+    """The time of day where it is less than a day away, otherwise the day."""
+    is_near = abs(at - now) < timedelta(days=1)
+    return at.astimezone(UTC).strftime(form if is_near else "%Y-%m-%d")
 
 
 def _left(seconds: float) -> str:
@@ -182,12 +197,13 @@ def _left(seconds: float) -> str:
 def _note(window: Row) -> str:
     notes = []
     if window["held_by"]:
-        notes.append(f"held by import {', '.join(window['held_by'])}")
+        held_by = ", ".join(one[:_SHORT_ID] for one in window["held_by"])
+        notes.append(f"import {held_by}")
     if window["is_ending"]:
         notes.append("ended")
     if window["is_reopened"]:
-        notes.append(f"reopened, was revision {window['revision']}")
-    return "; ".join(notes)
+        notes.append("reopened")
+    return ", ".join(notes)
 
 
 def summary(counts: OpenCounts, shown: int, limit: int) -> str:

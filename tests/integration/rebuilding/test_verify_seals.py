@@ -54,13 +54,12 @@ async def test_a_bent_segment_is_found_in_the_table_and_in_the_topic(
         async with talking(talk):
             await send(migrated, talk.records(150))
             # Up to where the tables stand; the services go on meanwhile.
-            assert (await compared(migrated)).differences == ()
+            whole = await compared(migrated)
         await settled(tables, talk)
+    assert (whole.differences, whole.not_compared) == ((), ())
     sealed = await segments(migrated)
-    whole = await compared(migrated)
-    assert (whole.differences, whole.behind, whole.not_compared) == ((), 0, ())
-    assert whole.seals_compared >= len(sealed) > 20
-    in_table, digest, cause = sealed[0], sealed[1], sealed[2]
+    digest, cause, in_table, *_ = [one for one in sealed if partition_of_seal(migrated, one) == 0]
+    beyond = next(one for one in sealed if partition_of_seal(migrated, one) == 1)
     await tables.execute(
         "UPDATE segment_revisions SET member_digest = '\\x00' WHERE segment_id = $1"
         " AND revision = $2",
@@ -68,24 +67,21 @@ async def test_a_bent_segment_is_found_in_the_table_and_in_the_topic(
         in_table.revision,
     )
     other = SealCause.CAP if cause.cause is not SealCause.CAP else SealCause.IDLE
-    bent = [replace(digest, member_digest=b"x" * 32), replace(cause, cause=other)]
+    bent = [replace(one, member_digest=b"x" * 32) for one in (digest, beyond)]
+    bent.append(replace(cause, cause=other))
     await send(migrated, [record(migrated, one) for one in bent])
+    await lose_beginning(migrated, 1)
+    found = await compared(migrated)
     otherwise = "seal that a replay gives otherwise"
-    expected = {
+    # Whether that beyond what the log still has was bent too, nobody can say, and that is said.
+    assert named(found) == {
         ("edited row", f"segment {in_table.segment_id}", "member_digest"),
         (otherwise, f"segment {digest.segment_id}", "member_digest"),
         (otherwise, f"segment {cause.segment_id}", "cause"),
     }
-    assert named(await compared(migrated)) == expected
-    await lose_beginning(migrated, partition_of_seal(migrated, digest))
-    late = await compared(migrated)
-    [sentence] = late.not_compared
-    assert "does not begin at offset 0 any more" in sentence
-    # What the table says of the topic is compared still.
-    kinds = named(late)
-    assert ("edited row", f"segment {in_table.segment_id}", "member_digest") in kinds
-    assert (otherwise, f"segment {digest.segment_id}", "member_digest") not in kinds
-    assert kinds <= expected
+    [sentence] = found.not_compared
+    assert f"{migrated.topic(Topic.EVENTS)}/1 were not compared" in sentence
+    assert found.seals_compared > 3
 
 
 async def segments(settings: Settings) -> list[SegmentSealed]:

@@ -43,7 +43,7 @@ def line(one: dict[str, Any]) -> dict[str, Any]:
 def test_a_line_says_when_a_segment_closes_and_in_how_long() -> None:
     told = line(row())
     assert (told["closes"], told["in"]) == ("12:01:30", "1m 30s")
-    assert (told["began"], told["last"]) == ("2026-01-30 12:00", "11:59")
+    assert (told["began"], told["last"]) == ("2026-01-30", "11:59")
     assert told["note"] == ""
 
 
@@ -57,11 +57,13 @@ def test_what_an_import_holds_has_no_deadline_and_says_by_which() -> None:
     window = as_window(row(None, held_by=["files", "files\n3"]))
     assert (window["held_by"], window["is_due"]) == (["files"], False)
     told = line_of(window, NOW, shows_tenant=False)
-    assert (told["closes"], told["in"], told["note"]) == (None, None, "held by import files")
+    assert (told["closes"], told["in"], told["note"]) == (None, None, "import files")
 
 
 def test_a_segment_that_was_sealed_before_or_has_ended_says_so() -> None:
-    assert line(row(revision=2, current_revision=2))["note"] == "reopened, was revision 2"
+    again = line(row(revision=2, current_revision=2))
+    assert (again["revision"], again["note"]) == (2, "reopened")
+    assert line(row())["revision"] is None
     assert line(row(ending={"closes_at": ""}))["note"] == "ended"
 
 
@@ -70,15 +72,20 @@ def test_tenants_are_shown_where_there_are_others() -> None:
     assert line(row())["tenant"] is None
 
 
-def test_a_line_fits_eighty_columns_beside_a_long_id() -> None:
-    file = io.StringIO()
+def test_narrow_terminals_show_fewer_columns_and_fold_none() -> None:
     name = "550e8400-e29b-41d4-a716-446655440000"
-    lines = [line(row(conversation_id=name)), line(row(-5_405.0, conversation_id=name))]
-    Console(file=file, width=80).print(table_of(lines, columns_for(80)))
-    shown = [one for one in file.getvalue().splitlines() if name in one]
-    assert "-1h 30m" in shown[1]
-    assert all("11:59" in one for one in shown)
-    assert len(shown) == 2
+    lines = [line(row(conversation_id=name, revision=1)), line(row(-5_405.0, conversation_id=name))]
+    for width, has_channel in ((140, True), (80, False)):
+        file = io.StringIO()
+        columns = columns_for(lines, width)
+        Console(file=file, width=width).print(table_of(lines, columns))
+        shown = [one for one in file.getvalue().splitlines() if name in one]
+        assert "1m 30s" in shown[0]
+        assert "reopened" in shown[0]
+        assert "-1h 30m" in shown[1]
+        assert ("channel" in columns) is has_channel
+        assert len(file.getvalue().splitlines()) == 6
+    assert "channel" in columns_for([line(row())], 80)
 
 
 def test_the_end_says_how_many_are_open_and_where() -> None:
