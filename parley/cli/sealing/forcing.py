@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from parley import clock, ids
 from parley.cli.config_topic import who
 from parley.cli.facts import connection_pool
-from parley.cli.output import Output, OutputOption, print_data, say, stdout, table_of
+from parley.cli.output import Output, OutputOption, print_data, say, stdout
 from parley.cli.running import run
 from parley.cli.sealing.following import Command, SealWait
 from parley.cli.sealing.listing import DEFAULT_TENANT, SQL, nothing_open, open_windows
@@ -23,8 +23,6 @@ from parley.log.producer import Producer
 from parley.seals import SegmentSealed
 from parley.settings import Settings
 from parley.topics import Topic
-
-_COLUMNS: Final = ("segment_id", "revision", "cause", "messages", "began", "ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,9 @@ def seal(
     sealed = run(seal_now(Settings.load(), asked))
     if output is not Output.TABLE:
         print_data(output, [_facts(one) for one in sealed])
-    elif sealed:
-        stdout.print(table_of([_line(one) for one in sealed], _COLUMNS))
+        return
+    for one in sealed:
+        stdout.print(sentence_of(one))
 
 
 async def seal_now(settings: Settings, asked: Asked) -> list[SegmentSealed]:
@@ -149,13 +148,11 @@ def _facts(sealed: SegmentSealed) -> dict[str, Any]:
     }
 
 
-def _line(sealed: SegmentSealed) -> dict[str, Any]:
+def sentence_of(sealed: SegmentSealed) -> str:
     """The segment, for people."""
-    return {
-        "segment_id": sealed.segment_id,
-        "revision": sealed.revision,
-        "cause": sealed.cause.value,
-        "messages": sealed.message_count,
-        "began": f"{sealed.started_at:%m-%d %H:%M:%S}",
-        "ended": f"{sealed.ended_at:%m-%d %H:%M:%S}",
-    }
+    messages = counted(sealed.message_count, "message")
+    return (
+        f"segment {sealed.segment_id} revision {sealed.revision}\n"
+        f"{messages} from {sealed.started_at:%Y-%m-%d %H:%M:%S} to "
+        f"{sealed.ended_at:%Y-%m-%d %H:%M:%S} UTC, closed because of: {sealed.cause.value}"
+    )

@@ -27,7 +27,7 @@ _COLUMNS: Final = (
     *("closes", "in", "revision", "note"),
 )
 # On a narrow terminal these are left out, one after the other, rather than everything folded.
-_FIRST_TO_GO: Final = ("channel", "began", "last", "messages")
+_FIRST_TO_GO: Final = ("channel", "began", "last", "revision", "messages")
 # Between two columns of a table.
 _SPACE: Final = 3
 # Enough of an import's id to tell it from others.
