@@ -8,6 +8,7 @@ import typer
 from parley.cli.output import Output, OutputOption, print_rows, say
 from parley.cli.phase_progress import PhaseProgress
 from parley.cli.running import run
+from parley.cli.wording import counted
 from parley.rebuilding.verify import Scope, Verified
 from parley.rebuilding.verify import verify as verify_tables
 from parley.settings import Settings
@@ -57,7 +58,7 @@ def _summary(verified: Verified) -> str:
     found = "Nothing differs" if not verified.differences else "The tables and the log differ"
     read = f"{verified.records:,} records replayed in {verified.seconds:.1f} s"
     behind = (
-        f" The tables are {verified.behind:,} records behind the log, and were compared as of "
+        f" The tables are {counted(verified.behind, 'record')} behind the log, and were compared as of "
         "where they stand."
         if verified.behind
         else ""
