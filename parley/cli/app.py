@@ -73,7 +73,7 @@ class Commands(LazyGroup):
         "explain": Place(
             "parley.cli.explain",
             "explain",
-            "Show a conversation's sessions, messages, segments, passes and verdicts, in order.",
+            "Show all that is known of a conversation, in order.",
         ),
         "doctor": Place(
             "parley.cli.doctor",

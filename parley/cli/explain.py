@@ -47,8 +47,10 @@ def explain(
     messages: Annotated[int, typer.Option("-n", min=0, help="At most so many messages.")] = 1_000,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show all that is known of a conversation, in order: what was said and done in it, its
-    sessions, segments with their revisions, cuts, deadlines, passes and verdicts.
+    """Show all that is known of a conversation, in order.
+
+    What was said and done in it, its sessions, segments with their revisions, cuts and deadlines,
+    passes and verdicts.
 
     Try:
 

@@ -57,10 +57,10 @@ def verify(
 def _summary(verified: Verified) -> str:
     found = "Nothing differs" if not verified.differences else "The tables and the log differ"
     read = f"{verified.records:,} records replayed in {verified.seconds:.1f} s"
-    behind = (
-        f" The tables are {counted(verified.behind, 'record')} behind the log, and were compared as of "
-        "where they stand."
+    behind = counted(verified.behind, "record")
+    standing = (
+        f" The tables are {behind} behind the log, and were compared as of where they stand."
         if verified.behind
         else ""
     )
-    return f"{found}: {read}, {verified.seals_compared:,} seals compared.{behind}"
+    return f"{found}: {read}, {verified.seals_compared:,} seals compared.{standing}"
