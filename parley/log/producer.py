@@ -1,7 +1,6 @@
 """Publishes records durably: acks from all replicas, idempotent, and never wedged."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -140,12 +139,14 @@ class Producer:
         """
         for record in batch:
             check_size(record)
+        offsets: list[int] = []
         inner = self._started()
         try:
-            return await _publish_batch(inner, partition, batch)
+            await _publish_batch(inner, partition, batch, offsets)
         except WEDGED:
             await self._replace(inner)
-            return await _publish_batch(self._started(), partition, batch)
+            await _publish_batch(self._started(), partition, batch, offsets)
+        return offsets
 
     def _started(self) -> Any:
         if self._inner is None:
@@ -187,20 +188,19 @@ class Producer:
         return inner
 
 
-async def _publish_batch(inner: Any, partition: int, batch: Sequence[Record]) -> list[int]:
-    pending = deque(batch)
-    offsets: list[int] = []
-    while pending:
-        topic = pending[0].topic
+async def _publish_batch(
+    inner: Any, partition: int, batch: Sequence[Record], offsets: list[int]
+) -> None:
+    """Publish what follows those that have their offsets already, and add the offsets."""
+    while (first := len(offsets)) < len(batch):
         builder = inner.create_batch()
-        while pending and _append(builder, pending[0]):
-            pending.popleft()
+        end = first
+        while end < len(batch) and _append(builder, batch[end]):
+            end += 1
         # Closed, so that nobody else's record gets in between.
         builder.close()
-        record_count: int = builder.record_count()
-        durable = await (await inner.send_batch(builder, topic, partition=partition))
-        offsets.extend(range(durable.offset, durable.offset + record_count))
-    return offsets
+        durable = await (await inner.send_batch(builder, batch[first].topic, partition=partition))
+        offsets.extend(range(durable.offset, durable.offset + end - first))
 
 
 def _append(builder: Any, record: Record) -> bool:

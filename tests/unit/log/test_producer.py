@@ -1,0 +1,83 @@
+"""What a producer sends again when the broker rejects its sequence in the middle of a batch."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import OutOfOrderSequenceNumber
+
+from parley.codec import Outgoing
+from parley.log.producer import Producer
+from parley.settings import Settings
+
+ROOM = 2
+
+
+class Builder(list[bytes]):
+    """A batch with room for two records."""
+
+    def append(self, *, value: bytes, **_: Any) -> object | None:  # type: ignore[override]
+        if len(self) == ROOM:
+            return None
+        super().append(value)
+        return self
+
+    def close(self) -> None:
+        """Nothing more fits anyway."""
+
+
+class Broker:
+    """What all inner producers write to; it rejects the batches whose turn is in `wedges`."""
+
+    def __init__(self, wedges: set[int]) -> None:
+        self.log: list[bytes] = []
+        self.turn = 0
+        self._wedges = wedges
+
+    def create_batch(self) -> Builder:
+        return Builder()
+
+    async def send_batch(self, batch: Builder, topic: str, partition: int) -> Any:
+        answer = asyncio.get_running_loop().create_future()
+        self.turn += 1
+        if self.turn in self._wedges:
+            answer.set_exception(OutOfOrderSequenceNumber())
+            return answer
+        answer.set_result(SimpleNamespace(offset=len(self.log)))
+        self.log += batch
+        return answer
+
+    async def stop(self) -> None:
+        """There is nothing to flush."""
+
+
+class ProducerOfBroker(Producer):
+    """A producer whose inner ones are all of the same broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__(Settings())
+        self._broker = broker
+
+    async def _connect(self) -> Any:
+        return self._broker
+
+
+async def send(broker: Broker, count: int) -> list[int]:
+    producer = ProducerOfBroker(broker)
+    await producer.start()
+    batch = [Outgoing("t", b"k", b"%d" % number, ()) for number in range(count)]
+    return await producer.send_batch(0, batch)
+
+
+async def test_what_is_durable_is_not_sent_again() -> None:
+    broker = Broker(wedges={2})
+    assert await send(broker, 5) == [0, 1, 2, 3, 4]
+    assert broker.log == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_a_producer_that_is_wedged_again_at_once_says_so() -> None:
+    broker = Broker(wedges={2, 3})
+    with pytest.raises(OutOfOrderSequenceNumber):
+        await send(broker, 5)
+    assert broker.log == [b"0", b"1"]
