@@ -1,6 +1,6 @@
 """`make bench`: one run on one machine, ratios on the screen, figures and plots in results/.
 
-`make bench PART=gateway` or `PART=sink` measures one part only.
+`make bench PART=gateway`, `PART=sink` or `PART=sealing` measures one part only.
 """
 
 import asyncio
@@ -18,6 +18,10 @@ from rich.console import Console
 
 from benchmarks import gateway, handover, machine, plots, results
 from benchmarks.gateway import Effort
+from benchmarks.sealing import measure as sealing
+from benchmarks.sealing import plot as sealing_plot
+from benchmarks.sealing import report as sealing_report
+from benchmarks.sealing.runs import Servers
 from benchmarks.sink import measure as sink
 from benchmarks.sink import report as sink_report
 from parley.db import migrations
@@ -40,6 +44,7 @@ class Part(StrEnum):
     ALL = "all"
     GATEWAY = "gateway"
     SINK = "sink"
+    SEALING = "sealing"
 
 
 def main(
@@ -71,6 +76,8 @@ def main(
                 _say(f"written: {plots.draw(report).relative_to(ROOT)}")
         if part in (Part.ALL, Part.SINK):
             _measure_sink(stack, Path(folder) / "logs", runs, surroundings, keep)
+        if part in (Part.ALL, Part.SEALING):
+            _measure_sealing(stack, Path(folder) / "logs", runs, surroundings, keep)
 
 
 def _measure_gateway(
@@ -90,13 +97,8 @@ def _measure_gateway(
 def _measure_sink(
     stack: Stack, log_dir: Path, runs: int, surroundings: dict[str, Any], keep: bool
 ) -> None:
-    # A database of its own, since its tables are emptied before each run.
-    name = f"bench_{random_id()[:8]}"
-    try:
-        settings = _prepare(stack, log_dir, create_database(stack.endpoints(), name))
+    with _own_database(stack, log_dir) as settings:
         found = sink.measure(settings, _pid(stack.postgres), ROOT / ".parley", runs, _say)
-    finally:
-        drop_database(stack.endpoints(), name)
     targets = sink_report.targets(found, sink.SIMPLE, sink.RAW_COPY)
     sink_report.show(found, console)
     results.show_targets(targets, console)
@@ -104,6 +106,32 @@ def _measure_sink(
         content = sink_report.as_json(found)
         path = results.save_part("sink", surroundings, targets, content)
         _say(f"written: {path.relative_to(ROOT)}")
+
+
+def _measure_sealing(
+    stack: Stack, log_dir: Path, runs: int, surroundings: dict[str, Any], keep: bool
+) -> None:
+    servers = Servers(_pid(stack.kafka), _pid(stack.postgres))
+    with _own_database(stack, log_dir) as settings:
+        found = sealing.measure(sealing.Place(settings, servers, ROOT / ".parley", runs), _say)
+    targets = sealing_report.targets(found)
+    sealing_report.show(found, console)
+    results.show_targets(targets, console)
+    if keep:
+        content = sealing_report.as_json(found)
+        path = results.save_part("sealing", surroundings, targets, content)
+        _say(f"written: {path.relative_to(ROOT)}")
+        _say(f"written: {sealing_plot.draw(found, surroundings).relative_to(ROOT)}")
+
+
+@contextmanager
+def _own_database(stack: Stack, log_dir: Path) -> Iterator[Settings]:
+    """A database that is dropped afterwards, since its tables are emptied before each run."""
+    name = f"bench_{random_id()[:8]}"
+    try:
+        yield _prepare(stack, log_dir, create_database(stack.endpoints(), name))
+    finally:
+        drop_database(stack.endpoints(), name)
 
 
 @contextmanager

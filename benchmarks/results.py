@@ -54,6 +54,23 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSeries:
+    """One of those that are compared, several times, in turns with the others."""
+
+    name: str
+    runs: tuple[Any, ...]
+
+    def median(self, field: str) -> float:
+        """The middle one of a figure."""
+        return float(median(getattr(run, field) for run in self.runs))
+
+    def spread(self, field: str) -> tuple[float, float]:
+        """The least and the most of a figure."""
+        values = [getattr(run, field) for run in self.runs]
+        return min(values), max(values)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything of one `make bench`."""
 

@@ -12,6 +12,7 @@ import asyncpg
 from aiokafka.admin import NewTopic
 
 from benchmarks.processes import LoadFailed
+from benchmarks.results import RunSeries
 from benchmarks.sink import debezium, runs
 from benchmarks.sink.messages import (
     MESSAGES,
@@ -22,7 +23,7 @@ from benchmarks.sink.messages import (
     messages,
     partition_of,
 )
-from benchmarks.sink.report import SinkReport, SinkSeries
+from benchmarks.sink.report import SinkReport
 from benchmarks.sink.runs import SinkRun, Table
 from parley.db.pool import Connection
 from parley.errors import UserError
@@ -79,7 +80,7 @@ def measure(
         last_ids = tuple(_last_ids(settings))
         place = Place(settings, postgres_pid, Path(folder), jar_folder, last_ids)
         found = asyncio.run(_measure_all(place, run_count, say))
-    series = tuple(SinkSeries(name, tuple(all_runs)) for name, all_runs in found.items())
+    series = tuple(RunSeries(name, tuple(all_runs)) for name, all_runs in found.items())
     return SinkReport(series, missing)
 
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table as ScreenTable
 
-from benchmarks.results import Target
+from benchmarks.results import RunSeries, Target
 from benchmarks.sink.debezium import VERSION
-from benchmarks.sink.runs import SinkRun
 
 WANTED_TIMES_DEBEZIUM: Final = 2.0
 # Percent.
@@ -20,30 +18,13 @@ WANTED_SHARE_OF_MEMORY: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class SinkSeries:
-    """One sink, several times, in turns with the others."""
-
-    name: str
-    runs: tuple[SinkRun, ...]
-
-    def median(self, field: str) -> float:
-        """The middle one of a figure."""
-        return float(median(getattr(run, field) for run in self.runs))
-
-    def spread(self, field: str) -> tuple[float, float]:
-        """The least and the most of a figure."""
-        values = [getattr(run, field) for run in self.runs]
-        return min(values), max(values)
-
-
-@dataclass(frozen=True, slots=True)
 class SinkReport:
     """Everything that was found; `missing` names what was not measured, and why."""
 
-    series: tuple[SinkSeries, ...]
+    series: tuple[RunSeries, ...]
     missing: dict[str, str]
 
-    def find(self, name: str) -> SinkSeries:
+    def find(self, name: str) -> RunSeries:
         """The series of that name; raises StopIteration."""
         return next(one for one in self.series if one.name == name)
 
@@ -78,7 +59,7 @@ def show(report: SinkReport, console: Console) -> None:
         console.print(f"not measured: {name}: {reason}", style="yellow")
 
 
-def _table(series: Sequence[SinkSeries]) -> ScreenTable:
+def _table(series: Sequence[RunSeries]) -> ScreenTable:
     table = ScreenTable(title="200,000 messages into PostgreSQL: medians; CPU seconds per 100,000")
     table.add_column("what")
     for name in (
@@ -96,7 +77,7 @@ def _table(series: Sequence[SinkSeries]) -> ScreenTable:
     return table
 
 
-def _cells(one: SinkSeries) -> list[str]:
+def _cells(one: RunSeries) -> list[str]:
     return [
         f"{one.median('rows_per_second'):,.0f}",
         "{:,.0f} … {:,.0f}".format(*one.spread("rows_per_second")),
