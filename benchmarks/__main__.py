@@ -51,6 +51,10 @@ def main(
     part: Annotated[Part, typer.Argument(help="what to measure")] = Part.ALL,
     runs: Annotated[int, typer.Option(min=1, help="how often each is measured")] = 3,
     seconds: Annotated[float, typer.Option(min=1, help="how long each is measured")] = 6.0,
+    longest: Annotated[
+        float,
+        typer.Option(min=5, help="seconds after which a peer of the sealer is stopped"),
+    ] = 120.0,
     state_dir: Annotated[
         Path | None, typer.Option(help="measure on the local stack of this folder")
     ] = None,
@@ -77,7 +81,9 @@ def main(
         if part in (Part.ALL, Part.SINK):
             _measure_sink(stack, Path(folder) / "logs", runs, surroundings, keep)
         if part in (Part.ALL, Part.SEALING):
-            _measure_sealing(stack, Path(folder) / "logs", runs, surroundings, keep)
+            _measure_sealing(
+                stack, Path(folder) / "logs", Effort(runs, longest), surroundings, keep
+            )
 
 
 def _measure_gateway(
@@ -109,11 +115,12 @@ def _measure_sink(
 
 
 def _measure_sealing(
-    stack: Stack, log_dir: Path, runs: int, surroundings: dict[str, Any], keep: bool
+    stack: Stack, log_dir: Path, effort: Effort, surroundings: dict[str, Any], keep: bool
 ) -> None:
     servers = Servers(_pid(stack.kafka), _pid(stack.postgres))
     with _own_database(stack, log_dir) as settings:
-        found = sealing.measure(sealing.Place(settings, servers, ROOT / ".parley", runs), _say)
+        place = sealing.Place(settings, servers, ROOT / ".parley", effort.runs, effort.seconds)
+        found = sealing.measure(place, _say)
     targets = sealing_report.targets(found)
     sealing_report.show(found, console)
     results.show_targets(targets, console)

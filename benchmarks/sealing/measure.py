@@ -32,12 +32,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where everything is, and how often each is measured."""
+    """Where everything is, how often each is measured, and how long at most."""
 
     settings: Settings
     servers: Servers
     cache_dir: Path
     runs: int
+    longest_s: float
 
 
 def measure(place: Place, say: Say) -> SealingReport:
@@ -82,7 +83,7 @@ async def _measure_all(
                 await parley_sealer.forget(connection)
                 job = await _job(settings, peer, folder, number)
                 results = Results(kafka, job.output_topic, settings.partitions)
-                run = watch(peer, job, results, place.servers)
+                run = watch(peer, job, results, place.servers, place.longest_s)
                 found[peer.name].append(await _named(peer, run))
     finally:
         await kafka.stop()

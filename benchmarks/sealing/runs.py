@@ -2,7 +2,8 @@
 
 The rate is taken from the first moment at which the peer has durably done with some records,
 without them, to the one at which its last result can be read: a JVM's start is not in it, its
-warm-up is. The processor time is the process's whole life's; `busy_cpu_seconds` is that of the
+warm-up is. One that is not done after `longest_s` is stopped there, and its rate is that of what it
+has done. The processor time is the process's whole life's; `busy_cpu_seconds` is that of the
 measured stretch, as is what the servers used.
 """
 
@@ -21,7 +22,6 @@ from benchmarks.sealing.traffic import Segment
 from parley import clock
 
 START_TIMEOUT_S: Final = 120.0
-RUN_TIMEOUT_S: Final = 300.0
 # A peer that publishes nothing for so long has said all that it will.
 SILENT_S: Final = 15.0
 POLL_S: Final = 0.02
@@ -34,12 +34,15 @@ class Agreement:
     same: int
     missing: int
     different: int
+    """Wrong, or there twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealingRun:
     """What was found; CPU seconds are per 100,000 events."""
 
+    events: int
+    """All, or what it has done within the time."""
     events_per_second: float
     start_seconds: float
     """From the process's start to its first records done with."""
@@ -100,16 +103,19 @@ class Servers:
         return cpu_seconds(self.kafka_pid), tree_cpu_seconds(self.postgres_pid)
 
 
-async def watch(peer: Peer, job: Job, results: Results, servers: Servers) -> SealingRun:
-    """Start a peer and follow it until its last result; raises LoadFailed."""
+async def watch(
+    peer: Peer, job: Job, results: Results, servers: Servers, longest_s: float
+) -> SealingRun:
+    """Start a peer and follow it until its last result, or for long enough; raises LoadFailed."""
     await results.begin()
     began_s = clock.monotonic()
     with peer.start(job) as process:
         done_before = await _until_first(peer, job, process)
         first_s = clock.monotonic()
         used, servers_used = cpu_seconds(process.pid), servers.cpu_seconds()
-        last_s = await _until_last(peer, results, process)
-        share = 100_000 / (traffic.EVENTS - done_before)
+        is_done, last_s = await _until_last(peer, results, process, longest_s)
+        done = traffic.EVENTS if is_done else min(traffic.EVENTS, await peer.progress(job))
+        share = 100_000 / (done - done_before)
         whole_life = cpu_seconds(process.pid)
         broker, postgres = (
             (now - before) * share
@@ -117,9 +123,10 @@ async def watch(peer: Peer, job: Job, results: Results, servers: Servers) -> Sea
         )
         peak = peak_rss_bytes(process.pid)
     return SealingRun(
-        events_per_second=(traffic.EVENTS - done_before) / (last_s - first_s),
+        events=done,
+        events_per_second=(done - done_before) / (last_s - first_s),
         start_seconds=first_s - began_s,
-        cpu_seconds=whole_life * 100_000 / traffic.EVENTS,
+        cpu_seconds=whole_life * 100_000 / done,
         busy_cpu_seconds=(whole_life - used) * share,
         broker_cpu_seconds=broker,
         postgres_cpu_seconds=postgres,
@@ -131,28 +138,35 @@ async def watch(peer: Peer, job: Job, results: Results, servers: Servers) -> Sea
 async def _until_first(peer: Peer, job: Job, process: Running) -> int:
     deadline_s = clock.monotonic() + START_TIMEOUT_S
     while not (done := await peer.progress(job)):
-        _check(process, deadline_s)
+        _check(process)
+        if clock.monotonic() > deadline_s:
+            raise LoadFailed(f"it does not begin\n{process.output[-2_000:]}")
         await asyncio.sleep(POLL_S)
     return done
 
 
-async def _until_last(peer: Peer, results: Results, process: Running) -> float:
-    """When its last result came, by the monotonic clock."""
-    deadline_s = clock.monotonic() + RUN_TIMEOUT_S
-    count, came_s = 0, clock.monotonic()
-    while count < peer.results and clock.monotonic() - came_s < SILENT_S:
-        _check(process, deadline_s)
+async def _until_last(
+    peer: Peer, results: Results, process: Running, longest_s: float
+) -> tuple[bool, float]:
+    """Whether it is done, and when its last result came, or it was stopped (monotonic)."""
+    began_s = came_s = clock.monotonic()
+    count = 0
+    while count < peer.results:
+        _check(process)
         await asyncio.sleep(POLL_S)
+        now_s = clock.monotonic()
         if (now := await results.count()) > count:
-            count, came_s = now, clock.monotonic()
-    return came_s
+            count, came_s = now, now_s
+        elif now_s - came_s > SILENT_S:
+            break
+        if now_s - began_s > longest_s:
+            return False, now_s
+    return True, came_s
 
 
-def _check(process: Running, deadline_s: float) -> None:
+def _check(process: Running) -> None:
     if not process.is_running:
         raise LoadFailed(f"it ended before it was done\n{process.output[-2_000:]}")
-    if clock.monotonic() > deadline_s:
-        raise LoadFailed(f"it is not done in time\n{process.output[-2_000:]}")
 
 
 def _compare(peer: Peer, results: list[Result]) -> Agreement:

@@ -64,6 +64,9 @@ class Conversation:
 
     def index_at(self, key: Key) -> int:
         """The place of the last window that begins at or before `key`; -1 for none."""
+        # Nearly always it is the last one of all.
+        if self.windows and self.windows[-1].first <= key:
+            return len(self.windows) - 1
         return bisect_right(self.windows, key, key=_FIRST) - 1
 
     def index_of(self, window: Window) -> int:

@@ -33,7 +33,8 @@ def join(state: PartitionState, conversation: Conversation, event: Event) -> Non
     touch(state, window, event)
     window.add(event, state.offset)
     conversation.where[event.event_id] = window
-    _take_early_revisions(conversation, window, event.event_id)
+    if conversation.early:
+        _take_early_revisions(conversation, window, event.event_id)
     chain(state, conversation, index)
     # After the bridges: only now is it settled how far the window reaches.
     imports.hold(state, window, event)
@@ -54,10 +55,12 @@ def chain(state: PartitionState, conversation: Conversation, index: int) -> None
     """Bridge from the window at `index` to those that it reaches now, as far as caps allow."""
     window = conversation.windows[index]
     while not _close_at_cap(state, conversation, window):
-        following = conversation.windows[index + 1 : index + 2]
-        if not following or not _reaches(conversation, window, following[0]):
+        if index + 1 == len(conversation.windows):
             break
-        if _would_pass_cap(window, following[0]):
+        following = conversation.windows[index + 1]
+        if not _reaches(conversation, window, following):
+            break
+        if _would_pass_cap(window, following):
             _cut_after(state, conversation, window)
             break
         _absorb(state, conversation, index)

@@ -49,6 +49,8 @@ def seal_of(window: Window, cause: SealCause, decided: Decided) -> SegmentSealed
 
 
 def _digest(window: Window) -> bytes:
+    if not window.versions:
+        return member_digest(map(Member, window.loaded()))
     return member_digest(
         Member(event_id, window.versions.get(event_id, _NO_VERSION)[1])
         for event_id in window.loaded()

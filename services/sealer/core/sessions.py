@@ -62,11 +62,14 @@ class Session:
 
     def observe(self, event: Event, watermark: datetime) -> Turn:
         """Fold an event of this session in; a repeated message must not come here."""
+        if type(event.body) is MessageRecorded:
+            self.last_event_time = max(self.last_event_time, event.event_time)
+            self.last_arrival = watermark
+            return Turn.NONE
         known = (self.generation, self.last_event_time)
         turn = self._turn(event)
         self.last_event_time = max(self.last_event_time, event.event_time)
-        is_news = known != (self.generation, self.last_event_time)
-        if is_news or type(event.body) is MessageRecorded:
+        if known != (self.generation, self.last_event_time):
             self.last_arrival = watermark
         return turn
 

@@ -122,18 +122,18 @@ class Window:
             self.first, self.policy, self.channel = key, event.policy, event.channel
         elif key > self.last:
             self.last = key
-        self.reach = max(self.reach, time + event.policy.idle_gap)
+        reach = time + event.policy.idle_gap
+        self.reach = max(self.reach, reach)
         members[event_id] = entry = Entry(event_id, time, offset)
         self.unsaved.append(entry)
         self.message_count += 1
         self.last_offset = offset
-        for known, one in (
-            (self.participants, event.sender),
-            (self.user_ids, event.user_id),
-            (self.session_ids, event.session_id),
-        ):
-            if one:
-                known.add(one)
+        if event.sender:
+            self.participants.add(event.sender)
+        if event.user_id:
+            self.user_ids.add(event.user_id)
+        if event.session_id:
+            self.session_ids.add(event.session_id)
 
     def revise(self, entry: Entry) -> bool:
         """Note a revision of a member; whether it is the one that counts now."""

@@ -1,10 +1,12 @@
 """Records of the core as rows of the sealer's tables, and back."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from parley.events import Policy
 from services.sealer.core import (
@@ -42,7 +44,7 @@ def segment_row(record: SegmentRecord, partition: int) -> tuple[Any, ...]:
         record.reach,
         record.deadline,
         record.message_count,
-        json.dumps(_rest(record)),
+        orjson.dumps(_rest(record)).decode(),
     )
 
 
@@ -68,7 +70,7 @@ def _rest(record: SegmentRecord) -> dict[str, Any]:
 
 def segment(row: Any, is_open: bool) -> SegmentRecord:
     """The record of a row of sealer_windows (open) or sealer_segments."""
-    rest = json.loads(row["rest"])
+    rest = orjson.loads(row["rest"])
     return SegmentRecord(
         key=(row["tenant_id"], row["conversation_id"]),
         segment_id=str(row["segment_id"]),
@@ -99,6 +101,8 @@ def segment(row: Any, is_open: bool) -> SegmentRecord:
     )
 
 
+# There are few policies and many segments.
+@lru_cache(maxsize=1_024)
 def _policy_to_json(policy: Policy) -> dict[str, Any]:
     whole = asdict(policy)
     # In microseconds, since a float of seconds would not come back the same.
@@ -170,17 +174,16 @@ def session(row: Any) -> SessionRecord:
 
 def imports_to_json(imports: Iterable[ImportRecord]) -> str:
     """The column `imports` of sealer_partitions."""
-    return json.dumps(
-        [
-            {
-                "import_id": one.import_id,
-                "conversation_id": one.conversation_id,
-                "event_time": _text(one.event_time),
-                "last_seen": _text(one.last_seen),
-            }
-            for one in imports
-        ]
-    )
+    records = [
+        {
+            "import_id": one.import_id,
+            "conversation_id": one.conversation_id,
+            "event_time": _text(one.event_time),
+            "last_seen": _text(one.last_seen),
+        }
+        for one in imports
+    ]
+    return orjson.dumps(records).decode()
 
 
 def imports(text: str) -> tuple[ImportRecord, ...]:
@@ -192,5 +195,5 @@ def imports(text: str) -> tuple[ImportRecord, ...]:
             _time(one["event_time"]),
             datetime.fromisoformat(one["last_seen"]),
         )
-        for one in json.loads(text)
+        for one in orjson.loads(text)
     )

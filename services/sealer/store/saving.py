@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import asyncpg
+
 from parley.db.pool import Connection
 from parley.db.sql import load
 from parley.rules import RULES
@@ -22,7 +24,7 @@ async def save(connection: Connection, topic: str, partition: int, changes: Chan
     await _write(connection, "save_windows", _segments(changes.open, partition), 15)
     await _write(connection, "save_segments", _segments(changes.closed, partition), 15)
     await _write(connection, "delete_members", _segment_keys(changes.rewritten), 3)
-    await _write(connection, "save_members", _members(changes), 7)
+    await _save_members(connection, _members(changes))
     await _write(connection, "delete_cuts", _cuts(changes.cuts_lifted), 4)
     await _write(connection, "save_cuts", _cuts(changes.cuts_placed), 4)
     sessions = [rows.session_row(one, partition) for one in changes.sessions]
@@ -34,6 +36,18 @@ async def _write(
 ) -> None:
     if values:
         await connection.execute(SQL[query], *rows.columns(values, width))
+
+
+async def _save_members(connection: Connection, members: Sequence[Sequence[Any]]) -> None:
+    """By COPY, at a third of the cost: nearly all ids are new; one that is known may move."""
+    if not members:
+        return
+    try:
+        # Within a transaction this is a savepoint.
+        async with connection.transaction():
+            await connection.copy_records_to_table("sealer_members", records=members)
+    except asyncpg.UniqueViolationError:
+        await _write(connection, "save_members", members, 7)
 
 
 def _gone(changes: Changes) -> list[tuple[str, ...]]:
