@@ -223,7 +223,9 @@ def _apply_to_session(state: PartitionState, conversation: Conversation, event: 
         session = _meet(state, conversation, event)
     turn = session.observe(event, state.watermark)
     state.unsaved.sessions[session] = None
-    state.queue.schedule(session)
+    # While a session goes on its deadline only grows.
+    if session.queued is None:
+        state.queue.schedule(session)
     if turn is Turn.REOPENED:
         ends.session_reopened(state, conversation, session)
     elif turn is Turn.ENDED and event.import_id is not None:
