@@ -113,7 +113,7 @@ async def watch(
         done_before = await _until_first(peer, job, process)
         first_s = clock.monotonic()
         used, servers_used = cpu_seconds(process.pid), servers.cpu_seconds()
-        is_done, last_s = await _until_last(peer, results, process, longest_s)
+        is_done, last_s = await _until_last(peer, job, results, process, longest_s)
         done = traffic.EVENTS if is_done else min(traffic.EVENTS, await peer.progress(job))
         share = 100_000 / (done - done_before)
         whole_life = cpu_seconds(process.pid)
@@ -146,7 +146,7 @@ async def _until_first(peer: Peer, job: Job, process: Running) -> int:
 
 
 async def _until_last(
-    peer: Peer, results: Results, process: Running, longest_s: float
+    peer: Peer, job: Job, results: Results, process: Running, longest_s: float
 ) -> tuple[bool, float]:
     """Whether it is done, and when its last result came, or it was stopped (monotonic)."""
     began_s = came_s = clock.monotonic()
@@ -157,7 +157,8 @@ async def _until_last(
         now_s = clock.monotonic()
         if (now := await results.count()) > count:
             count, came_s = now, now_s
-        elif now_s - came_s > SILENT_S:
+        elif now_s - came_s > SILENT_S and await peer.progress(job) >= traffic.EVENTS:
+            # It has read everything and said less than it should: what is missing is counted.
             break
         if now_s - began_s > longest_s:
             return False, now_s
