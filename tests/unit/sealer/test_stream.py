@@ -1,5 +1,6 @@
 """What a batch decides goes out with its transaction, and in no other way."""
 
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,6 +36,12 @@ class EmptyTables:
 
     async def executemany(self, query: str, *_: object) -> None:
         self.told.append(query)
+
+    def transaction(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    async def copy_records_to_table(self, table: str, **_: object) -> None:
+        self.told.append(table)
 
 
 class SilentProducer:
