@@ -214,8 +214,9 @@ def _local_stack(settings: type[Settings]) -> dict[str, Any]:
     names = {"PARLEY_KAFKA_BOOTSTRAP": "kafka_bootstrap", "DATABASE_URL": "database_url"}
     bootstrap = os.environ.get("PARLEY_KAFKA_BOOTSTRAP", state.get("kafka_bootstrap"))
     if bootstrap == state.get("kafka_bootstrap"):
-        # Its topics' names mean nothing to another broker.
+        # They mean nothing to another broker: its topics' names, and what its services were told.
         names["PARLEY_TOPIC_NAMES"] = "topic_names"
+        names["PARLEY_CHANNEL_POLICIES"] = "channel_policies"
     return {
         field: state[field]
         for variable, field in names.items()

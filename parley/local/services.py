@@ -71,9 +71,13 @@ def _demanded_port() -> int | None:
     return int(value)
 
 
+def channel_policies() -> str:
+    """Return the gap policies by channel, as JSON: the user's, or those to try it with."""
+    return environment.read("PARLEY_CHANNEL_POLICIES") or DEMO_POLICIES
+
+
 def environment_of(endpoints: Endpoints, port: int) -> dict[str, str]:
     """Return the environment of a service, or of a command that talks to the one on the port."""
-    policies = environment.read("PARLEY_CHANNEL_POLICIES") or DEMO_POLICIES
     names = environment.read("PARLEY_TOPIC_NAMES") or endpoints.topic_names
     return environment.for_child(
         {
@@ -81,7 +85,7 @@ def environment_of(endpoints: Endpoints, port: int) -> dict[str, str]:
             "PARLEY_KAFKA_BOOTSTRAP": endpoints.kafka_bootstrap,
             "DATABASE_URL": endpoints.database_url,
             "PARLEY_HTTP_PORT": str(port),
-            "PARLEY_CHANNEL_POLICIES": policies,
+            "PARLEY_CHANNEL_POLICIES": channel_policies(),
             "PARLEY_LOG_FORMAT": environment.read("PARLEY_LOG_FORMAT") or "text",
         }
     )

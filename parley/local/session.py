@@ -1,6 +1,7 @@
 """Brings the whole product up in the foreground or the background, and down again."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -82,6 +83,8 @@ def _prepare(endpoints: Endpoints, gateway_port: int, progress: Progress) -> Non
 
 def _supervise(stack: Stack, endpoints: Endpoints, ports: Mapping[str, int], wish: Wish) -> None:
     specs = services.specs(endpoints, ports)
+    # So that commands and imports seal as the services do.
+    stack.state.update(channel_policies=json.loads(services.channel_policies()))
     console = Console(sys.stdout, [spec.name for spec in specs])
 
     async def introduce() -> None:

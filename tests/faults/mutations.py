@@ -210,6 +210,52 @@ MUTATIONS: Final = (
         "tests/unit/sealer/test_cuts.py::test_a_late_message_before_a_cut_joins_its_own_side",
     ),
     Mutation(
+        "a channel's policy outranks its tenant's",
+        (
+            Edit(
+                "parley/policies.py",
+                'Scope(tenant_id, ""), Scope("", channel), EVERYBODY',
+                'Scope("", channel), Scope(tenant_id, ""), EVERYBODY',
+            ),
+        ),
+        "tests/unit/test_policies.py::"
+        "test_the_narrowest_that_was_set_counts_and_settings_come_last",
+    ),
+    Mutation(
+        "the next version of a policy has the last one's number",
+        (
+            Edit(
+                "parley/policies.py",
+                "self._versions.get(scope, {})]) + 1",
+                "self._versions.get(scope, {})])",
+            ),
+        ),
+        "tests/unit/test_policies.py::test_versions_only_grow_and_never_take_a_settings_number",
+    ),
+    Mutation(
+        "an open connection keeps its policy",
+        (
+            Edit(
+                "services/gateway/stream/messages.py",
+                "if self._template is None or policy is not self._policy:",
+                "if self._template is None:",
+            ),
+        ),
+        "tests/unit/gateway/test_stream.py::"
+        "test_a_policy_that_is_set_counts_for_the_next_message_of_an_open_connection",
+    ),
+    Mutation(
+        "a preview replays under the policies of before",
+        (
+            Edit(
+                "services/sealer/preview/folding.py",
+                "return event if policy is None else replace(event, policy=policy)",
+                "return event",
+            ),
+        ),
+        "tests/unit/sealer/test_preview.py::test_another_policy_parts_history_otherwise",
+    ),
+    Mutation(
         "a bridge takes nothing back",
         (
             Edit(

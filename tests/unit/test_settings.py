@@ -123,6 +123,21 @@ def test_a_name_of_a_topic_that_cannot_be_is_refused(
     assert "PARLEY_TOPIC_NAMES is wrong" in refusal(monkeypatch, "PARLEY_TOPIC_NAMES", names)
 
 
+def test_a_command_seals_as_the_services_of_the_running_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = Path(".parley")
+    state.mkdir()
+    told = {"kafka_bootstrap": "127.0.0.1:1", "channel_policies": {"demo": {"idle_gap": "PT8S"}}}
+    (state / "stack.json").write_text(json.dumps(told))
+    assert Settings.load().gap_policies()["demo"].idle_gap == timedelta(seconds=8)
+    monkeypatch.setenv("PARLEY_CHANNEL_POLICIES", '{"demo": {"idle_gap": "PT9S"}}')
+    assert Settings.load().gap_policies()["demo"].idle_gap == timedelta(seconds=9)
+    monkeypatch.delenv("PARLEY_CHANNEL_POLICIES")
+    monkeypatch.setenv("PARLEY_KAFKA_BOOTSTRAP", "127.0.0.1:2")
+    assert set(Settings.load().gap_policies()) == {""}
+
+
 def test_the_local_stacks_names_are_not_another_brokers(monkeypatch: pytest.MonkeyPatch) -> None:
     state = Path(".parley")
     state.mkdir()
