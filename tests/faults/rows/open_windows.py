@@ -33,13 +33,13 @@ async def run(stage: Stage, _: int, count: int) -> Findings:
             await publish_all(settings, count)
             fill_s = await read_on(settings, pool)
             full_mb = memory_mb(one)
-            assert health(one.url)["open_windows"] == count
+            assert health(one.url)["services"]["open_windows"] == count
             await asyncio.to_thread(one.kill)
             await publish_news(settings)
             one.start(wait=False)
             restart_s = await read_on(settings, pool)
             restarted_mb = memory_mb(one)
-            assert health(one.url)["open_windows"] == count
+            assert health(one.url)["services"]["open_windows"] == count
         await pool.close()
     late = restart_s > LONGEST_RESTART_S
     return Findings(
