@@ -8,8 +8,8 @@ from uuid import UUID
 
 import orjson
 
-from parley.codec import encode_event
-from parley.codec.events import EVENT_HEADERS, event_key
+from parley.codec import encode_event, event_key
+from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import Header
 from parley.events import Content, Event, MessageRecorded, Role
 

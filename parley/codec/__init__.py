@@ -5,11 +5,10 @@ from parley.codec.events import (
     body_digest,
     decode_event,
     encode_event,
-    event_key,
     glance_at,
 )
 from parley.codec.live import decode_live, encode_live
-from parley.codec.record import Header, InvalidRecord, LogRecord, Outgoing
+from parley.codec.record import Header, InvalidRecord, LogRecord, Outgoing, event_key
 from parley.codec.seals import decode_seal, encode_seal
 from parley.codec.validity import MAX_RECORD_BYTES, VALIDITY_VERSION
 

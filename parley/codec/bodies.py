@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from parley import events as domain
+from parley.codec.messages import ROLES
 from parley.codec.record import InvalidRecord, enum_name
 from parley.codec.times import set_timestamp, to_datetime
 from parley.codec.wire_fields import field, tag
@@ -27,13 +28,8 @@ def _write_content(wire: content_pb2.Content, content: domain.Content) -> None:
         plain.metadata_json = content.metadata_json
 
 
-_ROLES_BY_NUMBER: Final[dict[int, domain.Role]] = {
-    content_pb2.Role.Value(f"ROLE_{role.name}"): role for role in domain.Role
-}
-
-
 def _role(value: int) -> domain.Role:
-    role = _ROLES_BY_NUMBER.get(value)
+    role = ROLES.get(value)
     if role is None:
         raise InvalidRecord("enum", "role is unknown")
     return role

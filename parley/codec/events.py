@@ -1,33 +1,30 @@
 """Records of parley.events.v1 to events and back."""
 
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from parley.codec.bodies import message_bytes, read_body, write_body
-from parley.codec.policies import read_policy, write_policy
-from parley.codec.record import Header, InvalidRecord, LogRecord, headers_for
+from parley.codec.messages import read_message
+from parley.codec.policies import policy_of, write_policy
+from parley.codec.record import Header, InvalidRecord, LogRecord, event_key, headers_for
 from parley.codec.times import set_timestamp, to_datetime
 from parley.codec.validity import (
+    RECEIVED_AT_TOLERANCE,
     check,
     check_all_but_policy,
     check_ids,
     check_message,
-    check_policy,
     check_times,
     check_uuid,
 )
 from parley.codec.wire_fields import field, tag, timestamp
 from parley.events import PARTITION_WIDE, Event, MessageRecorded, Policy
-from parley.wire import events_pb2, policy_pb2
+from parley.wire import events_pb2
 
 EVENT_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Event")
-
-# How far a gateway's clock may lie from the broker's before it is corrected.
-RECEIVED_AT_TOLERANCE: Final = timedelta(minutes=5)
 
 _SOURCE_FIELDS: Final = (
     "tenant_id",
@@ -49,11 +46,6 @@ _RECEIVED_AT: Final = tag(events_pb2.Event, "received_at")
 _EVENT_TIME: Final = tag(events_pb2.Event, "event_time")
 _MESSAGE: Final = tag(events_pb2.Event, "message_recorded")
 _TIME_FIELDS: Final = ("occurred_at", "sent_at", "received_at", "event_time")
-
-
-def event_key(tenant_id: str, conversation_id: str) -> bytes:
-    """The key of a conversation's records: NUL, which no id may hold, parts the two."""
-    return f"{tenant_id}\0{conversation_id}".encode()
 
 
 def encode_event(event: Event) -> bytes:
@@ -131,7 +123,12 @@ def decode_event(record: LogRecord) -> Event:
     what is not imported moves along: a gateway with a wrong clock seals nobody early.
     """
     wire = _parse(record.value)
-    policy, policy_fault = _policy_of(wire)
+    return read_message(record, wire) or read_closely(record, wire)
+
+
+def read_closely(record: LogRecord, wire: events_pb2.Event) -> Event:
+    """Any event, with every rule looked at; raises InvalidRecord."""
+    policy, policy_fault = policy_of(wire)
     event = _to_event(wire, policy, record.append_time())
     record.source()
     check_all_but_policy(event)
@@ -228,24 +225,3 @@ def _check_key(key: bytes | None, event: Event) -> None:
     # Another key means another partition: the conversation's one order would be lost.
     if key != event_key(event.tenant_id, event.conversation_id):
         raise InvalidRecord("key", "the record's key does not name the event's conversation")
-
-
-def _policy_of(wire: events_pb2.Event) -> tuple[Policy, str | None]:
-    """The event's policy, and why it could not be followed: of no concern to some bodies."""
-    if not wire.HasField("policy"):
-        return _NO_POLICY
-    return _read_policy(wire.policy.SerializeToString())
-
-
-_NO_POLICY: Final = (Policy(), None)
-
-
-# There are few policies and many events: each is decoded and checked once.
-@lru_cache(maxsize=1_024)
-def _read_policy(value: bytes) -> tuple[Policy, str | None]:
-    policy = read_policy(policy_pb2.Policy.FromString(value))
-    try:
-        check_policy(policy)
-    except InvalidRecord as error:
-        return policy, error.detail
-    return policy, None

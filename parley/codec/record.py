@@ -102,3 +102,8 @@ def enum_name(prefix: str, enum: Any, value: int) -> str:
         raise InvalidRecord("enum", f"{prefix.rstrip('_').lower()} is unknown")
     name: str = enum.Name(value)
     return name.removeprefix(prefix).lower()
+
+
+def event_key(tenant_id: str, conversation_id: str) -> bytes:
+    """The key of a conversation's records: NUL, which no id may hold, parts the two."""
+    return f"{tenant_id}\0{conversation_id}".encode()

@@ -33,6 +33,8 @@ VALIDITY_VERSION: Final = 1
 # Below the broker's default of 1,048,588 with room for headers and the batch's own bytes.
 MAX_RECORD_BYTES: Final = 1_000_000
 MAX_ID_BYTES: Final = 512
+# How far a gateway's clock may lie from the broker's before it is corrected.
+RECEIVED_AT_TOLERANCE: Final = timedelta(minutes=5)
 # The client's time is believed within these years; anything else is a broken clock's bit pattern.
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -181,9 +183,14 @@ def _plain_texts(body: object) -> Iterator[str]:
         yield from (body.request_id, body.requested_by, body.reason)
 
 
+def is_uuid(text: str) -> bool:
+    """Whether `text` is a UUID as Parley writes them."""
+    return _UUID.match(text) is not None
+
+
 def check_uuid(name: str, text: str) -> None:
     """Raise InvalidRecord unless `text` is a UUID as Parley writes them."""
-    if not _UUID.match(text):
+    if not is_uuid(text):
         raise InvalidRecord("event_id", f"{name} is not a lower-case UUID")
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from parley import clock
 from parley.codec import Outgoing, decode_event, encode_event, event_key
-from parley.codec.events import EVENT_HEADERS, RECEIVED_AT_TOLERANCE, glance_at
+from parley.codec.events import EVENT_HEADERS, glance_at
+from parley.codec.validity import RECEIVED_AT_TOLERANCE
 from parley.db import pool as database
 from parley.events import Content, Event, MessageRecorded, RecordRejected, Role
 from parley.log.producer import Producer

@@ -1,0 +1,196 @@
+"""Messages that are certain to be valid are read quickly, and as if they were read closely."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parley.codec import Header, InvalidRecord, LogRecord, encode_event
+from parley.codec.events import EVENT_HEADERS, read_closely
+from parley.codec.messages import read_message
+from parley.codec.record import APPEND_TIME, SOURCE_POSITION
+from parley.codec.validity import EARLIEST, LATEST
+from parley.events import Content, Event, MessageRecorded, Policy, Role
+from parley.wire import events_pb2
+from tests.unit.codec.samples import EVENT_ID, NOON, OTHER_ID, events, record, sample
+
+HELLO = MessageRecorded(Role.USER, Content("hello", None, '{"n":1}'), "u-1", "en")
+MESSAGE = sample(HELLO, sent_at=NOON - timedelta(seconds=1, microseconds=7))
+
+texts = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+    st.sampled_from(["", "\0", "x" * 512, "x" * 513, "ü" * 256, "ü" * 257]),
+)
+moments = st.one_of(
+    st.timedeltas(-timedelta(minutes=6), timedelta(minutes=6)).map(lambda span: NOON + span),
+    st.sampled_from([NOON, NOON - timedelta(1), NOON + timedelta(minutes=5)]),
+    st.datetimes().map(lambda moment: moment.replace(tzinfo=NOON.tzinfo)),
+)
+changes = st.fixed_dictionaries(
+    {},
+    optional={
+        "event_id": st.sampled_from([OTHER_ID, "", EVENT_ID.upper(), EVENT_ID + "\n"]),
+        "event_time": moments,
+        "received_at": moments,
+        "tenant_id": texts,
+        "conversation_id": texts,
+        "session_id": texts,
+        "user_id": texts,
+        "client_message_id": texts,
+        "channel": texts,
+        "occurred_at": st.none() | moments,
+        "sent_at": st.none() | moments,
+        "import_id": st.none() | texts,
+        "policy": st.builds(
+            Policy,
+            policy_id=texts,
+            version=st.integers(0, 2),
+            idle_gap=st.sampled_from([timedelta(0), timedelta(1), timedelta(367)]),
+            max_messages=st.integers(0, 2),
+        ),
+        "body": st.builds(
+            MessageRecorded,
+            st.sampled_from(Role),
+            st.builds(
+                Content,
+                texts,
+                st.none() | texts,
+                st.sampled_from(["", "{}", "[]", "{", '{"a":"\\u0000"}']),
+            ),
+            texts,
+            texts,
+        ),
+    },
+)
+headers = st.sampled_from(
+    [
+        EVENT_HEADERS,
+        (),
+        (*EVENT_HEADERS, (APPEND_TIME, b"1")),
+        (*EVENT_HEADERS, (SOURCE_POSITION, b"x")),
+        ((APPEND_TIME, b"9999999999999999"), *EVENT_HEADERS[1:]),
+    ]
+)
+
+
+def as_read(event: Event, *, value: bytes | None = None, **fields: object) -> LogRecord:
+    """The event's record as a gateway writes it, or what came of it."""
+    given = record(event, value=encode_event(event) if value is None else value)
+    return given._replace(**{"headers": EVENT_HEADERS, **fields})  # type: ignore[arg-type]
+
+
+def check_alike(given: LogRecord) -> None:
+    """What is read quickly is what is read closely, whether an event or a reason."""
+    try:
+        wire = events_pb2.Event.FromString(given.value or b"")
+    except Exception:  # noqa: BLE001 - what no one can parse is read in neither way
+        return
+    try:
+        read = read_message(given, wire)
+    except InvalidRecord as error:
+        with pytest.raises(InvalidRecord) as closely:
+            read_closely(given, wire)
+        assert (closely.value.reason, closely.value.detail) == (error.reason, error.detail)
+        return
+    if read is not None:
+        assert read == read_closely(given, wire)
+        assert hash(read) == hash(read_closely(given, wire))
+
+
+@given(changes, headers)
+def test_whatever_a_message_says_both_ways_read_the_same(
+    fields: dict[str, object], headers: tuple[Header, ...]
+) -> None:
+    check_alike(as_read(replace(MESSAGE, **fields), headers=headers))  # type: ignore[arg-type]
+
+
+@given(events, st.data())
+def test_of_damaged_records_both_ways_read_the_same(event: Event, data: st.DataObject) -> None:
+    value = bytearray(encode_event(data.draw(st.sampled_from([event, MESSAGE]))))
+    for _ in range(data.draw(st.integers(0, 3))):
+        value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
+    check_alike(as_read(MESSAGE, value=bytes(value)))
+
+
+@given(st.lists(events, min_size=2, max_size=3))
+def test_of_events_that_are_written_one_after_the_other_both_ways_read_the_same(
+    parts: list[Event],
+) -> None:
+    value = b"".join(map(encode_event, parts))
+    check_alike(as_read(MESSAGE, value=value + encode_event(MESSAGE)))
+    check_alike(as_read(MESSAGE, value=encode_event(MESSAGE) + value))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"occurred_at": None, "sent_at": None, "event_time": NOON},
+        {"import_id": "i", "event_time": NOON - timedelta(8_000)},
+        {"session_id": "", "user_id": ""},
+        {"body": HELLO._replace(content=Content("Guten Tag — 你好", "https://a/b.ogg"))},
+        {"policy": Policy("brief", 3, idle_gap=timedelta(seconds=10), seal_on_end=True)},
+    ],
+)
+def test_a_usual_message_is_read_quickly(changed: dict[str, object]) -> None:
+    event = replace(MESSAGE, **changed)  # type: ignore[arg-type]
+    given = as_read(event)
+    assert read_message(given, events_pb2.Event.FromString(given.value or b"")) == event
+
+
+@pytest.mark.parametrize("key", [None, b"", b"acme\0c/2"])
+def test_a_message_under_another_key_is_looked_at_again(key: bytes | None) -> None:
+    given = as_read(MESSAGE, key=key)
+    assert read_message(given, events_pb2.Event.FromString(given.value or b"")) is None
+
+
+def test_a_time_without_a_moment_is_looked_at_again() -> None:
+    wire = events_pb2.Event.FromString(encode_event(MESSAGE))
+    wire.ClearField("event_time")
+    given = as_read(MESSAGE, value=wire.SerializeToString())
+    assert read_message(given, wire) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"user_id": "x" * 513},
+        {"import_id": "x" * 513},
+        {"session_id": "ü" * 257},
+        {"user_id": "\0"},
+        {"occurred_at": NOON.replace(year=1899)},
+        {"event_time": NOON.replace(year=2200)},
+        {"body": HELLO._replace(language="\0")},
+        {"body": HELLO._replace(content=Content("\0"))},
+        {"body": HELLO._replace(content=Content("hi", metadata_json="[]"))},
+        {"policy": Policy("\0")},
+        {"policy": Policy(max_messages=0)},
+    ],
+)
+def test_what_makes_a_message_invalid_does_so_both_ways(changed: dict[str, object]) -> None:
+    given = as_read(replace(MESSAGE, **changed))  # type: ignore[arg-type]
+    check_alike(given)
+    with pytest.raises(InvalidRecord):
+        read_closely(given, events_pb2.Event.FromString(given.value or b""))
+
+
+@pytest.mark.parametrize("nanos", [-1, 1_000_000_000])
+def test_nanoseconds_beyond_a_second_read_the_same_both_ways(nanos: int) -> None:
+    wire = events_pb2.Event.FromString(encode_event(MESSAGE))
+    # The last second that is believed, or the first.
+    edge = LATEST - timedelta(seconds=1) if nanos > 0 else EARLIEST
+    wire.occurred_at.FromDatetime(edge)
+    wire.occurred_at.nanos = nanos
+    given = as_read(MESSAGE, value=wire.SerializeToString())
+    check_alike(given)
+    assert read_message(given, wire) is None
+
+
+def test_a_content_that_cannot_be_read_is_invalid_both_ways() -> None:
+    wire = events_pb2.Event.FromString(encode_event(MESSAGE))
+    wire.message_recorded.content.encrypted.key_id = "k"
+    given = as_read(MESSAGE, value=wire.SerializeToString())
+    check_alike(given)
+    assert read_message(given, wire) is None
