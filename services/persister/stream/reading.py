@@ -2,6 +2,7 @@
 
 from parley.analyses import JobEndKind
 from parley.codec import LogRecord, decode_analysis, decode_event, decode_seal
+from parley.codec.events import EVENT_HEADERS
 from parley.events import PARTITION_WIDE
 from parley.seals import SegmentSealed
 from services.persister.core.rows import Place, ReceivedEvent
@@ -35,6 +36,8 @@ def read_verdict(record: LogRecord, incarnation: str) -> ReceivedVerdict | None:
 
 
 def _place(record: LogRecord, incarnation: str) -> Place:
+    if record.headers == EVENT_HEADERS:
+        return Place(incarnation, record.partition, record.offset, record.broker_time)
     source, append_time = record.source(), record.append_time()
     if source is None:
         return Place(incarnation, record.partition, record.offset, append_time)
