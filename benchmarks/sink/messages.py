@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from parley import clock
 from parley.codec import encode_event, event_key
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import Header
@@ -69,7 +70,7 @@ def partition_of(message: Message, partitions: int) -> int:
 
 
 def as_parley(message: Message, topic: str) -> Record:
-    """The record as a gateway would write it: an Event in Protobuf."""
+    """The record as a gateway would write it now: an Event in Protobuf, of what was said before."""
     at = datetime.fromtimestamp(message.event_time_us / 1e6, UTC)
     session_id = message.conversation_id.replace("conversation", "session")
     user_id = message.conversation_id.replace("conversation", "user")
@@ -77,7 +78,7 @@ def as_parley(message: Message, topic: str) -> Record:
         event_id=message.id,
         body=MessageRecorded(Role(message.role), Content(message.content)),
         event_time=at,
-        received_at=at,
+        received_at=clock.now(),
         tenant_id=TENANT,
         conversation_id=message.conversation_id,
         session_id=session_id,

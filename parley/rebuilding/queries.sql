@@ -17,23 +17,39 @@ SELECT format('ALTER TABLE %I SET (%s)', c.relname, array_to_string(c.reloptions
    AND c.reloptions IS NOT NULL
 
 -- name: constraints
--- Keys and checks; what refers to another table comes last.
+-- Keys and checks.
 SELECT format('ALTER TABLE %I ADD CONSTRAINT %I %s', c.relname, k.conname,
               pg_get_constraintdef(k.oid, true)) AS statement
   FROM pg_constraint k
   JOIN pg_class c ON c.oid = k.conrelid
  WHERE c.relnamespace = $1::text::regnamespace AND c.relname = ANY($2::text[])
-   AND k.contype IN ('p', 'u', 'c', 'x', 'f')
- ORDER BY k.contype = 'f', c.relname, k.conname
+   AND k.contype IN ('p', 'u', 'c', 'x')
+ ORDER BY c.relname, k.conname
+
+-- name: references
+-- What refers to another table, where a schema ($3) does not have it yet.
+SELECT format('ALTER TABLE %I ADD CONSTRAINT %I %s', c.relname, k.conname,
+              pg_get_constraintdef(k.oid, true)) AS statement
+  FROM pg_constraint k
+  JOIN pg_class c ON c.oid = k.conrelid
+ WHERE c.relnamespace = $1::text::regnamespace AND c.relname = ANY($2::text[])
+   AND k.contype = 'f'
+   AND NOT EXISTS (SELECT FROM pg_constraint o
+                    WHERE o.connamespace = $3::text::regnamespace AND o.conname = k.conname)
+ ORDER BY c.relname, k.conname
 
 -- name: indexes
--- Indexes that no constraint made.
-SELECT pg_get_indexdef(i.indexrelid, 0, true) AS statement
+-- Indexes that no constraint made, where a schema ($3) does not have them yet.
+SELECT pg_get_indexdef(i.indexrelid, 0, true) AS statement,
+       c.relname AS table_name, x.relname AS index_name, i.indisunique AS is_unique
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indrelid
+  JOIN pg_class x ON x.oid = i.indexrelid
  WHERE c.relnamespace = $1::text::regnamespace AND c.relname = ANY($2::text[])
    AND NOT EXISTS (SELECT FROM pg_constraint k
                     WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
+   AND NOT EXISTS (SELECT FROM pg_class o
+                    WHERE o.relnamespace = $3::text::regnamespace AND o.relname = x.relname)
 
 -- name: triggers
 -- Triggers that people made.

@@ -82,6 +82,9 @@ class _Rebuild:
     async def run(self) -> Rebuilt:
         async with pools(self._settings, SCHEMA) as (live, replayed):
             await self._catch_up(replayed)
+            self._watch.begin("making indexes", None)
+            await shadow.finish(self._connection, SCHEMA)
+            await self._catch_up(replayed)
             for kept in await retaining.recorded(live):
                 # What the live tables have deleted is in the log still.
                 await retaining.keep(replayed, kept)

@@ -1,6 +1,6 @@
 """A schema beside the live one with the same tables, empty: to be filled by a replay."""
 
-from typing import Final
+from typing import Any, Final
 
 from parley.db import rules
 from parley.db.pool import Connection
@@ -17,12 +17,22 @@ TABLES: Final = tuple(
     for table in metadata.sorted_tables
     if table.schema is None and table not in config.TABLES
 )
+# The large ones: an index that is made of a full table costs a fraction of one that grows with it.
+_LATE_TABLES: Final = (
+    "conversations",
+    "conversation_sessions",
+    "conversation_messages",
+    "conversation_events",
+)
+# What a replay itself looks rows up with.
+_EARLY_INDEXES: Final = ("ix_conversation_messages_session", "ix_conversation_messages_nameless")
 _MARK: Final = "made_for"
 
 
 async def prepare(connection: Connection, schema: str, made_for: str, *, is_anew: bool) -> bool:
     """Have the schema with its tables; returns whether it was there, to be gone on with.
 
+    Most indexes of the large tables are still missing, and so are references: see `finish`.
     One that was made for something else, by another release say, is made anew.
     """
     if not is_anew and await _mark(connection, schema) == made_for:
@@ -36,6 +46,17 @@ async def prepare(connection: Connection, schema: str, made_for: str, *, is_anew
             f"CREATE TABLE {schema}.{_MARK} AS SELECT $1::text AS made_for", made_for
         )
     return False
+
+
+async def finish(connection: Connection, schema: str) -> None:
+    """Add the indexes and references that a replay goes without, where they are missing."""
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL search_path = {LIVE}")
+        indexes = await connection.fetch(SQL["indexes"], LIVE, list(TABLES), schema)
+        references = await connection.fetch(SQL["references"], LIVE, list(TABLES), schema)
+        await connection.execute(f"SET LOCAL search_path = {schema}, {LIVE}")
+        for row in (*indexes, *references):
+            await connection.execute(row["statement"])
 
 
 async def drop(connection: Connection, schema: str) -> None:
@@ -72,13 +93,20 @@ async def _statements(connection: Connection, schema: str) -> list[str]:
     await connection.execute(f"SET LOCAL search_path = {LIVE}")
     statements = [f"SET LOCAL search_path = {schema}, {LIVE}"]
     statements += [_create(schema, table) for table in TABLES]
-    for query in ("owners", "parameters", "constraints", "indexes", "triggers", "comments"):
+    for query in ("owners", "parameters", "constraints"):
         rows = await connection.fetch(SQL[query], LIVE, list(TABLES))
         statements += [row["statement"] for row in rows]
-    for query in ("policies", "security", "grants"):
+    indexes = await connection.fetch(SQL["indexes"], LIVE, list(TABLES), schema)
+    statements += [row["statement"] for row in indexes if not _comes_late(row)]
+    for query in ("triggers", "comments", "policies", "security", "grants"):
         rows = await connection.fetch(SQL[query], LIVE, list(TABLES))
         statements += [row["statement"] for row in rows]
     return statements
+
+
+def _comes_late(index: Any) -> bool:
+    is_of_use = index["is_unique"] or index["index_name"] in _EARLY_INDEXES
+    return index["table_name"] in _LATE_TABLES and not is_of_use
 
 
 def _create(schema: str, table: str) -> str:
