@@ -3,6 +3,7 @@
 from typing import Any
 
 from parley.db.schema import HOUSEKEEPING, config, metadata
+from parley.rebuilding.shadow import TABLES
 
 COMPARED = sorted(
     table.name
@@ -34,3 +35,19 @@ def assert_equal(first: dict[str, list[str]], second: dict[str, list[str]]) -> N
             f"{sorted(one - other)[:2]} {sorted(other - one)[:2]}"
         )
         assert len(first[table]) == len(second[table])
+
+
+_DEFINITIONS = """
+SELECT c.relname, replace(pg_get_indexdef(i.indexrelid), $1 || '.', '')
+  FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+ WHERE c.relnamespace = $1::text::regnamespace AND c.relname = ANY($2::text[])
+UNION ALL
+SELECT c.relname, replace(pg_get_constraintdef(k.oid), $1 || '.', '')
+  FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+ WHERE c.relnamespace = $1::text::regnamespace AND c.relname = ANY($2::text[])
+"""
+
+
+async def definitions(connection: Any, schema: str = "public") -> set[tuple[str, str]]:
+    """The indexes and constraints of the tables that a replay fills."""
+    return {tuple(row) for row in await connection.fetch(_DEFINITIONS, schema, list(TABLES))}

@@ -43,7 +43,7 @@ def judge(
 
     What copies have in common, and impostors have not, is asked only where a key is there twice.
     """
-    fresh = [item for item in firsts if item.key not in known]
+    fresh = [item for item in firsts if item.key not in known] if known else firsts
     if len(fresh) == len(items):
         return Judged(fresh, (), ())
     chosen = {item.key: item for item in fresh}

@@ -18,7 +18,7 @@ from parley.topics import Topic
 from tests.integration.rebuilding.talk import Talk, running, send, settled, talking
 from tests.support import views
 from tests.support.command import Command, said
-from tests.support.tables import assert_equal, dump
+from tests.support.tables import assert_equal, definitions, dump
 from tests.support.topics import read_records
 from tests.support.wait import eventually
 from tests.unit.persister.samples import sealed
@@ -53,8 +53,10 @@ async def test_rebuilt_tables_are_the_same_and_everybody_goes_on(
         letters = await tables.fetch("SELECT * FROM dead_letters ORDER BY id")
         copies = await read_records(migrated, Topic.DEAD_LETTERS)
         seals = len(await read_records(migrated, Topic.SEALS))
+        defined = await definitions(tables)
         await rebuild(migrated)
         assert_equal(before, await dump(tables))
+        assert await definitions(tables) == defined
         # What the topic holds is not published again.
         await settled(tables, talk)
         assert len(await read_records(migrated, Topic.SEALS)) == seals
