@@ -69,3 +69,7 @@ DELETE FROM outbox WHERE id IN (
    WHERE consumer = $1 AND source_topic = $2 AND source_partition = $3
      AND published_at < now() - interval '1 day'
    LIMIT 10000)
+
+-- name: is_row_security_active
+-- Whether this login's rights depend on the row: then INSERT is allowed, and COPY is not.
+SELECT row_security_active($1::text)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
-import asyncpg
-
+from parley.db import copying
 from parley.db.pool import Connection
 from parley.db.sql import load
 
@@ -33,20 +32,16 @@ async def copy_rows(connection: Connection, table: str, rows: Sequence[NamedTupl
 
 
 async def copy_new_rows(connection: Connection, table: str, rows: Sequence[NamedTuple]) -> bool:
-    """COPY rows straight into the table where they stay, which spares a temporary one.
+    """COPY rows straight into the table where they stay; see parley.db.copying.
 
-    False, and nothing is written, where one of their keys is there already, which is seldom, or
-    where the table shows this login only some rows: PostgreSQL then refuses every COPY.
+    Raises NotEncodable, besides what the database answers.
     """
-    if await connection.fetchval(SQL["is_row_security_active"], table):
-        return False
+    if not rows:
+        return True
     try:
-        # Within a transaction this is a savepoint.
-        async with connection.transaction():
-            await copy_rows(connection, table, in_order(rows))
-    except asyncpg.UniqueViolationError:
-        return False
-    return True
+        return await copying.copy_new_rows(connection, table, in_order(rows), rows[0]._fields)
+    except (OverflowError, ValueError) as error:
+        raise NotEncodable(type(error).__name__) from error
 
 
 def in_order(rows: Sequence[Row]) -> list[Row]:

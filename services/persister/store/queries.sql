@@ -91,10 +91,6 @@ DELETE FROM incoming_segments
 -- The same for verdicts.
 DELETE FROM incoming_verdicts
 
--- name: is_row_security_active
--- Whether this login's rights depend on the row: then INSERT is allowed, and COPY is not.
-SELECT row_security_active($1::text)
-
 -- name: insert_events
 -- New events; where it inserts fewer than there are, the next query tells which were known.
 INSERT INTO conversation_events (

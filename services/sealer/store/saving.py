@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import asyncpg
-
+from parley.db import copying
 from parley.db.pool import Connection
 from parley.db.sql import load
 from parley.rules import RULES
@@ -40,13 +39,7 @@ async def _write(
 
 async def _save_members(connection: Connection, members: Sequence[Sequence[Any]]) -> None:
     """By COPY, at a third of the cost: nearly all ids are new; one that is known may move."""
-    if not members:
-        return
-    try:
-        # Within a transaction this is a savepoint.
-        async with connection.transaction():
-            await connection.copy_records_to_table("sealer_members", records=members)
-    except asyncpg.UniqueViolationError:
+    if members and not await copying.copy_new_rows(connection, "sealer_members", members):
         await _write(connection, "save_members", members, 7)
 
 

@@ -132,10 +132,12 @@ async def test_every_read_waits_for_what_was_written(program: Program) -> None:
 
 
 async def _reading_routes(http: httpx.AsyncClient) -> list[str]:
-    """Every documented GET of the API, filled in, which all document the header."""
+    """Every documented GET of what is stored, filled in, which all document the header."""
     paths = (await http.get("/openapi.json")).json()["paths"]
     reads = {path: found["get"] for path, found in paths.items() if "get" in found}
     api = {path: found for path, found in reads.items() if path.startswith("/api/")}
+    # Counted in memory, a few seconds behind: no message's position bears on it.
+    del api["/api/v2/activity"]
     for path, found in api.items():
         names = {one["name"].lower() for one in found["parameters"]}
         assert "x-parley-after" in names, path
@@ -148,7 +150,9 @@ async def test_every_answer_is_documented(program: Program) -> None:
         if not path.startswith("/api/"):
             continue
         for method, operation in methods.items():
-            wanted = {"401", "403", "404", "422", "503"}
+            wanted = {"401", "403", "503"}
+            if operation.get("parameters"):
+                wanted |= {"404", "422"}
             if method != "get":
                 wanted |= {"413", "415", "429"}
             assert wanted <= set(operation["responses"]), (method, path)

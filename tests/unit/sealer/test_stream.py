@@ -30,6 +30,9 @@ class EmptyTables:
     async def fetchrow(self, query: str, *_: object) -> None:
         self.told.append(query)
 
+    async def fetchval(self, query: str, *_: object) -> None:
+        self.told.append(query)
+
     async def execute(self, query: str, *_: object) -> str:
         self.told.append(query)
         return ""
