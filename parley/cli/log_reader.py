@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from parley.codec import LogRecord, event_key
 from parley.log.admin import PartitionEnds, topic_ends
+from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
 from parley.settings import Settings
 from parley.topics import Topic, partition_of
@@ -101,7 +102,7 @@ async def _consumer(settings: Settings) -> AsyncIterator[Any]:
     try:
         yield consumer
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 class _Reading:

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from parley.codec import LogRecord
 from parley.errors import UserError
 from parley.log.admin import METADATA_TIMEOUT_S, TOPIC_ALREADY_EXISTS, admin_client, topic_ends
+from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
 from parley.settings import Settings
 
@@ -60,7 +61,7 @@ async def read_partition(
             "See with `parley doctor` what is wrong with Kafka, and run the command again.",
         ) from error
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _fetch(consumer: Any, tp: TopicPartition) -> list[Any]:

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from parley.errors import UserError
+from parley.log.connections import stop_consumer
 from parley.log.topic_ids import UnknownTopic, topic_incarnation
 from parley.settings import Settings
 from parley.topics import SPECS, TopicSpec
@@ -138,7 +139,7 @@ async def topic_ends(settings: Settings, topic: str) -> list[PartitionEnds]:
     except (KafkaError, OSError) as error:
         raise no_kafka(settings, error) from error
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
     return [PartitionEnds(tp.partition, beginnings[tp], ends[tp]) for tp in partitions]
 
 
@@ -154,7 +155,7 @@ async def offsets_at(settings: Settings, topic: str, moment: datetime) -> dict[i
     except (KafkaError, OSError) as error:
         raise no_kafka(settings, error) from error
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
     offsets = {tp: ends[tp] if found.get(tp) is None else found[tp].offset for tp in partitions}
     return {tp.partition: offset for tp, offset in offsets.items()}
 

@@ -1,10 +1,6 @@
-"""aiokafka's connections on uvloop: who writes to one that was reset is told so, and tries again.
+"""What aiokafka's connections need of us while a broker is away."""
 
-Where asyncio's own loop drops what is written to a closed connection, uvloop raises a
-RuntimeError. aiokafka expects none: the background task of the producer or of the consumer ends
-for good, so that nothing is sent or fetched any more although the broker is there.
-"""
-
+import asyncio
 from functools import wraps
 from typing import Any
 
@@ -13,7 +9,12 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 
 def tell_of_closed_connections() -> None:
-    """Make every connection of this process say KafkaConnectionError instead; again is as once."""
+    """Make writing to a connection that was reset a KafkaConnectionError; again is as once.
+
+    Where asyncio's own loop drops what is written to a closed connection, uvloop raises a
+    RuntimeError. aiokafka expects none: the background task of the producer or of the consumer
+    ends for good, so that nothing is sent or fetched any more although the broker is there.
+    """
     send = AIOKafkaConnection.send
     if hasattr(send, "__wrapped__"):
         return
@@ -30,3 +31,18 @@ def tell_of_closed_connections() -> None:
             raise KafkaConnectionError("the connection is closed") from error
 
     AIOKafkaConnection.send = telling
+
+
+async def stop_consumer(consumer: Any) -> None:
+    """Stop an AIOKafkaConsumer, also while its broker is away.
+
+    aiokafka cancels its own fetches and waits for them; of one that was waiting to try again it
+    lets the CancelledError out, and leaves its connections open.
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        await consumer._client.close()

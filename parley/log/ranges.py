@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from parley.codec import LogRecord
 from parley.errors import UserError
 from parley.log.admin import no_kafka
+from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
 from parley.settings import Settings
 
@@ -62,7 +63,7 @@ async def read_ranges(
     except (KafkaError, OSError) as error:
         raise no_kafka(settings, error) from error
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _fetch(consumer: Any) -> dict[TopicPartition, list[Any]]:

@@ -15,6 +15,7 @@ from parley.db.errors import is_transient
 from parley.db.fence import Fence, FenceHeld, FenceLost
 from parley.db.pool import Pool
 from parley.log.admin import no_kafka, no_topic
+from parley.log.connections import stop_consumer
 from parley.log.consumer.batches import Batches
 from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, MEND, Claim, Claims, Reader
 from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
@@ -133,7 +134,7 @@ class FencedConsumer:
         """Leave the group; with no broker there the group notices by itself."""
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                await self._kafka.stop()
+                await stop_consumer(self._kafka)
         except TimeoutError:
             log.info("leave_gave_up", consumer=self._reader.consumer)
 

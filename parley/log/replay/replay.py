@@ -16,6 +16,7 @@ from parley.db.fence import Fence, FenceKey, FenceLost, OtherIncarnation
 from parley.db.pool import Pool
 from parley.errors import UserError
 from parley.log.admin import incarnation_of, no_kafka
+from parley.log.connections import stop_consumer
 from parley.log.consumer.handler import Batch, BatchHandler, PartitionStopped
 from parley.log.records import tail_of, to_log_record
 from parley.settings import Settings
@@ -93,7 +94,7 @@ class Replay:
 
     async def stop(self) -> None:
         """Let go of Kafka."""
-        await self._kafka.stop()
+        await stop_consumer(self._kafka)
 
     async def run_to(self, ends: Mapping[int, int], progress: Progress) -> None:
         """Return once the tables hold each partition up to its end; those ahead stay as they are.

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from parley.codec import InvalidRecord, LogRecord
 from parley.codec.config import decode_config, parse_config_key
 from parley.log.admin import no_kafka, topic_ends
+from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
 from parley.settings import Settings
 from parley.topics import Topic
@@ -70,7 +71,7 @@ class ConfigTail:
         """Disconnect."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     async def _connect(self) -> None:
         consumer = make_consumer(self._settings)
@@ -79,7 +80,7 @@ class ConfigTail:
             # aiokafka's stop() fails while a task that start() made has not had its first turn.
             await asyncio.sleep(0)
         except BaseException:
-            await consumer.stop()
+            await stop_consumer(consumer)
             raise
         self._consumer = consumer
         consumer.assign(list(self._next))

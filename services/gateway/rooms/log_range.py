@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from parley.codec import LogRecord
+from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
 from parley.topics import Topic
 from services.gateway.settings import GatewaySettings
@@ -56,7 +57,7 @@ async def _read_alone(
         consumer.seek(tp, first_offset)
         return await _read(consumer, tp, end_offset, key)
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _read(consumer: Any, tp: TopicPartition, end_offset: int, key: bytes) -> list[LogRecord]:

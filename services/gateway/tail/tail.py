@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from parley.codec import LogRecord
 from parley.log.admin import no_kafka, topic_ends
+from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
 from parley.topics import Topic
 from services.gateway import metrics
@@ -112,7 +113,7 @@ class Tail:
         """Disconnect."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     async def _make_rings(self, fences: dict[int, int]) -> None:
         ends = await topic_ends(self._settings, self._events)

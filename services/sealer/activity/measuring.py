@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from parley import clock
 from parley.db.errors import is_transient
 from parley.log.admin import no_kafka
+from parley.log.connections import stop_consumer
 from parley.topics import Topic
 from services.sealer.activity import metrics
 from services.sealer.activity.counting import Counting
@@ -48,7 +49,7 @@ class Measuring:
             await consumer.start()
             self._ends = await self._ends_of(consumer)
         except (KafkaError, OSError) as error:
-            await consumer.stop()
+            await stop_consumer(consumer)
             raise no_kafka(self._settings, error) from error
         try:
             while not stop.is_set():
@@ -57,7 +58,7 @@ class Measuring:
                     await asyncio.wait_for(stop.wait(), self._interval_s)
             await self._leave()
         finally:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     def check(self) -> None:
         """Raises RuntimeError while measurements fail."""

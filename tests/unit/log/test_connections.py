@@ -1,4 +1,4 @@
-"""A Kafka connection that was reset says so on uvloop, too."""
+"""What a broker that is away does to aiokafka, and what we make of it."""
 
 import asyncio
 from types import SimpleNamespace
@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import uvloop
+from aiokafka import AIOKafkaConsumer
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.consumer import fetcher
 from aiokafka.errors import KafkaConnectionError
 
 from parley.cli.running import as_user_error, run
-from parley.log.connections import tell_of_closed_connections
+from parley.log.connections import stop_consumer, tell_of_closed_connections
 
 HEADER = SimpleNamespace(encode=lambda: b"header")
 REQUEST = SimpleNamespace(
@@ -63,3 +65,32 @@ def test_every_command_hears_of_closed_connections(monkeypatch: pytest.MonkeyPat
 
 def test_an_error_without_words_is_called_by_its_kind() -> None:
     assert "TimeoutError" in str(as_user_error(TimeoutError()))
+
+
+async def test_a_consumer_stops_while_a_fetch_of_it_waits_to_try_again() -> None:
+    consumer: Any = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1")
+    consumer._fetcher = fetcher.Fetcher(consumer._client, consumer._subscription)
+    # It has looked for an assignment, and waits for one.
+    await asyncio.sleep(0)
+    consumer._fetcher._pending_tasks.add(asyncio.create_task(asyncio.sleep(60)))
+    await asyncio.sleep(0)
+    closed = asyncio.Event()
+
+    async def close() -> None:
+        closed.set()
+
+    consumer._client.close = close
+    await asyncio.create_task(stop_consumer(consumer))
+    assert closed.is_set()
+
+
+async def test_who_is_cancelled_while_a_consumer_stops_is_told() -> None:
+    class Hanging:
+        async def stop(self) -> None:
+            await asyncio.sleep(60)
+
+    stopping = asyncio.create_task(stop_consumer(Hanging()))
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
