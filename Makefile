@@ -14,7 +14,7 @@ run: $(VENV)/.ready ## Set everything up and run the product with a few conversa
 	@$(BIN)/parley local up --demo
 
 test: $(VENV)/.ready-dev ## Run all tests against a real Kafka and a real PostgreSQL
-	@$(BIN)/pytest -n 2 --dist worksteal -m 'not faults and not e2e'
+	@$(BIN)/pytest -n 3 --dist worksteal -m 'not faults and not e2e'
 	@$(BIN)/pytest -m 'faults or e2e'
 
 check: $(VENV)/.ready-dev ## Format, lint, types, import fences, the contract and the unit tests

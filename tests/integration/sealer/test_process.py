@@ -100,12 +100,21 @@ async def test_kills_under_traffic_leave_the_seals_of_an_undisturbed_run(
     settings: Settings, pool: Any
 ) -> None:
     traffic, stop = Traffic(settings), asyncio.Event()
+    began_at = clock.now() - 2 * GAP
+    first, last, bridge = (
+        message("bridged", number, at=began_at + number * 0.8 * GAP, policy=short_policy())
+        for number in (0, 2, 1)
+    )
+    traffic.sent += [first, last, bridge]
     async with running_sealer(settings, **OWN) as sealer:
+        await publish(settings, [first, last])
+        await wait_for_seals(settings, 2)
         sending = asyncio.create_task(traffic.run(stop))
         for _ in range(KILLS):
             await asyncio.sleep(traffic.chance.uniform(0.5, 2))
             sealer.kill()
             await asyncio.to_thread(sealer.start)
+        await publish(settings, [bridge])
         await asyncio.sleep(1)
         stop.set()
         await sending
