@@ -89,7 +89,7 @@ def producer() -> FakeProducer:
 @pytest.fixture
 async def client(producer: FakeProducer) -> AsyncIterator[httpx.AsyncClient]:
     settings = GatewaySettings(
-        gateway_ack_timeout=timedelta(milliseconds=50), gateway_test_endpoints=True
+        gateway_ack_timeout=timedelta(milliseconds=500), gateway_test_endpoints=True
     )
     transport = httpx.ASGITransport(application(producer, settings))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as made:

@@ -247,7 +247,7 @@ async def test_a_frame_that_is_no_text_is_refused_and_the_talk_goes_on() -> None
 
 
 async def test_what_kafka_does_not_acknowledge_is_one_error_and_may_be_sent_again() -> None:
-    async with scene(gateway_ack_timeout=timedelta(milliseconds=50)) as one:
+    async with scene(gateway_ack_timeout=timedelta(milliseconds=500)) as one:
         one.producer.acknowledges = False
         for number in range(5):
             one.socket.say("ai_response", str(number), text="x")
@@ -297,7 +297,7 @@ async def test_what_comes_behind_an_end_is_not_heard() -> None:
 
 
 async def test_an_end_that_is_not_durable_leaves_the_session_open() -> None:
-    async with scene(gateway_ack_timeout=timedelta(milliseconds=50)) as one:
+    async with scene(gateway_ack_timeout=timedelta(milliseconds=500)) as one:
         one.producer.acknowledges = False
         one.socket.say("end", "1")
         await one.until(lambda: one.socket.answers("error"))
@@ -309,7 +309,7 @@ async def test_an_end_that_is_not_durable_leaves_the_session_open() -> None:
 
 
 async def test_a_hello_that_is_not_durable_is_told_and_closed_for_later() -> None:
-    one = Scene(GatewaySettings(gateway_ack_timeout=timedelta(milliseconds=50)))
+    one = Scene(GatewaySettings(gateway_ack_timeout=timedelta(milliseconds=500)))
     one.producer.acknowledges = False
     await one.connect()
     await one.serving

@@ -25,7 +25,7 @@ from services.gateway.stream import Publisher, Recorded, Then
 from tests.support.wait import eventually
 from tests.unit.gateway.fakes import FakeProducer, publisher
 
-SHORT = timedelta(milliseconds=50)
+SHORT = timedelta(milliseconds=250)
 
 
 def utterance(number: int, text: str = "hello") -> Utterance:
