@@ -1,7 +1,6 @@
 """Tests of the spool: what a dead tracker leaves, the next one sends, once and in order."""
 
 import asyncio
-import shutil
 import subprocess
 import sys
 import threading
