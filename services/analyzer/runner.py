@@ -9,6 +9,7 @@ from prometheus_client import Histogram
 
 from parley import clock
 from parley.digests import SpokenMember, content_digest
+from parley.passes.code import CodePass, SegmentText, to_json
 from services.analyzer.core.jobs import Attempt, Job, Segment, text_of
 from services.analyzer.core.outcomes import (
     Attempting,
@@ -20,7 +21,6 @@ from services.analyzer.core.outcomes import (
     raised,
     succeeded,
 )
-from services.analyzer.passes import Pass, SegmentText, to_json
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +37,8 @@ PASS_SECONDS: Final = Histogram(
 class Runner:
     """Makes attempts; `passes` are all that a claimed job may name."""
 
-    def __init__(self, passes: Sequence[Pass], rules: Attempting) -> None:
-        self._passes = {(one.name, one.version): one for one in passes}
+    def __init__(self, passes: Sequence[CodePass], rules: Attempting) -> None:
+        self._passes = {(one.definition.name, one.definition.version): one for one in passes}
         self._rules = rules
 
     def run(
@@ -68,7 +68,7 @@ class Runner:
         started_at = clock.monotonic()
         output_json = to_json(used.run(text))
         PASS_SECONDS.labels(job.pass_name).observe(clock.monotonic() - started_at)
-        return Result(used, output_json)
+        return Result(used.definition, output_json)
 
 
 def names(job: Job) -> dict[str, object]:

@@ -15,10 +15,10 @@ from parley.db.pool import Connection, Pool
 from parley.db.sql import load
 from parley.digests import SpokenMember
 from parley.events import Content, Role
+from parley.passes.code import CodePass
 from parley.topics import Topic
 from services.analyzer.core.jobs import Attempt, Job, Segment, Stale
 from services.analyzer.core.outcomes import Outcome
-from services.analyzer.passes import Pass
 from services.analyzer.settings import AnalyzerSettings
 
 CONSUMER: Final = "analyzer"
@@ -95,10 +95,10 @@ def to_outgoing(settings: AnalyzerSettings, ended: JobEnded) -> Outgoing:
 class JobStore:
     """What a worker asks of PostgreSQL."""
 
-    def __init__(self, pool: Pool, settings: AnalyzerSettings, passes: Sequence[Pass]) -> None:
+    def __init__(self, pool: Pool, settings: AnalyzerSettings, passes: Sequence[CodePass]) -> None:
         self._pool = pool
         self._settings = settings
-        self._fingerprints = [one.fingerprint() for one in passes]
+        self._fingerprints = [one.definition.fingerprint for one in passes]
 
     async def claim(self) -> Claim:
         """Lease the oldest jobs that can be run now; the attempts are counted."""

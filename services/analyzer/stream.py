@@ -16,11 +16,11 @@ from parley.db import outbox
 from parley.db.fence import Fence, FenceKey
 from parley.db.pool import Connection
 from parley.log.consumer import Batch
+from parley.passes.code import CodePass
 from parley.seals import SegmentSealed
 from services.analyzer import store
 from services.analyzer.core.jobs import Attempt, Job, Stale, jobs_of, segment_of, stale_after
 from services.analyzer.core.outcomes import end_of
-from services.analyzer.passes import Pass
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.worker import JOBS_ENDED
 
@@ -50,7 +50,7 @@ class SealsHandler:
     def __init__(
         self,
         settings: AnalyzerSettings,
-        passes: Sequence[Pass],
+        passes: Sequence[CodePass],
         bell: asyncio.Event,
         worker_id: str,
     ) -> None:
@@ -73,7 +73,7 @@ class SealsHandler:
             if found is not None:
                 sealed, sealed_at = found
                 segment = segment_of(sealed, record.partition, sealed_at)
-                work.jobs += jobs_of(segment, self._passes)
+                work.jobs += jobs_of(segment, [one.definition for one in self._passes])
                 work.stale += stale_after(sealed)
         return work
 

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from parley.analyses import JobTrigger
 from parley.digests import Member, SpokenMember, member_digest
+from parley.passes.code import SegmentText
+from parley.passes.definition import PassDefinition
 from parley.seals import SegmentSealed
-from services.analyzer.passes import Pass, SegmentText
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,9 @@ def segment_of(sealed: SegmentSealed, source_partition: int, sealed_at: datetime
     )
 
 
-def jobs_of(segment: Segment, passes: Iterable[Pass]) -> list[Job]:
+def jobs_of(segment: Segment, passes: Iterable[PassDefinition]) -> list[Job]:
     """One job for each pass."""
-    return [
-        Job(segment, one.name, one.version, one.fingerprint(), JobTrigger.SEAL) for one in passes
-    ]
+    return [Job(segment, one.name, one.version, one.fingerprint, JobTrigger.SEAL) for one in passes]
 
 
 def stale_after(sealed: SegmentSealed) -> list[Stale]:

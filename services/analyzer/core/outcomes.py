@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from parley.analyses import JobEnded, JobEndKind
+from parley.passes.definition import PassDefinition
 from services.analyzer.core.jobs import Attempt, Job
-from services.analyzer.passes import Pass
 
 # A worker that dies takes its jobs' attempts along, and most often no job is to blame. One that
 # kills its worker each time ends here; jobs that lost a worker are claimed alone, so that it
@@ -53,7 +53,7 @@ class Attempting:
 class Result:
     """What a pass made of a text, as JSON."""
 
-    used: Pass
+    used: PassDefinition
     output_json: str
 
 

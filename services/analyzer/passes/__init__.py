@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from services.analyzer.passes.contract import Output, Pass, SegmentText, to_json
 from services.analyzer.passes.sentiment import SENTIMENT
 from services.analyzer.passes.turn_statistics import TURN_STATISTICS
 
 SHIPPED: Final = (TURN_STATISTICS, SENTIMENT)
 
-__all__ = ["SHIPPED", "Output", "Pass", "SegmentText", "to_json"]
+__all__ = ["SHIPPED"]

@@ -25,7 +25,8 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from parley.digests import SpokenMember
 from parley.events import Role
-from services.analyzer.passes.contract import Output, Pass, SegmentText
+from parley.passes.code import CodePass, Output, SegmentText
+from parley.passes.definition import PassDefinition, PassKind
 from services.analyzer.passes.turns import Turn, turns_of
 
 DECIMALS: Final = 4
@@ -97,19 +98,22 @@ def _round(number: float) -> float:
     return round(number, DECIMALS) + 0.0
 
 
-SENTIMENT: Final = Pass(
-    name="sentiment",
-    version=1,
-    category="sentiment",
-    description="How the user felt turn by turn, on average, and which way it went.",
-    output_schema_version=1,
-    parameters={
-        "vader": version("vaderSentiment"),
-        "decimals": DECIMALS,
-        "positive_from": POSITIVE_FROM,
-        "negative_to": NEGATIVE_TO,
-        "piece_characters": PIECE_CHARACTERS,
-        "message_characters": MESSAGE_CHARACTERS,
-    },
-    run=run,
+SENTIMENT: Final = CodePass(
+    PassDefinition(
+        name="sentiment",
+        version=1,
+        category="sentiment",
+        description="How the user felt turn by turn, on average, and which way it went.",
+        kind=PassKind.CODE,
+        output_schema={"type": "object"},
+        parameters={
+            "vader": version("vaderSentiment"),
+            "decimals": DECIMALS,
+            "positive_from": POSITIVE_FROM,
+            "negative_to": NEGATIVE_TO,
+            "piece_characters": PIECE_CHARACTERS,
+            "message_characters": MESSAGE_CHARACTERS,
+        },
+    ),
+    run,
 )

@@ -21,7 +21,8 @@ from typing import Final
 
 from parley.digests import SpokenMember
 from parley.events import Role
-from services.analyzer.passes.contract import Output, Pass, SegmentText
+from parley.passes.code import CodePass, Output, SegmentText
+from parley.passes.definition import PassDefinition, PassKind
 from services.analyzer.passes.turns import TALKING_ROLES, Turn, turns_of
 
 SECONDS_DECIMALS: Final = 3
@@ -93,12 +94,15 @@ def _seconds(before: SpokenMember, after: SpokenMember) -> float:
     return (after.event_time - before.event_time).total_seconds()
 
 
-TURN_STATISTICS: Final = Pass(
-    name="turn_statistics",
-    version=1,
-    category="statistics",
-    description="Turns, words and talk share of each side, response latency and silences.",
-    output_schema_version=1,
-    parameters={"seconds_decimals": SECONDS_DECIMALS, "share_decimals": SHARE_DECIMALS},
-    run=run,
+TURN_STATISTICS: Final = CodePass(
+    PassDefinition(
+        name="turn_statistics",
+        version=1,
+        category="statistics",
+        description="Turns, words and talk share of each side, response latency and silences.",
+        kind=PassKind.CODE,
+        output_schema={"type": "object"},
+        parameters={"seconds_decimals": SECONDS_DECIMALS, "share_decimals": SHARE_DECIMALS},
+    ),
+    run,
 )

@@ -88,7 +88,8 @@ def sealed(
 
 def jobs_for(seal: SegmentSealed, source_partition: int = 0) -> list[Job]:
     """The jobs that the seal makes, sealed now."""
-    return jobs_of(segment_of(seal, source_partition, datetime.now(UTC)), SHIPPED)
+    definitions = [one.definition for one in SHIPPED]
+    return jobs_of(segment_of(seal, source_partition, datetime.now(UTC)), definitions)
 
 
 def record_of(settings: Settings, seal: SegmentSealed, offset: int = 0) -> LogRecord:

@@ -161,9 +161,10 @@ async def test_a_worker_leaves_passes_that_it_does_not_have(
 ) -> None:
     await insert(pool, "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    changed = replace(SHIPPED[1], parameters={"vader": "4"})
+    other = replace(SHIPPED[1].definition, parameters={"vader": "4"})
+    changed = replace(SHIPPED[1], definition=other)
     claim = await JobStore(pool, own_settings, [SHIPPED[0], changed]).claim()
-    assert [one.job.pass_name for one in claim.attempts] == [SHIPPED[0].name]
+    assert [one.job.pass_name for one in claim.attempts] == [SHIPPED[0].definition.name]
 
 
 async def test_a_rest_keeps_a_job_from_being_claimed(

@@ -14,10 +14,11 @@ from parley.db.fence import Fence, FenceKey
 from parley.digests import content_digest
 from parley.ids import derived_id
 from parley.log.consumer import Batch
+from parley.passes.code import CodePass, Output, SegmentText
 from parley.seals import SegmentRetracted, SegmentSealed
 from parley.topics import Topic
 from services.analyzer.core.outcomes import Attempting
-from services.analyzer.passes import SHIPPED, Output, Pass, SegmentText
+from services.analyzer.passes import SHIPPED
 from services.analyzer.runner import Runner
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import JobStore
@@ -32,6 +33,7 @@ from tests.integration.analyzer.stage import (
     sealed,
     talk,
 )
+from tests.unit.analyzer.samples import code_pass
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +43,7 @@ RULES = Attempting("w", max_failures=2, first_rest=timedelta(0))
 class Analyzer:
     """The analyzer's parts without Kafka: seals go in by hand, the outbox is looked at."""
 
-    def __init__(self, pool: Any, settings: AnalyzerSettings, passes: Sequence[Pass]) -> None:
+    def __init__(self, pool: Any, settings: AnalyzerSettings, passes: Sequence[CodePass]) -> None:
         self.pool = pool
         self.settings = settings
         self.rung: list[int] = []
@@ -68,7 +70,7 @@ class Analyzer:
 
 @pytest.fixture
 def make(pool: Any, own_settings: AnalyzerSettings) -> Callable[..., Analyzer]:
-    def build(*passes: Pass) -> Analyzer:
+    def build(*passes: CodePass) -> Analyzer:
         return Analyzer(pool, own_settings, passes or SHIPPED)
 
     return build
@@ -292,7 +294,7 @@ async def test_a_pass_that_raises_is_tried_again_and_then_has_failed(
     def raising(_: SegmentText) -> Output:
         raise LookupError("what was said")
 
-    analyzer = make(Pass("p", 1, "test", "a test's own", 1, {}, raising))
+    analyzer = make(code_pass("p", raising))
     await tables.persister_is_at(DECIDED_OFFSET + 1)
     await tables.say("c", talk("c"))
     await analyzer.read(sealed("c", talk("c")))

@@ -1,6 +1,6 @@
 """Messages, segments and jobs for tests of the analyzer, and strategies that make any of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +10,9 @@ from parley.analyses import JobTrigger
 from parley.digests import Member, SpokenMember, member_digest
 from parley.events import Content, Role
 from parley.ids import derived_id
+from parley.passes.code import CodePass, Output, SegmentText
+from parley.passes.definition import PassDefinition, PassKind
 from services.analyzer.core.jobs import Attempt, Job, Segment
-from services.analyzer.passes import SegmentText
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SEGMENT_ID = derived_id("segment")
@@ -76,3 +77,16 @@ MESSAGES = st.lists(
     ),
     max_size=12,
 ).map(lambda messages: sorted(messages, key=lambda one: (one.event_time, one.event_id)))
+
+
+def code_pass(name: str, run: Callable[[SegmentText], Output]) -> CodePass:
+    """A pass of a test's own."""
+    definition = PassDefinition(
+        name=name,
+        version=1,
+        kind=PassKind.CODE,
+        category="test",
+        description="a test's own",
+        output_schema={"type": "object"},
+    )
+    return CodePass(definition, run)

@@ -7,10 +7,11 @@ import pytest
 import structlog
 
 from parley.digests import SpokenMember, content_digest
+from parley.passes.code import CodePass, Output, SegmentText
 from services.analyzer.core.outcomes import Attempting, JobState, Outcome
-from services.analyzer.passes import SHIPPED, Output, Pass, SegmentText
+from services.analyzer.passes import SHIPPED
 from services.analyzer.runner import Runner
-from tests.unit.analyzer.samples import attempt, segment, user
+from tests.unit.analyzer.samples import attempt, code_pass, segment, user
 
 RULES = Attempting("w", max_failures=3, first_rest=timedelta(seconds=1))
 MEMBERS = [user(0, "my secret"), user(1, "is out")]
@@ -24,18 +25,18 @@ def not_a_number(_: SegmentText) -> Output:
     return {"score": float("nan")}
 
 
-def made(run: Callable[[SegmentText], Output]) -> Pass:
-    return Pass("p", 1, "test", "a test's own", 1, {}, run)
+def made(run: Callable[[SegmentText], Output]) -> CodePass:
+    return code_pass("p", run)
 
 
-def outcome_of(one: Pass, members: Sequence[SpokenMember] = MEMBERS) -> Outcome:
+def outcome_of(one: CodePass, members: Sequence[SpokenMember] = MEMBERS) -> Outcome:
     of = segment(MEMBERS)
-    (outcome,) = Runner([one], RULES).run([attempt(of, one.name)], {of: members})
+    (outcome,) = Runner([one], RULES).run([attempt(of, one.definition.name)], {of: members})
     return outcome
 
 
-@pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.name)
-def test_a_shipped_pass_gives_a_verdict(one: Pass) -> None:
+@pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.definition.name)
+def test_a_shipped_pass_gives_a_verdict(one: CodePass) -> None:
     outcome = outcome_of(one)
     assert outcome.state is JobState.VERDICT
     assert outcome.ended is not None

@@ -46,9 +46,9 @@ def sealed(revision: int = 1, retracted: tuple[SegmentRetracted, ...] = ()) -> S
 
 def test_a_seal_makes_one_job_for_each_pass() -> None:
     made = segment_of(sealed(), 3, at(100))
-    jobs = jobs_of(made, SHIPPED)
+    jobs = jobs_of(made, [one.definition for one in SHIPPED])
     assert [(job.pass_name, job.fingerprint) for job in jobs] == [
-        (one.name, one.fingerprint()) for one in SHIPPED
+        (one.definition.name, one.definition.fingerprint) for one in SHIPPED
     ]
     assert {job.trigger for job in jobs} == {JobTrigger.SEAL}
     assert {job.segment for job in jobs} == {made}

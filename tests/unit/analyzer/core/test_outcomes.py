@@ -20,7 +20,7 @@ from services.analyzer.passes import SHIPPED
 from tests.unit.analyzer.samples import at, attempt, segment
 
 RULES = Attempting("w", max_failures=3, first_rest=timedelta(seconds=2))
-RESULT = Result(SHIPPED[0], '{"a":1}')
+RESULT = Result(SHIPPED[0].definition, '{"a":1}')
 
 
 def test_a_result_is_a_verdict_with_all_that_it_came_from() -> None:
@@ -62,12 +62,12 @@ def test_a_job_that_lost_worker_after_worker_has_failed() -> None:
 
 def test_an_output_that_no_record_can_hold_is_a_failure() -> None:
     long_ids = segment(tenant_id="ä" * 256, conversation_id="ä" * 256)
-    fitting = Result(SHIPPED[0], '{"a":"' + "ä" * ((MAX_OUTPUT_BYTES - 8) // 2) + '"}')
+    fitting = Result(SHIPPED[0].definition, '{"a":"' + "ä" * ((MAX_OUTPUT_BYTES - 8) // 2) + '"}')
     outcome = succeeded(attempt(long_ids, "p"), fitting, b"c" * 32, RULES, at(300))
     assert outcome.ended is not None
     assert outcome.state is JobState.VERDICT
     assert len(encode_job_ended(outcome.ended)) < MAX_RECORD_BYTES - 10_000
-    above = Result(SHIPPED[0], fitting.output_json + "  ")
+    above = Result(SHIPPED[0].definition, fitting.output_json + "  ")
     assert succeeded(attempt(long_ids, "p"), above, b"c", RULES, at(300)).reason == (
         "output_too_large"
     )

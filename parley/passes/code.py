@@ -1,11 +1,15 @@
-"""What a pass is, what it is given, and how its result becomes text."""
+"""Passes that are code: what one is given, what it returns, and how its result becomes text.
+
+A Python package of your own gives Parley a pass by an entry point of the group `parley.passes`
+that names a `CodePass`.
+"""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
 from parley.digests import SpokenMember
+from parley.passes.definition import PassDefinition
 
 Output = dict[str, object]
 
@@ -19,30 +23,14 @@ class SegmentText:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """A named, versioned analysis of one segment.
+class CodePass:
+    """A definition of the kind `code`, and the function that it stands for.
 
     `run` gives the same output for the same text, for ever: another result is another version.
-    `parameters` are all settings that can change it, other software's versions included.
     """
 
-    name: str
-    version: int
-    category: str
-    description: str
-    output_schema_version: int
-    parameters: Mapping[str, str | int | float]
+    definition: PassDefinition
     run: Callable[[SegmentText], Output]
-
-    def fingerprint(self) -> str:
-        """sha256, in hexadecimal, of everything that can change the pass's result."""
-        identity = {
-            "name": self.name,
-            "version": self.version,
-            "output_schema_version": self.output_schema_version,
-            "parameters": dict(self.parameters),
-        }
-        return sha256(to_json(identity).encode()).hexdigest()
 
 
 def to_json(output: Mapping[str, object]) -> str:

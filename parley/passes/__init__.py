@@ -1,0 +1,1 @@
+"""What passes are: versioned analyses of sealed segments, as code or as prompts."""
