@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+
+
+class Lane(IntEnum):
+    """Which queue a job waits in; a lower one goes first."""
+
+    LIVE = 0
+    BACKFILL = 1
 
 
 class JobEndKind(StrEnum):

@@ -7,15 +7,15 @@
 INSERT INTO operations.jobs (tenant_id, conversation_id, segment_id, revision, pass_name, pass_version,
                   fingerprint, started_at, ended_at, first_event_id, last_event_id, message_count,
                   member_digest, incarnation, events_partition, decided_offset, source_partition,
-                  sealed_at, trigger)
+                  sealed_at, trigger, lane, priority, backfill_run_id)
 SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[],
                      $7::text[], $8::timestamptz[], $9::timestamptz[], $10::uuid[], $11::uuid[],
                      $12::int[], $13::bytea[], $14::text[], $15::int[], $16::bigint[], $17::int[],
-                     $18::timestamptz[], $19::text[])
+                     $18::timestamptz[], $19::text[], $20::smallint[], $21::int[], $22::uuid[])
            AS job (tenant_id, conversation_id, segment_id, revision, pass_name, pass_version,
                    fingerprint, started_at, ended_at, first_event_id, last_event_id, message_count,
                    member_digest, incarnation, events_partition, decided_offset, source_partition,
-                   sealed_at, trigger)
+                   sealed_at, trigger, lane, priority, backfill_run_id)
  ORDER BY tenant_id, segment_id, revision, pass_name, pass_version
     ON CONFLICT DO NOTHING
 
@@ -121,31 +121,49 @@ UPDATE operations.jobs AS job SET state = 'superseded', reason = locked.reason, 
 RETURNING job.*
 
 -- name: claim_jobs
--- Leases jobs whose messages the persister has stored: the oldest first, as many as hold
--- $4 messages together, at least one. A job that lost a worker weighs as much as all, so it comes
--- alone. Only passes that this worker has, by their fingerprints. The fence is asked row by row:
--- joined to it, PostgreSQL expects next to no rows and sorts the whole backlog for each claim.
+-- Leases jobs whose messages the persister has stored: live ones before those of backfills, then
+-- the greater priority, then the older. A claim is of one lane: at most $3 live jobs or $7 of
+-- backfills, as many as hold $4 messages together, at least one. A job that lost a worker weighs as
+-- much as all, so it comes alone. Only passes that this worker has, by their fingerprints.
+-- Of each pass and lane the first are looked up in the index, so that a backlog of others costs
+-- nothing; four times as many as wanted, since other workers may be locking the first. The fence
+-- is asked row by row: joined to it, PostgreSQL expects next to no rows and sorts the whole backlog.
 -- A seal of another incarnation is of a former one: all of that was stored before its successor.
-WITH due AS (
-  SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version, job.due_at,
+WITH ahead AS (
+  SELECT first.*
+    FROM unnest($2::text[]) AS known (fingerprint)
+   CROSS JOIN (VALUES (0, $3::int), (1, $7::int)) AS queue (lane, most)
+   CROSS JOIN LATERAL (
+           SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
+             FROM operations.jobs AS job
+            WHERE job.state IN ('open', 'claimed') AND job.fingerprint = known.fingerprint
+              AND job.lane = queue.lane AND job.due_at <= now()
+              AND job.decided_offset < (
+                    SELECT CASE WHEN fence.incarnation = job.incarnation THEN fence.next_offset
+                                ELSE 9223372036854775807 END
+                      FROM fences AS fence
+                     WHERE fence.consumer = 'persister' AND fence.topic = $1
+                       AND fence.partition = job.events_partition)
+            ORDER BY job.priority DESC, job.due_at, job.segment_id
+            LIMIT queue.most * 4
+         ) AS first
+), due AS (
+  SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version, job.lane,
+         job.priority, job.due_at,
          CASE WHEN job.attempt_count > job.failure_count THEN $4 ELSE job.message_count END AS weight
-    FROM operations.jobs AS job
+    FROM ahead
+    JOIN operations.jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
    WHERE job.state IN ('open', 'claimed') AND job.due_at <= now()
-     AND job.fingerprint = ANY ($2::text[])
-     AND job.decided_offset < (
-           SELECT CASE WHEN fence.incarnation = job.incarnation THEN fence.next_offset
-                       ELSE 9223372036854775807 END
-             FROM fences AS fence
-            WHERE fence.consumer = 'persister' AND fence.topic = $1
-              AND fence.partition = job.events_partition)
-   ORDER BY job.due_at, job.segment_id
-   LIMIT $3
+   ORDER BY job.lane, job.priority DESC, job.due_at, job.segment_id
+   LIMIT greatest($3::int, $7::int)
      FOR UPDATE OF job SKIP LOCKED
 ), weighed AS (
-  SELECT due.*, sum(weight) OVER oldest_first AS weight_up_to, row_number() OVER oldest_first AS place
+  SELECT due.*, sum(weight) OVER in_order AS weight_up_to, row_number() OVER in_order AS place,
+         first_value(lane) OVER in_order AS first_lane
     FROM due
-  WINDOW oldest_first AS (
-           ORDER BY due_at, segment_id, tenant_id, revision, pass_name, pass_version
+  WINDOW in_order AS (
+           ORDER BY lane, priority DESC, due_at, segment_id, tenant_id, revision, pass_name,
+                    pass_version
            ROWS UNBOUNDED PRECEDING)
 )
 UPDATE operations.jobs AS job
@@ -153,6 +171,8 @@ UPDATE operations.jobs AS job
        attempt_count = job.attempt_count + 1
   FROM weighed
  WHERE (weighed.place = 1 OR weighed.weight_up_to <= $4::int)
+   AND weighed.lane = weighed.first_lane
+   AND weighed.place <= CASE weighed.lane WHEN 0 THEN $3::int ELSE $7::int END
    AND job.tenant_id = weighed.tenant_id AND job.segment_id = weighed.segment_id
    AND job.revision = weighed.revision AND job.pass_name = weighed.pass_name
    AND job.pass_version = weighed.pass_version
@@ -245,7 +265,7 @@ SELECT wanted.number, message.id, message.event_time, message.role,
  ORDER BY wanted.number, message.event_time, message.id
 
 -- name: count_unfinished
--- How many jobs are not at their end, by state.
-SELECT state, count(*) AS jobs FROM operations.jobs
+-- How many jobs are not at their end, by state and lane.
+SELECT state, lane, count(*) AS jobs FROM operations.jobs
  WHERE state IN ('open', 'claimed', 'parked')
- GROUP BY state
+ GROUP BY state, lane

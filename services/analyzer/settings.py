@@ -16,6 +16,12 @@ class AnalyzerSettings(Settings):
     analyzer_claim_jobs: int = Field(
         default=64, ge=1, le=1_000, description="most jobs of one claim"
     )
+    analyzer_claim_backfill_jobs: int = Field(
+        default=16,
+        ge=1,
+        le=1_000,
+        description="the same of a backfill: a live job may have to wait for them",
+    )
     analyzer_claim_messages: int = Field(
         default=10_000, ge=1, description="most messages of one claim, unless one job has more"
     )

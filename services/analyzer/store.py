@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from parley import clock, ids
-from parley.analyses import JobEnded, JobTrigger
+from parley.analyses import JobEnded, JobTrigger, Lane
 from parley.codec import Outgoing, encode_job_ended, event_key
 from parley.codec.analyses import ANALYSIS_HEADERS
 from parley.db import outbox
@@ -101,7 +101,7 @@ class JobStore:
         self._fingerprints = [one.definition.fingerprint for one in passes]
 
     async def claim(self) -> Claim:
-        """Lease the oldest jobs that can be run now; the attempts are counted."""
+        """Lease the first jobs that can be run now; the attempts are counted."""
         settings = self._settings
         token = ids.random_id()
         rows = await self._pool.fetch(
@@ -112,6 +112,7 @@ class JobStore:
             settings.analyzer_claim_messages,
             token,
             settings.analyzer_lease,
+            settings.analyzer_claim_backfill_jobs,
         )
         return Claim(token, tuple(_attempt(row) for row in rows))
 
@@ -143,10 +144,10 @@ class JobStore:
             await self._publish(connection, counted)
         return counted
 
-    async def count_unfinished(self) -> dict[str, int]:
-        """How many jobs are open, claimed and parked."""
+    async def count_unfinished(self) -> dict[tuple[str, Lane], int]:
+        """How many jobs are open, claimed and parked, by lane."""
         rows = await self._pool.fetch(_SQL["count_unfinished"])
-        return {row["state"]: row["jobs"] for row in rows}
+        return {(row["state"], Lane(row["lane"])): row["jobs"] for row in rows}
 
     async def _publish(self, connection: Connection, outcomes: Iterable[Outcome]) -> None:
         by_partition: dict[int, list[Outgoing]] = defaultdict(list)
@@ -207,6 +208,9 @@ def _job_row(job: Job) -> tuple[Any, ...]:
         segment.source_partition,
         segment.sealed_at,
         job.trigger.value,
+        job.lane.value,
+        job.priority,
+        job.backfill_run_id or None,
     )
 
 
@@ -254,6 +258,9 @@ def _attempt(row: Any) -> Attempt:
         row["pass_version"],
         row["fingerprint"],
         JobTrigger(row["trigger"]),
+        Lane(row["lane"]),
+        row["priority"],
+        str(row["backfill_run_id"] or ""),
     )
     return Attempt(job, row["attempt_count"], row["failure_count"], clock.now())
 

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import product
 from typing import Final
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from parley import clock
+from parley.analyses import Lane
 from parley.db.errors import is_transient
 from services.analyzer.core.outcomes import JobState, Outcome
 from services.analyzer.runner import Runner
@@ -40,7 +42,7 @@ OUTCOMES_REFUSED: Final = Counter(
 JOBS: Final = Gauge(
     "parley_analyzer_jobs",
     "Unfinished jobs in the table, the same for every analyzer.",
-    ["state"],
+    ["state", "lane"],
 )
 SEAL_TO_VERDICT: Final = Histogram(
     "parley_analyzer_seal_to_verdict_seconds",
@@ -138,7 +140,7 @@ class JobGauge:
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
-        self.counts: dict[str, int] = {}
+        self.counts: dict[str, dict[str, int]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Count until `stop`."""
@@ -151,10 +153,15 @@ class JobGauge:
                 log.warning("jobs_not_counted", error=type(error).__name__)
             await _rest(stop, COUNT_EVERY_S)
 
-    def _show(self, counts: dict[str, int]) -> None:
-        self.counts = counts
-        for state in (JobState.OPEN, JobState.CLAIMED, JobState.PARKED):
-            JOBS.labels(state.value).set(counts.get(state.value, 0))
+    def _show(self, counts: dict[tuple[str, Lane], int]) -> None:
+        self.counts = {
+            lane.name.lower(): {
+                state: count for (state, of), count in sorted(counts.items()) if of is lane
+            }
+            for lane in Lane
+        }
+        for state, lane in product((JobState.OPEN, JobState.CLAIMED, JobState.PARKED), Lane):
+            JOBS.labels(state.value, lane.name.lower()).set(counts.get((state.value, lane), 0))
 
 
 def _observe(outcome: Outcome) -> None:

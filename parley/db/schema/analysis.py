@@ -9,6 +9,7 @@ from sqlalchemy import (
     Integer,
     Interval,
     LargeBinary,
+    SmallInteger,
     Table,
     Text,
     func,
@@ -129,6 +130,10 @@ jobs = Table(
     Column("message_count", Integer, nullable=False),
     Column("member_digest", LargeBinary, nullable=False),
     Column("trigger", Text, nullable=False),
+    # 0 is the live lane, 1 that of backfills.
+    Column("lane", SmallInteger, nullable=False, server_default=text("0")),
+    Column("priority", Integer, nullable=False, server_default=text("0")),
+    Column("backfill_run_id", UUID(as_uuid=False)),
     Column("sealed_at", DateTime(timezone=True), nullable=False, comment="the seal's append time"),
     # open, claimed, verdict, failed, superseded, parked
     Column("state", Text, nullable=False, server_default=text("'open'")),
@@ -156,9 +161,20 @@ job_ends = Table(
     comment="ends, in parley.analyses.v1, of jobs that are not there yet: they are not run again",
 )
 
+# Each claim asks for the first jobs of each of its passes, so that what waits of others costs
+# nothing.
 Index(
-    "ix_jobs_unfinished",
+    "ix_jobs_waiting",
+    jobs.c.fingerprint,
+    jobs.c.lane,
+    jobs.c.priority.desc(),
     jobs.c.due_at,
     jobs.c.segment_id,
+    postgresql_where=jobs.c.state.in_(("open", "claimed")),
+)
+Index(
+    "ix_jobs_unfinished",
+    jobs.c.state,
+    jobs.c.lane,
     postgresql_where=jobs.c.state.in_(("open", "claimed", "parked")),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from parley.analyses import JobTrigger
+from parley.analyses import JobTrigger, Lane
 from parley.digests import Member, SpokenMember, member_digest
 from parley.passes.code import SegmentText
 from parley.passes.definition import PassDefinition
@@ -38,13 +38,19 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One pass version to be run over one revision of one segment: the five are its key."""
+    """One pass version to be run over one revision of one segment: the five are its key.
+
+    Live jobs go before those of a backfill, then those of the greater priority, then the older.
+    """
 
     segment: Segment
     pass_name: str
     pass_version: int
     fingerprint: str
     trigger: JobTrigger
+    lane: Lane = Lane.LIVE
+    priority: int = 0
+    backfill_run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,17 @@ def segment_of(sealed: SegmentSealed, source_partition: int, sealed_at: datetime
 
 def jobs_of(segment: Segment, passes: Iterable[PassDefinition]) -> list[Job]:
     """One job for each pass."""
-    return [Job(segment, one.name, one.version, one.fingerprint, JobTrigger.SEAL) for one in passes]
+    return [
+        Job(
+            segment,
+            one.name,
+            one.version,
+            one.fingerprint,
+            JobTrigger.SEAL,
+            priority=one.priority,
+        )
+        for one in passes
+    ]
 
 
 def stale_after(sealed: SegmentSealed) -> list[Stale]:

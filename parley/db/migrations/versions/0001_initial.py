@@ -494,6 +494,9 @@ def upgrade() -> None:
         sa.Column("message_count", sa.Integer(), nullable=False),
         sa.Column("member_digest", sa.LargeBinary(), nullable=False),
         sa.Column("trigger", sa.Text(), nullable=False),
+        sa.Column("lane", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("priority", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("backfill_run_id", sa.UUID(as_uuid=False), nullable=True),
         sa.Column(
             "sealed_at",
             sa.DateTime(timezone=True),
@@ -517,10 +520,18 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_unfinished",
         "jobs",
-        ["due_at", "segment_id"],
+        ["state", "lane"],
         unique=False,
         schema="operations",
         postgresql_where=sa.text("state IN ('open', 'claimed', 'parked')"),
+    )
+    op.create_index(
+        "ix_jobs_waiting",
+        "jobs",
+        ["fingerprint", "lane", sa.literal_column("priority DESC"), "due_at", "segment_id"],
+        unique=False,
+        schema="operations",
+        postgresql_where=sa.text("state IN ('open', 'claimed')"),
     )
     op.create_table(
         "logins",
@@ -985,6 +996,12 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_published", table_name="outbox")
     op.drop_table("outbox")
     op.drop_table("logins", schema="operations")
+    op.drop_index(
+        "ix_jobs_waiting",
+        table_name="jobs",
+        schema="operations",
+        postgresql_where=sa.text("state IN ('open', 'claimed')"),
+    )
     op.drop_index(
         "ix_jobs_unfinished",
         table_name="jobs",
