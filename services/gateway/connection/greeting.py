@@ -142,7 +142,7 @@ class Welcome:
 
     def _replay(self, position: Position) -> Replay:
         parts = self._parts
-        return Replay(parts.settings, parts.rooms, parts.snapshots, self._room, position)
+        return Replay(parts.rooms, parts.snapshots, self._room, position)
 
     def _connected(self, position: str, heartbeat_s: float) -> dict[str, Any]:
         source, status = self._guest.source, self._room.room.status

@@ -8,11 +8,10 @@ from parley.codec import InvalidRecord, LogRecord, decode_event
 from parley.position import Position
 from services.gateway import metrics
 from services.gateway.core.outgoing import OutFrame
-from services.gateway.rooms.log_range import LogUnavailable, read_range
+from services.gateway.rooms.log_range import LogUnavailable
 from services.gateway.rooms.open_room import OpenRoom
 from services.gateway.rooms.rooms import Rooms
 from services.gateway.rooms.snapshots import Page, Snapshots, SnapshotUnavailable
-from services.gateway.settings import GatewaySettings
 
 # So few frames fit into a connection's queue in one go.
 AT_ONCE: Final = 100
@@ -42,13 +41,11 @@ class Replay:
 
     def __init__(
         self,
-        settings: GatewaySettings,
         rooms: Rooms,
         snapshots: Snapshots,
         room: OpenRoom,
         position: Position,
     ) -> None:
-        self._settings = settings
         self._rooms = rooms
         self._snapshots = snapshots
         self._room = room
@@ -120,8 +117,8 @@ class Replay:
             return
         end = ring.start_offset
         try:
-            records = await read_range(
-                self._settings, self._room.partition, self._next_offset, end, self._room.key
+            records = await self._rooms.ranges.read(
+                self._room.partition, self._next_offset, end, self._room.key
             )
         except LogUnavailable as error:
             raise NotRecovered(Lost.HISTORY_UNAVAILABLE) from error

@@ -17,7 +17,7 @@ from parley.topics import partition_of
 from services.gateway import metrics
 from services.gateway.core.outgoing import OutFrame, frame_text
 from services.gateway.core.room import REMEMBERED_EVENTS, Snapshot
-from services.gateway.rooms.log_range import LogUnavailable, read_range
+from services.gateway.rooms.log_range import LogRanges, LogUnavailable, scan_of
 from services.gateway.rooms.open_room import Listener, OpenRoom, rejection_in
 from services.gateway.rooms.presence import Heartbeats
 from services.gateway.rooms.snapshots import Snapshots, SnapshotUnavailable
@@ -52,6 +52,7 @@ class Rooms:
         self._left: OrderedDict[bytes, OpenRoom] = OrderedDict()
         self._heartbeats = Heartbeats()
         self.tail = tail
+        self.ranges = LogRanges(scan_of(settings))
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Take what passes in the log, until `stop`."""
@@ -224,8 +225,8 @@ class Rooms:
         try:
             async with asyncio.timeout(LOAD_PATIENCE_S):
                 found = await self._snapshots.of(tenant_id, partitions)
-                for name, room in unknown.items():
-                    await self._begin(room, found[name])
+                begun = (self._begin(room, found[name]) for name, room in unknown.items())
+                await asyncio.gather(*begun)
         except (SnapshotUnavailable, LogUnavailable, TimeoutError) as error:
             log.warning("states_unknown", count=len(unknown), error=type(error).__name__)
 
@@ -239,7 +240,7 @@ class Rooms:
         # While a stretch is read the ring goes on, and may lose some more at its other end.
         while not ring.covers(first):
             end = ring.start_offset
-            between += await read_range(self._settings, room.partition, first, end, room.key)
+            between += await self.ranges.read(room.partition, first, end, room.key)
             first = end
         if room.room.status is not None:
             return
