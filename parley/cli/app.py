@@ -101,6 +101,7 @@ class Commands(LazyGroup):
             "Set how long a silence ends a segment, by tenant and channel.",
         ),
         "rules": Place("parley.cli.rules", "app", "See and activate versions of the sealing rule."),
+        "verdicts": Place("parley.cli.verdicts", "app", "See what the passes found out."),
         "dead-letters": Place(
             "parley.cli.dead_letters",
             "app",

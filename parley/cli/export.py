@@ -62,6 +62,9 @@ def export(
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Only what came by this one.")] = None,
     conversation: Annotated[str | None, typer.Option(help="Only this one's.")] = None,
+    current: Annotated[
+        bool, typer.Option("--current", help="Of verdicts only those of segments as they stand.")
+    ] = False,
 ) -> None:
     """Write messages, conversations, sessions, segments or verdicts to a file.
 
@@ -80,11 +83,20 @@ def export(
         parley export messages --since 2026-01-01 --until 2026-02-01 -o january.parquet
 
         parley export verdicts --channel support -o - | jq .output
+
+        parley export verdicts --current -o verdicts.parquet
     """
     chosen = form or (Format.PARQUET if file.endswith(_PARQUET) else Format.JSONL)
     selection = Selection(
-        tenant, _moment("--since", since), _moment("--until", until), channel, conversation
+        tenant,
+        _moment("--since", since),
+        _moment("--until", until),
+        channel,
+        conversation,
+        is_current=current,
     )
+    if current and kind is not Kind.VERDICTS:
+        raise UserError("--current is about verdicts.", "Leave it out: nothing else is outdated.")
     _refuse_unreadable(chosen, file)
     settings = Settings.load()
     try:

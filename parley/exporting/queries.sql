@@ -1,5 +1,6 @@
 -- What each kind of export holds. Parameters: tenant; since and until (talk at or after the one and
--- before the other, null for no bound); channel and conversation (null for all).
+-- before the other, null for no bound); channel and conversation (null for all); of verdicts also
+-- whether only current ones.
 
 -- name: messages
 -- Every message as it stands now: what was last said of it. `occurred_at` is the event time.
@@ -72,8 +73,11 @@ SELECT verdict.tenant_id, verdict.segment_id::text AS segment_id, verdict.revisi
            AS is_current,
        verdict.pass_name, verdict.pass_version, verdict.conversation_id, revision.channel,
        revision.started_at AS segment_started_at, revision.ended_at AS segment_ended_at,
-       verdict.output::text AS output, verdict.trigger, verdict.attempt_count,
-       verdict.started_at, verdict.ended_at
+       verdict.output::text AS output, verdict.output_schema_version, verdict.fingerprint,
+       encode(verdict.member_digest, 'hex') AS member_digest,
+       encode(verdict.content_digest, 'hex') AS content_digest,
+       verdict.trigger, verdict.attempt_count, verdict.started_at, verdict.ended_at,
+       verdict.worker_id
   FROM verdicts AS verdict
   LEFT JOIN segments AS segment
     ON segment.tenant_id = verdict.tenant_id AND segment.segment_id = verdict.segment_id
@@ -85,4 +89,5 @@ SELECT verdict.tenant_id, verdict.segment_id::text AS segment_id, verdict.revisi
    AND ($3::timestamptz IS NULL OR revision.started_at < $3)
    AND ($4::text IS NULL OR revision.channel = $4)
    AND ($5::text IS NULL OR verdict.conversation_id = $5)
+   AND (NOT $6::boolean OR (segment.revision = verdict.revision AND NOT segment.is_retracted))
  ORDER BY verdict.segment_id, verdict.revision, verdict.pass_name, verdict.pass_version

@@ -28,13 +28,17 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows: `since` and `until` bound the talk, from the one to before the other."""
+    """Which rows: `since` and `until` bound the talk, from the one to before the other.
+
+    Of verdicts `is_current` leaves out what counts no more; of all else there is nothing older.
+    """
 
     tenant_id: str
     since: datetime | None = None
     until: datetime | None = None
     channel: str | None = None
     conversation_id: str | None = None
+    is_current: bool = False
 
 
 async def read(settings: Settings, kind: Kind, selection: Selection) -> AsyncGenerator[Rows, None]:
@@ -51,6 +55,7 @@ async def read(settings: Settings, kind: Kind, selection: Selection) -> AsyncGen
                 selection.until,
                 selection.channel,
                 selection.conversation_id,
+                *([selection.is_current] if kind is Kind.VERDICTS else []),
             )
             while rows := await cursor.fetch(ROWS_A_FETCH):
                 yield [tuple(row) for row in rows]

@@ -31,6 +31,7 @@ VIEWS: Final = (
     "average_session_duration",
     "daily_counts",
     "current_segments",
+    "verdicts_current",
 )
 
 # What a login that is bound to a user sees of its tenant's rows, by table. It sees nothing of

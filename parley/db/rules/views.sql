@@ -53,3 +53,18 @@ WINDOW earlier AS (PARTITION BY tenant_id, conversation_id ORDER BY started_at, 
 COMMENT ON VIEW current_segments IS
   'segments as they stand; continues is the one before, where it ended within four idle gaps and'
   ' somebody spoke in both';
+
+-- What counts now. `v.*` so that a column that verdicts gain is here too: views are made anew.
+CREATE OR REPLACE VIEW verdicts_current WITH (security_invoker = true) AS
+SELECT v.*, s.channel, s.started_at AS segment_started_at, s.ended_at AS segment_ended_at,
+       s.message_count,
+       NOT EXISTS (SELECT FROM verdicts AS newer
+                    WHERE newer.tenant_id = v.tenant_id AND newer.segment_id = v.segment_id
+                      AND newer.revision = v.revision AND newer.pass_name = v.pass_name
+                      AND newer.pass_version > v.pass_version) AS is_newest_version
+  FROM verdicts AS v
+  JOIN segments AS s USING (tenant_id, segment_id, revision)
+ WHERE NOT s.is_retracted;
+COMMENT ON VIEW verdicts_current IS
+  'verdicts of segments as they stand, one for each version of a pass; is_newest_version marks the'
+  ' greatest version that has one';

@@ -1,0 +1,1 @@
+"""What the passes found out, as it is read: by the command, and by the gateway for its users."""
