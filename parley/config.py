@@ -1,11 +1,12 @@
-"""What operators set, as values: the tenants, and the keys that programs talk with."""
+"""What operators set, as values: tenants, the keys that programs talk with, policies, passes."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from parley.events import Policy
+from parley.passes.applied import AppliedPass, PassActivation, Subscription
 
 
 class ConfigKind(StrEnum):
@@ -15,6 +16,13 @@ class ConfigKind(StrEnum):
     API_KEY = "api_key"
     RETENTION = "retention"
     GAP_POLICY = "gap_policy"
+    DEFINITION = "pass_definition"
+    ACTIVATION = "pass_activation"
+    SUBSCRIPTION = "subscription"
+
+
+# Of these every version has a key of its own, and stays.
+VERSIONED: Final = frozenset((ConfigKind.GAP_POLICY, ConfigKind.DEFINITION))
 
 
 class AccessRole(StrEnum):
@@ -92,9 +100,18 @@ class ConfigKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Something else that is set, such as a pass, by the name of its field."""
+    """Something else that is set, such as a prompt, by the name of its field."""
 
     field: str
+
+
+ConfigBody = (
+    Tenant | ApiKey | Retention | GapPolicy | AppliedPass | PassActivation | Subscription | Unread
+)
+
+
+class ConfigFull(Exception):
+    """More of something than is kept in memory: the new one is refused, the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +124,4 @@ class ConfigChange:
     tenant_id: str
     changed_by: str
     changed_at: datetime
-    body: Tenant | ApiKey | Retention | GapPolicy | Unread
+    body: ConfigBody

@@ -63,3 +63,11 @@ DEAD_LETTERS = Counter(
     "Records that could not be used.",
     ["service", "reason"],
 )
+CONFIG_SKIPPED = Counter(
+    "parley_config_skipped_total",
+    "Records of the config topic without effect: what they were about is not known from then on.",
+    ["reason"],
+)
+CONFIG_RECONNECTS = Counter(
+    "parley_config_reconnects_total", "Times that reading the config topic began anew."
+)

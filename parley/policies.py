@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from parley.config import ConfigChange, ConfigKey, ConfigKind, GapPolicy
+from parley.config import ConfigChange, ConfigFull, ConfigKey, ConfigKind, GapPolicy
 from parley.events import Policy
 
 # The settings' policies are the first version of what they are called.
@@ -11,7 +11,7 @@ SETTINGS_VERSION: Final = 1
 MAX_VERSIONS: Final = 100_000
 
 
-class TooManyPolicies(Exception):
+class TooManyPolicies(ConfigFull):
     """More versions than are kept: the new one is refused, the others go on."""
 
 

@@ -4,12 +4,15 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from parley.codec.passes import READERS, WRITERS
 from parley.codec.policies import read_policy, write_policy
 from parley.codec.record import Header, InvalidRecord, LogRecord, Outgoing, headers_for
 from parley.codec.times import set_timestamp, to_datetime
-from parley.codec.validity import MAX_ID_BYTES, check_ids, check_policy
+from parley.codec.validity import check_ids, check_name, check_policy
 from parley.config import (
+    VERSIONED,
     ApiKey,
+    ConfigBody,
     ConfigChange,
     ConfigKey,
     ConfigKind,
@@ -18,6 +21,7 @@ from parley.config import (
     Tenant,
     Unread,
 )
+from parley.passes.applied import AppliedPass, PassActivation, Subscription
 from parley.wire import config_pb2
 
 CONFIG_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Config")
@@ -31,20 +35,27 @@ _GREATEST_VERSION: Final = 2**63 - 1
 def config_key(change: ConfigChange) -> bytes:
     """The record's key, by which compaction keeps the latest: kind, tenant, name and version.
 
-    Tenants and API keys have no versions: a revocation is to replace what it revokes. Of a policy
-    every version stays. Raises ValueError for what this part of Parley does not write.
+    Tenants and API keys have no versions: a revocation is to replace what it revokes. Of policies
+    and passes every version stays. Raises ValueError for what this part of Parley does not write.
     """
     match change.body:
         case Tenant(name):
-            return _key(ConfigKind.TENANT, change.tenant_id, name)
+            about = ConfigKey(ConfigKind.TENANT, change.tenant_id, name)
         case ApiKey(key_id):
-            return _key(ConfigKind.API_KEY, change.tenant_id, key_id)
+            about = ConfigKey(ConfigKind.API_KEY, change.tenant_id, key_id)
         case Retention():
-            return _key(ConfigKind.RETENTION, change.tenant_id, _TABLES)
+            about = ConfigKey(ConfigKind.RETENTION, change.tenant_id, _TABLES)
         case GapPolicy(channel, policy):
-            return _key(ConfigKind.GAP_POLICY, change.tenant_id, channel, policy.version)
+            about = ConfigKey(ConfigKind.GAP_POLICY, change.tenant_id, channel, policy.version)
+        case AppliedPass() as applied:
+            about = ConfigKey(ConfigKind.DEFINITION, "", applied.name, applied.version)
+        case PassActivation(name):
+            about = ConfigKey(ConfigKind.ACTIVATION, "", name)
+        case Subscription() as subscription:
+            about = ConfigKey(ConfigKind.SUBSCRIPTION, change.tenant_id, subscription.about)
         case Unread(field):
             raise ValueError(f"a {field} is not written here")
+    return _key(*about)
 
 
 def _key(kind: ConfigKind, tenant_id: str, name: str, version: int = 0) -> bytes:
@@ -59,7 +70,7 @@ def parse_config_key(key: bytes | None) -> ConfigKey | None:
         about = ConfigKey(ConfigKind(kind), tenant_id, name, int(version or 0))
     except ValueError:
         return None
-    is_versioned = about.kind is ConfigKind.GAP_POLICY
+    is_versioned = about.kind in VERSIONED
     is_as_written = _key(*about) == key and is_versioned == (about.version > 0)
     return about if is_as_written and about.version <= _GREATEST_VERSION else None
 
@@ -81,6 +92,9 @@ def encode_config(change: ConfigChange) -> bytes:
             wire.gap_policy.channel = channel
             wire.gap_policy.is_withdrawn = is_withdrawn
             write_policy(wire.gap_policy.policy, policy)
+        case AppliedPass() | PassActivation() | Subscription() as body:
+            field, write = WRITERS[type(body)]
+            write(getattr(wire, field), body)
         case Unread(field):
             raise ValueError(f"a {field} is not written here")
     return wire.SerializeToString(deterministic=True)
@@ -131,7 +145,7 @@ def decode_config(record: LogRecord) -> ConfigChange:
     return change
 
 
-def _body(wire: config_pb2.Config) -> Tenant | ApiKey | Retention | GapPolicy | Unread:
+def _body(wire: config_pb2.Config) -> ConfigBody:
     field = wire.WhichOneof("body")
     if field is None:
         raise InvalidRecord("body", "the record sets nothing that this release knows")
@@ -143,12 +157,14 @@ def _body(wire: config_pb2.Config) -> Tenant | ApiKey | Retention | GapPolicy | 
         return _retention(wire)
     if field == "gap_policy":
         return _gap_policy(wire)
+    if field in READERS:
+        return READERS[field](wire)
     return Unread(field)
 
 
 def _tenant(wire: config_pb2.Config) -> Tenant:
     part = wire.tenant
-    _check_name("tenant", part.name)
+    check_name("tenant", part.name)
     if wire.tenant_id != part.name:
         raise InvalidRecord("tenant", "a tenant's record names another tenant")
     return Tenant(part.name, part.display_name, part.is_enabled)
@@ -161,7 +177,7 @@ def _api_key(wire: config_pb2.Config) -> ApiKey:
         ("key id", part.key_id),
         ("subject", part.subject),
     ):
-        _check_name(name, text)
+        check_name(name, text)
     if len(part.key_hash) != _HASH_BYTES:
         raise InvalidRecord("key_hash", f"a key's hash has {_HASH_BYTES} bytes")
     return ApiKey(
@@ -176,7 +192,7 @@ def _api_key(wire: config_pb2.Config) -> ApiKey:
 
 def _retention(wire: config_pb2.Config) -> Retention:
     part = wire.retention
-    _check_name("tenant", wire.tenant_id)
+    check_name("tenant", wire.tenant_id)
     keep_days = part.keep_days if part.HasField("keep_days") else None
     if keep_days is not None and keep_days < 1:
         raise InvalidRecord("keep_days", "a retention keeps at least a day")
@@ -187,7 +203,7 @@ def _gap_policy(wire: config_pb2.Config) -> GapPolicy:
     part = wire.gap_policy
     policy = read_policy(part.policy)
     check_ids(wire.tenant_id, part.channel)
-    _check_name("policy", policy.policy_id)
+    check_name("policy", policy.policy_id)
     check_policy(policy)
     if policy.version < 1:
         raise InvalidRecord("policy", "a policy's versions begin at 1")
@@ -198,9 +214,3 @@ def _check_texts(*texts: str) -> None:
     # PostgreSQL's text cannot hold it.
     if any("\0" in text for text in texts):
         raise InvalidRecord("nul", "a text holds a NUL character")
-
-
-def _check_name(name: str, text: str) -> None:
-    """By the rule of the events, which will carry it."""
-    if not text or "\0" in text or len(text.encode()) > MAX_ID_BYTES:
-        raise InvalidRecord("name", f"a {name} must have 1 to {MAX_ID_BYTES} bytes, and no NUL")

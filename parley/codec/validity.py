@@ -100,6 +100,12 @@ def check_ids(*texts: str) -> None:
         raise InvalidRecord("id_too_long", f"an id is longer than {MAX_ID_BYTES} bytes")
 
 
+def check_name(what: str, text: str) -> None:
+    """Raise InvalidRecord unless `text` may name something: as ids may, and it is not empty."""
+    if not text or "\0" in text or len(text.encode()) > MAX_ID_BYTES:
+        raise InvalidRecord("name", f"a {what} must have 1 to {MAX_ID_BYTES} bytes, and no NUL")
+
+
 def _check_times(event: Event) -> None:
     check_times(event.event_time, event.received_at, event.occurred_at, event.sent_at)
 

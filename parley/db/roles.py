@@ -77,6 +77,7 @@ GRANTS: Final = MappingProxyType(
             *_grants("ri", "message_versions", "segment_revisions"),
             *_grants("rid", "dead_letters"),
             *_grants("riud", "tenants", "api_keys", "retention", "gap_policies"),
+            *_grants("riud", "pass_definitions", "pass_activations", "pass_subscriptions"),
             *_grants("riud", "outbox", "ledger_minutes"),
             *_grants("rud", f"{OPERATIONS}.inbox"),
         ),

@@ -21,7 +21,7 @@ PASS_KIND_CODE: PassKind
 PASS_KIND_PROMPT: PassKind
 
 class Config(_message.Message):
-    __slots__ = ("tenant_id", "changed_by", "changed_at", "tenant", "api_key", "pass_definition", "prompt", "gap_policy", "subscription", "activation", "retention")
+    __slots__ = ("tenant_id", "changed_by", "changed_at", "tenant", "api_key", "pass_definition", "prompt", "gap_policy", "subscription", "pass_activation", "retention")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     CHANGED_BY_FIELD_NUMBER: _ClassVar[int]
     CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -31,7 +31,7 @@ class Config(_message.Message):
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     GAP_POLICY_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
-    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    PASS_ACTIVATION_FIELD_NUMBER: _ClassVar[int]
     RETENTION_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     changed_by: str
@@ -42,9 +42,9 @@ class Config(_message.Message):
     prompt: Prompt
     gap_policy: GapPolicy
     subscription: Subscription
-    activation: Activation
+    pass_activation: PassActivation
     retention: Retention
-    def __init__(self, tenant_id: _Optional[str] = ..., changed_by: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tenant: _Optional[_Union[Tenant, _Mapping]] = ..., api_key: _Optional[_Union[ApiKey, _Mapping]] = ..., pass_definition: _Optional[_Union[PassDefinition, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., gap_policy: _Optional[_Union[GapPolicy, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., activation: _Optional[_Union[Activation, _Mapping]] = ..., retention: _Optional[_Union[Retention, _Mapping]] = ...) -> None: ...
+    def __init__(self, tenant_id: _Optional[str] = ..., changed_by: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tenant: _Optional[_Union[Tenant, _Mapping]] = ..., api_key: _Optional[_Union[ApiKey, _Mapping]] = ..., pass_definition: _Optional[_Union[PassDefinition, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., gap_policy: _Optional[_Union[GapPolicy, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., pass_activation: _Optional[_Union[PassActivation, _Mapping]] = ..., retention: _Optional[_Union[Retention, _Mapping]] = ...) -> None: ...
 
 class Tenant(_message.Message):
     __slots__ = ("name", "display_name", "is_enabled")
@@ -122,17 +122,33 @@ class Subscription(_message.Message):
     is_enabled: bool
     def __init__(self, target: _Optional[str] = ..., is_category: _Optional[bool] = ..., is_enabled: _Optional[bool] = ...) -> None: ...
 
-class Activation(_message.Message):
-    __slots__ = ("kind", "name", "version", "is_enabled")
-    KIND_FIELD_NUMBER: _ClassVar[int]
+class PassActivation(_message.Message):
+    __slots__ = ("name", "is_enabled", "versions")
     NAME_FIELD_NUMBER: _ClassVar[int]
-    VERSION_FIELD_NUMBER: _ClassVar[int]
     IS_ENABLED_FIELD_NUMBER: _ClassVar[int]
-    kind: str
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
     name: str
-    version: int
     is_enabled: bool
-    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[int] = ..., is_enabled: _Optional[bool] = ...) -> None: ...
+    versions: _containers.RepeatedCompositeFieldContainer[ActiveVersion]
+    def __init__(self, name: _Optional[str] = ..., is_enabled: _Optional[bool] = ..., versions: _Optional[_Iterable[_Union[ActiveVersion, _Mapping]]] = ...) -> None: ...
+
+class ActiveVersion(_message.Message):
+    __slots__ = ("version", "activated_at", "since")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATED_AT_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    activated_at: _timestamp_pb2.Timestamp
+    since: SealsPosition
+    def __init__(self, version: _Optional[int] = ..., activated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., since: _Optional[_Union[SealsPosition, _Mapping]] = ...) -> None: ...
+
+class SealsPosition(_message.Message):
+    __slots__ = ("incarnation", "offsets")
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    OFFSETS_FIELD_NUMBER: _ClassVar[int]
+    incarnation: str
+    offsets: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, incarnation: _Optional[str] = ..., offsets: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Retention(_message.Message):
     __slots__ = ("keep_days", "cutoff")

@@ -10,11 +10,12 @@ from parley.health import Health
 from parley.ids import random_id
 from parley.lifecycle import WebSocketLimits, run_service, serve
 from parley.log.admin import incarnation_of
+from parley.log.config_tail import ConfigTail
 from parley.log.producer import Producer
 from parley.policies import Policies
 from parley.topics import Topic
 from services.gateway import client_faults
-from services.gateway.access import Access, ConfigTail, Registry, require_loopback
+from services.gateway.access import Access, Registry, require_loopback
 from services.gateway.api.app import build_app
 from services.gateway.api.import_log import ImportLog
 from services.gateway.connection.connection import HEARTBEAT_S

@@ -36,14 +36,6 @@ CONFIG_ENTRIES = Gauge(
     "Tenants, API keys and versions of gap policies that the gateway knows.",
     ["kind"],
 )
-CONFIG_SKIPPED = Counter(
-    "parley_gateway_config_skipped_total",
-    "Records of tenants and keys without effect, which are refused from then on.",
-    ["reason"],
-)
-CONFIG_RECONNECTS = Counter(
-    "parley_gateway_config_reconnects_total", "Times that reading tenants and keys began anew."
-)
 JWKS_KEYS = Gauge("parley_gateway_jwks_keys", "Keys that tokens may be signed with.")
 JWKS_RELOADS = Counter(
     "parley_gateway_jwks_reloads_total",

@@ -13,9 +13,10 @@ from parley.codec.config import config_record
 from parley.config import ApiKey, ConfigChange, Tenant
 from parley.local.stack import Stack
 from parley.log.admin import apply_topics
+from parley.log.config_tail import ConfigTail
 from parley.log.producer import Producer
 from parley.topics import Topic
-from services.gateway.access import Access, ConfigTail, Registry
+from services.gateway.access import Access, Registry
 from services.gateway.core.refusals import Refused
 from services.gateway.settings import GatewaySettings
 from tests.support.processes import ROOT

@@ -17,7 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from parley.db.schema.base import metadata
 
@@ -81,4 +81,45 @@ gap_policies = Table(
     comment="every version of every gap policy; source: parley.config.v1",
 )
 
-TABLES: Final = (tenants, api_keys, retention, gap_policies)
+pass_definitions = Table(
+    "pass_definitions",
+    metadata,
+    Column("pass_name", Text, primary_key=True),
+    Column("pass_version", BigInteger, primary_key=True, autoincrement=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("definition", JSONB, nullable=False, comment="all of it, as it was applied"),
+    *_who_and_when(),
+    comment="every version of every pass; source: parley.config.v1",
+)
+
+pass_activations = Table(
+    "pass_activations",
+    metadata,
+    Column("pass_name", Text, primary_key=True),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("pass_version", BigInteger, nullable=False, comment="the latest of the versions"),
+    # Each with the moment and, once it is known, the position in parley.seals.v1.
+    Column("versions", JSONB, nullable=False, comment="versions that followed each other"),
+    *_who_and_when(),
+    comment="which version of a pass is in force, and since when; source: parley.config.v1",
+)
+
+pass_subscriptions = Table(
+    "pass_subscriptions",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("is_category", Boolean, primary_key=True),
+    Column("target", Text, primary_key=True, comment="the name of a pass, or a category"),
+    Column("is_enabled", Boolean, nullable=False),
+    *_who_and_when(),
+    comment="which passes a tenant wants and does not want; source: parley.config.v1",
+)
+
+TABLES: Final = (
+    *(tenants, api_keys, retention, gap_policies),
+    *(pass_definitions, pass_activations, pass_subscriptions),
+)

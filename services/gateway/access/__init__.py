@@ -1,7 +1,6 @@
 """Who may talk to the gateway, as whom, and what they may do."""
 
 from services.gateway.access.access import Access
-from services.gateway.access.config_tail import ConfigTail
 from services.gateway.access.guard import AccessGuard, Caller, caller_of
 from services.gateway.access.identity import Identity, Permission, anybody
 from services.gateway.access.origins import OriginGuard, is_allowed, require_loopback
@@ -12,7 +11,6 @@ __all__ = [
     "Access",
     "AccessGuard",
     "Caller",
-    "ConfigTail",
     "Identity",
     "OriginGuard",
     "Permission",

@@ -3,17 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
-from parley.config import ApiKey, ConfigChange, ConfigKey, ConfigKind, GapPolicy, Tenant
+from parley.config import ApiKey, ConfigChange, ConfigFull, ConfigKey, ConfigKind, GapPolicy, Tenant
 from parley.events import Policy
-from parley.policies import Policies, TooManyPolicies
+from parley.policies import Policies
 from services.gateway import metrics
 
 MAX_TENANTS: Final = 10_000
 MAX_KEYS: Final = 100_000
-
-
-class RegistryFull(Exception):
-    """More of something than a gateway keeps: the new one is refused, the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ class Registry:
         return self._keys.get(key_id)
 
     def apply(self, change: ConfigChange) -> None:
-        """Let a record count; raises RegistryFull for one thing too many."""
+        """Let a record count; raises ConfigFull for one thing too many."""
         match change.body:
             case Tenant() as tenant:
                 _check_room(self._tenants, tenant.name, self._max_tenants)
@@ -65,14 +61,8 @@ class Registry:
                 # As good as unknown, so that revoked keys take no room.
                 self.forget(ConfigKey(ConfigKind.API_KEY, change.tenant_id, key.key_id))
             case GapPolicy():
-                self._apply_policy(change)
+                self.policies.apply(change)
         self._count()
-
-    def _apply_policy(self, change: ConfigChange) -> None:
-        try:
-            self.policies.apply(change)
-        except TooManyPolicies as error:
-            raise RegistryFull(str(error)) from error
 
     def forget(self, about: ConfigKey) -> None:
         """From now on nobody knows it."""
@@ -102,4 +92,4 @@ class Registry:
 
 def _check_room(present: dict[str, Tenant] | dict[str, OwnedKey], name: str, limit: int) -> None:
     if name not in present and len(present) >= limit:
-        raise RegistryFull(f"more than {limit}")
+        raise ConfigFull(f"more than {limit}")

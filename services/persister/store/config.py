@@ -1,14 +1,15 @@
-"""Writes what operators have set, each thing as it was last set; of policies every version."""
+"""Writes what operators have set, each as it was last set; of policies and passes every version."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from parley.codec.definitions import encode_definition
 from parley.config import (
+    VERSIONED,
     ApiKey,
     ConfigChange,
     ConfigKey,
-    ConfigKind,
     GapPolicy,
     Retention,
     Tenant,
@@ -16,6 +17,8 @@ from parley.config import (
 from parley.db.pool import Connection
 from parley.db.sql import load
 from parley.events import Policy
+from parley.passes.applied import AppliedPass, PassActivation, Subscription
+from parley.passes.stored import versions_json
 from parley.policies import Policies
 
 _SQL: Final = load(__package__, "config.sql")
@@ -54,8 +57,7 @@ async def policies(connection: Connection, settings: Mapping[str, Policy]) -> Po
 
 
 def _key(about: ConfigKey) -> tuple[Any, ...]:
-    is_versioned = about.kind is ConfigKind.GAP_POLICY
-    return about[1:] if is_versioned else (about.tenant_id, about.name)
+    return about[1:] if about.kind in VERSIONED else (about.tenant_id, about.name)
 
 
 def _row(change: ConfigChange) -> tuple[Any, ...]:
@@ -73,5 +75,21 @@ def _row(change: ConfigChange) -> tuple[Any, ...]:
         case GapPolicy(channel, policy, is_withdrawn):
             fields = (getattr(policy, name) for name in _POLICY_COLUMNS)
             return (change.tenant_id, channel, *fields, is_withdrawn, *who_and_when)
+        case AppliedPass() | PassActivation() | Subscription():
+            return (*_pass_row(change.tenant_id, change.body), *who_and_when)
         case unread:
             raise ValueError(f"{unread} has no table")
+
+
+def _pass_row(tenant_id: str, body: AppliedPass | PassActivation | Subscription) -> tuple[Any, ...]:
+    match body:
+        case AppliedPass(definition, fingerprint):
+            return (
+                *(definition.name, definition.version, fingerprint, definition.kind.value),
+                *(definition.category, definition.description, definition.priority),
+                encode_definition(definition),
+            )
+        case PassActivation() as one:
+            return (one.name, one.is_enabled, one.latest.version, versions_json(one))
+        case Subscription() as one:
+            return (tenant_id, one.is_category, one.target, one.is_enabled)

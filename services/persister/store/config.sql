@@ -37,6 +37,34 @@ ON CONFLICT (tenant_id, channel, version) DO UPDATE SET
     max_messages = excluded.max_messages, is_withdrawn = excluded.is_withdrawn,
     changed_by = excluded.changed_by, changed_at = excluded.changed_at
 
+-- name: save_pass_definition
+-- A version of a pass; one that was applied again may say other things of its use.
+INSERT INTO pass_definitions (pass_name, pass_version, fingerprint, kind, category, description,
+                              priority, definition, changed_by, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (pass_name, pass_version) DO UPDATE SET
+    fingerprint = excluded.fingerprint, kind = excluded.kind, category = excluded.category,
+    description = excluded.description, priority = excluded.priority,
+    definition = excluded.definition, changed_by = excluded.changed_by,
+    changed_at = excluded.changed_at
+
+-- name: save_pass_activation
+-- Which version of a pass is in force.
+INSERT INTO pass_activations (pass_name, is_enabled, pass_version, versions, changed_by, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (pass_name) DO UPDATE SET
+    is_enabled = excluded.is_enabled, pass_version = excluded.pass_version,
+    versions = excluded.versions, changed_by = excluded.changed_by,
+    changed_at = excluded.changed_at
+
+-- name: save_subscription
+-- What a tenant wants, or does not want.
+INSERT INTO pass_subscriptions (tenant_id, is_category, target, is_enabled, changed_by, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (tenant_id, is_category, target) DO UPDATE SET
+    is_enabled = excluded.is_enabled, changed_by = excluded.changed_by,
+    changed_at = excluded.changed_at
+
 -- name: gap_policies
 -- Of every tenant and channel the latest version.
 SELECT DISTINCT ON (tenant_id, channel)
@@ -60,3 +88,17 @@ DELETE FROM retention WHERE tenant_id = $1 AND $2::text IS NOT NULL
 -- name: forget_gap_policy
 -- One version.
 DELETE FROM gap_policies WHERE tenant_id = $1 AND channel = $2 AND version = $3
+
+-- name: forget_pass_definition
+-- One version; passes belong to no tenant.
+DELETE FROM pass_definitions WHERE $1 = '' AND pass_name = $2 AND pass_version = $3
+
+-- name: forget_pass_activation
+-- The same of what is in force.
+DELETE FROM pass_activations WHERE $1 = '' AND pass_name = $2
+
+-- name: forget_subscription
+-- $2 names a pass or a category, with its kind before it.
+DELETE FROM pass_subscriptions
+ WHERE tenant_id = $1
+   AND CASE WHEN is_category THEN 'category:' ELSE 'pass:' END || target = $2

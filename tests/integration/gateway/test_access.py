@@ -14,10 +14,11 @@ from parley.codec.config import CONFIG_HEADERS, config_key, config_record
 from parley.config import ApiKey, ConfigChange, Tenant
 from parley.errors import UserError
 from parley.log.admin import admin_client, apply_topics
+from parley.log.config_tail import ConfigTail
 from parley.log.producer import Producer
 from parley.settings import Settings
 from parley.topics import Topic
-from services.gateway.access import Access, ConfigTail, Registry
+from services.gateway.access import Access, Registry
 from services.gateway.core.refusals import Refused
 from services.gateway.settings import GatewaySettings
 from tests.support.command import Command
@@ -187,12 +188,12 @@ async def test_past_its_bound_a_gateway_refuses_new_keys_and_tells_it(
     gateway = Gateway(settings, Registry(max_keys=1))
     await operator.set("acme", Tenant("acme"))
     first, second = (await operator.key())[0], (await operator.key())[0]
-    before = sample("parley_gateway_config_skipped_total", reason="registry_full")
+    before = sample("parley_config_skipped_total", reason="full")
     await gateway.start()
     try:
         assert gateway.takes(first)
         assert not gateway.takes(second)
-        after = sample("parley_gateway_config_skipped_total", reason="registry_full")
+        after = sample("parley_config_skipped_total", reason="full")
         assert after == before + 1
         assert sample("parley_gateway_config_entries", kind="api_key") == 1
     finally:

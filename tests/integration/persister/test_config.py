@@ -9,14 +9,17 @@ import pytest
 
 from parley.codec import Outgoing
 from parley.codec.config import config_record
-from parley.config import ApiKey, ConfigChange, GapPolicy, Retention, Tenant
+from parley.config import ApiKey, ConfigBody, ConfigChange, GapPolicy, Retention, Tenant
 from parley.events import Policy
 from parley.log.producer import Producer
+from parley.passes.applied import AppliedPass
+from parley.passes.stored import stored_catalog
 from parley.settings import Settings
 from parley.topics import Topic
 from tests.support.processes import ServiceProcess
 from tests.support.views import residue
 from tests.support.wait import eventually
+from tests.unit.passes.samples import CODE, PROMPT, active, applied, catalog, change, wanted
 
 pytestmark = pytest.mark.integration
 
@@ -25,7 +28,7 @@ KEY = ApiKey("k1", b"x" * 32, "shop", ("agent", "reader"))
 
 
 def changes() -> list[ConfigChange]:
-    bodies: list[tuple[str, Tenant | ApiKey | Retention | GapPolicy]] = [
+    bodies: list[tuple[str, ConfigBody]] = [
         ("acme", Tenant("acme", "Acme")),
         ("acme", KEY),
         ("acme", Retention(30)),
@@ -61,6 +64,36 @@ async def test_the_latest_record_of_each_thing_is_its_row(settings: Settings, po
         await send(settings, [config_record(topic, ConfigChange("new", "me", AT, Tenant("new")))])
         await read_to(pool, 15)
     assert await pool.fetchval("SELECT count(*) FROM tenants") == 3
+    assert await residue(pool) == 0
+
+
+async def test_what_is_said_of_passes_is_in_tables_from_which_the_catalog_comes_back(
+    settings: Settings, pool: Any
+) -> None:
+    said = [
+        change(applied(CODE)),
+        change(applied(CODE, version=2)),
+        change(AppliedPass(PROMPT, "f" * 64)),
+        change(active((1, 5))),
+        change(active((1, 5), (2, None))),
+        change(active((2, 0), name="summary").disabled()),
+        change(wanted("summary"), "acme"),
+        change(wanted("insight", category=True, on=False), "acme"),
+        # As it is applied again, and these are deleted below.
+        change(applied(CODE, priority=4)),
+        change(active((1, 0), name="gone")),
+        change(applied(CODE, name="gone")),
+        change(wanted("gone"), "acme"),
+    ]
+    topic = settings.topic(Topic.CONFIG)
+    records = [config_record(topic, one) for one in said]
+    await send(settings, records, tombstones=records[-3:])
+    with ServiceProcess("persister", settings):
+        await read_to(pool, 15)
+    stored = await stored_catalog(pool)
+    assert vars(stored) == vars(catalog(*said[:-3]))
+    row = await pool.fetchrow("SELECT * FROM pass_definitions WHERE pass_version = 1")
+    assert (row["pass_name"], row["priority"], row["category"]) == ("turns", 4, "statistics")
     assert await residue(pool) == 0
 
 

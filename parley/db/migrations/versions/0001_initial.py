@@ -601,6 +601,57 @@ def upgrade() -> None:
         postgresql_where=sa.text("published_at IS NULL"),
     )
     op.create_table(
+        "pass_activations",
+        sa.Column("pass_name", sa.Text(), nullable=False),
+        sa.Column("is_enabled", sa.Boolean(), nullable=False),
+        sa.Column(
+            "pass_version", sa.BigInteger(), nullable=False, comment="the latest of the versions"
+        ),
+        sa.Column(
+            "versions",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="versions that followed each other",
+        ),
+        sa.Column("changed_by", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("pass_name", name=op.f("pk_pass_activations")),
+        comment="which version of a pass is in force, and since when; source: parley.config.v1",
+    )
+    op.create_table(
+        "pass_definitions",
+        sa.Column("pass_name", sa.Text(), nullable=False),
+        sa.Column("pass_version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("category", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column(
+            "definition",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="all of it, as it was applied",
+        ),
+        sa.Column("changed_by", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("pass_name", "pass_version", name=op.f("pk_pass_definitions")),
+        comment="every version of every pass; source: parley.config.v1",
+    )
+    op.create_table(
+        "pass_subscriptions",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("is_category", sa.Boolean(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False, comment="the name of a pass, or a category"),
+        sa.Column("is_enabled", sa.Boolean(), nullable=False),
+        sa.Column("changed_by", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "tenant_id", "is_category", "target", name=op.f("pk_pass_subscriptions")
+        ),
+        comment="which passes a tenant wants and does not want; source: parley.config.v1",
+    )
+    op.create_table(
         "retention",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("keep_days", sa.Integer(), nullable=True, comment="null keeps for ever"),
@@ -988,6 +1039,9 @@ def downgrade() -> None:
     op.drop_table("sealer_members")
     op.drop_table("sealer_cuts")
     op.drop_table("retention")
+    op.drop_table("pass_subscriptions")
+    op.drop_table("pass_definitions")
+    op.drop_table("pass_activations")
     op.drop_index(
         "ix_outbox_unpublished",
         table_name="outbox",

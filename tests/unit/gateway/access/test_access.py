@@ -9,9 +9,17 @@ from prometheus_client import REGISTRY
 
 from parley import clock
 from parley.api_keys import PresentedKey, make_key
-from parley.config import AccessRole, ApiKey, ConfigChange, ConfigKey, ConfigKind, Tenant
+from parley.config import (
+    AccessRole,
+    ApiKey,
+    ConfigChange,
+    ConfigFull,
+    ConfigKey,
+    ConfigKind,
+    Tenant,
+)
 from services.gateway.access import Access
-from services.gateway.access.registry import Registry, RegistryFull
+from services.gateway.access.registry import Registry
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.settings import GatewaySettings
 from tests.unit.gateway.access import issuer
@@ -113,10 +121,10 @@ def test_what_was_deleted_is_refused(access: Access, registry: Registry) -> None
 def test_past_the_bound_new_keys_are_refused_and_known_ones_can_still_be_revoked() -> None:
     registry = Registry(max_tenants=1, max_keys=1)
     put(registry, "acme", Tenant("acme"))
-    with pytest.raises(RegistryFull):
+    with pytest.raises(ConfigFull):
         put(registry, "other", Tenant("other"))
     _, key = add(registry)
-    with pytest.raises(RegistryFull):
+    with pytest.raises(ConfigFull):
         add(registry)
     put(registry, "acme", replace(key, subject="renamed"))
     put(registry, "acme", Tenant("acme", is_enabled=False))

@@ -1,46 +1,64 @@
-"""Follows the config topic: every gateway knows what operators set without the database."""
+"""Follows the config topic, so that a service knows what operators set without the database."""
 
 import asyncio
 import itertools
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from parley import metrics
 from parley.codec import InvalidRecord, LogRecord
 from parley.codec.config import decode_config, parse_config_key
+from parley.config import ConfigChange, ConfigFull, ConfigKey
 from parley.log.admin import no_kafka, topic_ends
 from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
 from parley.settings import Settings
 from parley.topics import Topic
-from services.gateway import metrics
-from services.gateway.access.registry import Registry, RegistryFull
 
 log = structlog.get_logger(__name__)
 
 START_TIMEOUT_S: Final = 30.0
 RETRY_S: Final = 0.5
+ASK_TIMEOUT_S: Final = 10.0
 _POLL_MS: Final = 250
 _AT_ONCE: Final = 500
 _BEGINNING: Final = -1
 
 
-class ConfigTail:
-    """Applies every record to a registry, from the topic's beginning on.
+class View(Protocol):
+    """What is made of the topic: the latest record of each thing counts."""
 
-    While Kafka is away the registry stays as it is; what was changed meanwhile counts as soon as
-    it is back.
+    def apply(self, change: ConfigChange) -> None:
+        """Let a record count; raises ConfigFull for one thing too many."""
+
+    def forget(self, about: ConfigKey) -> None:
+        """A record is gone, or cannot be read any more."""
+
+    def clear(self) -> None:
+        """Know nothing, as before the first record."""
+
+
+class ConfigTail:
+    """Applies every record to a view, from the topic's beginning on.
+
+    While Kafka is away the view stays as it is; what was changed meanwhile counts as soon as it
+    is back.
     """
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, view: View) -> None:
         self._settings = settings
         self._topic = settings.topic(Topic.CONFIG)
-        self._registry = registry
+        self._view = view
         # Where to go on, by partition.
         self._next: dict[TopicPartition, int] = {}
         self._consumer: Any = None
+        # Asks for ends: on the other one's connection a question waits behind a fetch that waits.
+        self._asker: Any = None
+        self._asking = asyncio.Lock()
+        self._progress = asyncio.Event()
 
     async def start(self) -> None:
         """Read all that is there now; raises UserError without Kafka or the topic."""
@@ -67,22 +85,24 @@ class ConfigTail:
         finally:
             await self.close()
 
+    async def catch_up(self) -> None:
+        """Return once all is applied that the topic held when this was called; may take for ever.
+
+        `run` does the reading. While Kafka is away this waits, since nobody could know.
+        """
+        ends = await self._ask_ends()
+        while any(self._next[tp] < end for tp, end in ends.items()):
+            await self._progress.wait()
+
     async def close(self) -> None:
         """Disconnect."""
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await stop_consumer(consumer)
+        consumers, self._consumer, self._asker = (self._consumer, self._asker), None, None
+        for one in consumers:
+            if one is not None:
+                await stop_consumer(one)
 
     async def _connect(self) -> None:
-        consumer = make_consumer(self._settings)
-        try:
-            await consumer.start()
-            # aiokafka's stop() fails while a task that start() made has not had its first turn.
-            await asyncio.sleep(0)
-        except BaseException:
-            await stop_consumer(consumer)
-            raise
-        self._consumer = consumer
+        self._consumer = consumer = await _started(self._settings)
         consumer.assign(list(self._next))
         for tp, offset in self._next.items():
             if offset == _BEGINNING:
@@ -99,31 +119,44 @@ class ConfigTail:
         for tp in self._next:
             # Not the last record's offset: compaction may have left nothing after it.
             self._next[tp] = await self._consumer.position(tp)
+        self._progress.set()
+        self._progress = asyncio.Event()
+
+    async def _ask_ends(self) -> dict[TopicPartition, int]:
+        while True:
+            try:
+                async with asyncio.timeout(ASK_TIMEOUT_S), self._asking:
+                    self._asker = self._asker or await _started(self._settings)
+                    ends: dict[TopicPartition, int] = await self._asker.end_offsets([*self._next])
+                    return ends
+            except (KafkaError, OSError) as error:
+                log.warning("config_end_unknown", error=type(error).__name__)
+                await asyncio.sleep(RETRY_S)
 
     async def _begin_again(self, error: Exception) -> None:
         metrics.CONFIG_RECONNECTS.inc()
         log.warning("config_tail_reconnects", error=type(error).__name__)
         if isinstance(error, OffsetOutOfRangeError):
             # It is another topic, or one that has lost its end: what it said counts no more.
-            self._registry.clear()
+            self._view.clear()
             self._next = dict.fromkeys(self._next, _BEGINNING)
         await self.close()
         await asyncio.sleep(RETRY_S)
 
     def _apply(self, record: LogRecord) -> None:
         try:
-            self._registry.apply(decode_config(record))
+            self._view.apply(decode_config(record))
         except InvalidRecord as error:
             self._drop(record, error.reason)
-        except RegistryFull:
-            self._skip(record, "registry_full")
+        except ConfigFull:
+            self._skip(record, "full")
 
     def _drop(self, record: LogRecord, reason: str) -> None:
         """Compaction keeps only this record of its key: nobody will know what it was about."""
         about = parse_config_key(record.key)
         if about is None:
             return
-        self._registry.forget(about)
+        self._view.forget(about)
         self._skip(record, "deleted" if record.value is None else reason)
 
     def _skip(self, record: LogRecord, reason: str) -> None:
@@ -135,7 +168,19 @@ def make_consumer(settings: Settings) -> Any:
     """A consumer of its own, in no group; an offset that the broker does not have is an error."""
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap,
-        client_id="parley-gateway-config",
+        client_id="parley-config",
         enable_auto_commit=False,
         auto_offset_reset="none",
     )
+
+
+async def _started(settings: Settings) -> Any:
+    consumer = make_consumer(settings)
+    try:
+        await consumer.start()
+        # aiokafka's stop() fails while a task that start() made has not had its first turn.
+        await asyncio.sleep(0)
+    except BaseException:
+        await stop_consumer(consumer)
+        raise
+    return consumer
