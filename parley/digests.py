@@ -16,13 +16,18 @@ class Member(NamedTuple):
 
 
 class SpokenMember(NamedTuple):
-    """A message of a segment, with what was said."""
+    """A message of a segment, with what was said.
+
+    `is_interrupted` says that the content is what was spoken before the other side cut in. The
+    content version decides it, so that the digests need not hold it.
+    """
 
     event_time: datetime
     event_id: str
     role: Role
     content: Content
     content_version: str = ""
+    is_interrupted: bool = False
 
 
 def member_digest(members: Iterable[Member]) -> bytes:

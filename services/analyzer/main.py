@@ -17,7 +17,7 @@ from parley.topics import Topic
 from services.analyzer.core.outcomes import Attempting
 from services.analyzer.ends import CONSUMER as ENDS
 from services.analyzer.ends import EndsHandler, Gate
-from services.analyzer.passes import SHIPPED
+from services.analyzer.passes import SHIPPED, Installed, load_installed
 from services.analyzer.runner import Runner
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import CONSUMER, JobStore
@@ -45,7 +45,8 @@ async def _run(
 ) -> None:
     worker_id = ids.random_id()
     bell = asyncio.Event()
-    handler = SealsHandler(settings, SHIPPED, bell, worker_id)
+    installed = load_installed(SHIPPED)
+    handler = SealsHandler(settings, installed.passes, bell, worker_id)
     topic = settings.topic(Topic.SEALS)
     consumer = FencedConsumer(
         CONSUMER, topic, handler, settings, pool, producer, BATCHING, worker_id
@@ -56,11 +57,11 @@ async def _run(
     )
     known = {one.partition: one.end for one in await topic_ends(settings, ended_topic)}
     gate = Gate(pool, ended_topic, known)
-    store = JobStore(pool, settings, SHIPPED)
-    workers = _workers(settings, store, worker_id, bell, consumer)
+    store = JobStore(pool, settings, installed.passes)
+    workers = _workers(settings, store, installed, worker_id, bell, consumer)
     gauge = JobGauge(store)
     app = FastAPI(title="Parley analyzer")
-    app.include_router(health_router(_health(pool, producer, consumer, ends, gauge)))
+    app.include_router(health_router(_health(pool, producer, consumer, ends, installed, gauge)))
     tasks = (gate.behind(worker.run) for worker in workers)
     await serve(app, settings, stop, consumer.run, ends.run, gate.run, gauge.run, *tasks)
 
@@ -68,12 +69,13 @@ async def _run(
 def _workers(
     settings: AnalyzerSettings,
     store: JobStore,
+    installed: Installed,
     worker_id: str,
     bell: asyncio.Event,
     consumer: FencedConsumer,
 ) -> list[Worker]:
     rules = Attempting(worker_id, settings.analyzer_attempts, settings.analyzer_rest)
-    runner = Runner(SHIPPED, rules)
+    runner = Runner(installed.passes, rules)
     # A third of the lease: two heartbeats may be missed.
     heartbeat_s = settings.analyzer_lease.total_seconds() / 3
     return [
@@ -87,6 +89,7 @@ def _health(
     producer: Producer,
     consumer: FencedConsumer,
     ends: FencedConsumer,
+    installed: Installed,
     gauge: JobGauge,
 ) -> Health:
     async def database() -> None:
@@ -98,14 +101,17 @@ def _health(
             raise RuntimeError("; ".join(f"{one}: {why}" for one, why in stopped))
 
     def facts() -> dict[str, Any]:
-        return {"partitions": sorted(consumer.claims), "jobs": gauge.counts}
+        passes = [f"{one.definition.name} {one.definition.version}" for one in installed.passes]
+        return {"partitions": sorted(consumer.claims), "jobs": gauge.counts, "passes": passes}
 
     checks: dict[str, Check] = {
         "database": database,
         "kafka": producer.check,
         "partitions": partitions,
+        "passes": installed.check,
     }
-    return Health(CONSUMER, checks, facts=facts)
+    # Without one pass the others are still run.
+    return Health(CONSUMER, checks, optional=frozenset({"passes"}), facts=facts)
 
 
 def main() -> None:

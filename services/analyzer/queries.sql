@@ -231,7 +231,8 @@ SELECT wanted.number, message.id, message.event_time, message.role,
             ELSE version.audio_url END AS audio_url,
        CASE WHEN version.version_id IS NULL THEN message.metadata_text
             ELSE version.metadata_text END AS metadata_text,
-       nullif(version.version_id, message.id) AS content_version
+       nullif(version.version_id, message.id) AS content_version,
+       coalesce(version.kind = 'interrupted', false) AS is_interrupted
   FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::timestamptz[], $6::uuid[],
               $7::text[], $8::int[], $9::bigint[], $10::timestamptz[])
        WITH ORDINALITY
@@ -248,7 +249,7 @@ SELECT wanted.number, message.id, message.event_time, message.role,
                    WHERE event.tenant_id = message.tenant_id AND event.event_id = message.id
                  ) <= wanted.sealed_at END
   LEFT JOIN LATERAL (
-         SELECT one.version_id, one.content, one.audio_url, one.metadata_text
+         SELECT one.version_id, one.kind, one.content, one.audio_url, one.metadata_text
            FROM message_versions AS one
           WHERE one.tenant_id = message.tenant_id AND one.message_id = message.id
             AND one.conversation_id = message.conversation_id

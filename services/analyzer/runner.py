@@ -9,7 +9,8 @@ from prometheus_client import Histogram
 
 from parley import clock
 from parley.digests import SpokenMember, content_digest
-from parley.passes.code import CodePass, SegmentText, to_json
+from parley.passes.code import CodePass, Output, SegmentText, to_json
+from parley.passes.schemas import InvalidOutput, OutputSchema
 from services.analyzer.core.jobs import Attempt, Job, Segment, text_of
 from services.analyzer.core.outcomes import (
     Attempting,
@@ -39,6 +40,9 @@ class Runner:
 
     def __init__(self, passes: Sequence[CodePass], rules: Attempting) -> None:
         self._passes = {(one.definition.name, one.definition.version): one for one in passes}
+        self._schemas = {
+            key: OutputSchema(one.definition.output_schema) for key, one in self._passes.items()
+        }
         self._rules = rules
 
     def run(
@@ -60,15 +64,30 @@ class Runner:
             result = self._result(attempt.job, text)
         except Exception as error:  # noqa: BLE001 - whatever a pass raises is its job's failure
             _note_failure(attempt.job, error)
-            return raised(attempt, type(error).__name__, digest, self._rules, clock.now())
+            return raised(attempt, _reason(error), digest, self._rules, clock.now())
         return succeeded(attempt, result, digest, self._rules, clock.now())
 
     def _result(self, job: Job, text: SegmentText) -> Result:
-        used = self._passes[job.pass_name, job.pass_version]
+        key = job.pass_name, job.pass_version
+        used = self._passes[key]
         started_at = clock.monotonic()
-        output_json = to_json(used.run(text))
+        output = used.run(text)
         PASS_SECONDS.labels(job.pass_name).observe(clock.monotonic() - started_at)
-        return Result(used.definition, output_json)
+        return Result(used.definition, _checked(output, self._schemas[key]))
+
+
+def _checked(output: Output, schema: OutputSchema) -> str:
+    """The output as JSON; raises InvalidOutput if it is none, or is not as the schema says."""
+    try:
+        output_json = to_json(output)
+    except (TypeError, ValueError) as error:
+        raise InvalidOutput("no JSON") from error
+    schema.check(output_json)
+    return output_json
+
+
+def _reason(error: Exception) -> str:
+    return error.reason if isinstance(error, InvalidOutput) else type(error).__name__
 
 
 def names(job: Job) -> dict[str, object]:

@@ -272,4 +272,5 @@ def _member(row: Any) -> SpokenMember:
         role=Role(row["role"]),
         content=Content(row["content"], row["audio_url"], row["metadata_text"]),
         content_version=str(row["content_version"] or ""),
+        is_interrupted=row["is_interrupted"],
     )

@@ -39,7 +39,10 @@ class Answer:
 
 
 class ModelError(Exception):
-    """Asking failed; `reason` is one word of the log's and the tables' vocabulary."""
+    """Asking failed; `reason` is one word of the log's and the tables' vocabulary.
+
+    `usage` is what was used up all the same, such as by a first answer that was to be repaired.
+    """
 
     def __init__(self, reason: str, usage: Usage = Usage()) -> None:
         super().__init__(reason)
@@ -54,8 +57,10 @@ class NoProvider(ModelError):
 class ModelUnavailable(ModelError):
     """429, 5xx, a timeout, no connection: the same call may succeed later."""
 
-    def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
-        super().__init__(reason)
+    def __init__(
+        self, reason: str, retry_after: timedelta | None = None, usage: Usage = Usage()
+    ) -> None:
+        super().__init__(reason, usage)
         self.retry_after = retry_after
 
 
@@ -79,7 +84,10 @@ class Model(Protocol):
     """One endpoint with its models."""
 
     def render(self, definition: PassDefinition, text: SegmentText) -> RenderedPrompt:
-        """The prompt for a segment: what was said is delimited in it, as data."""
+        """The prompt for a segment: what was said is delimited in it, as data.
+
+        Raises ModelMisconfigured where the definition has no prompt that can be used.
+        """
         ...
 
     def estimate_micro_usd(self, definition: PassDefinition, prompt: RenderedPrompt) -> int:

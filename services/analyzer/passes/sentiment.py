@@ -27,6 +27,7 @@ from parley.digests import SpokenMember
 from parley.events import Role
 from parley.passes.code import CodePass, Output, SegmentText
 from parley.passes.definition import PassDefinition, PassKind
+from services.analyzer.passes.shapes import COUNT, SHARE, Schema, fields, items, nullable
 from services.analyzer.passes.turns import Turn, turns_of
 
 DECIMALS: Final = 4
@@ -34,6 +35,18 @@ POSITIVE_FROM: Final = 0.05
 NEGATIVE_TO: Final = -0.05
 PIECE_CHARACTERS: Final = 500
 MESSAGE_CHARACTERS: Final = 10_000
+
+_SCORE: Final[Schema] = {"type": "number", "minimum": -1, "maximum": 1}
+SCHEMA: Final = fields(
+    user_turn_count=COUNT,
+    turn_scores=items(_SCORE),
+    mean=nullable(_SCORE),
+    positive_share=nullable(SHARE),
+    neutral_share=nullable(SHARE),
+    negative_share=nullable(SHARE),
+    trend=nullable({"type": "number", "minimum": -2, "maximum": 2}),
+    cut_message_count=COUNT,
+)
 
 
 def run(segment: SegmentText) -> Output:
@@ -105,7 +118,7 @@ SENTIMENT: Final = CodePass(
         category="sentiment",
         description="How the user felt turn by turn, on average, and which way it went.",
         kind=PassKind.CODE,
-        output_schema={"type": "object"},
+        output_schema=SCHEMA,
         parameters={
             "vader": version("vaderSentiment"),
             "decimals": DECIMALS,

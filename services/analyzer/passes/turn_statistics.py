@@ -7,8 +7,11 @@ Definitions (version 1):
 - Talk share is a role's words over the words of both; null where nobody said any.
 - Response latency is the time from the last message of a user's turn to the first message of the
   assistant's turn after it; null where there is no such pair.
-- The longest silence is the greatest time between two consecutive messages of talk; null where
-  there are fewer than two.
+- An interruption is a message of which only a part was spoken before the other side cut in: in the
+  segment stands what was really spoken, a revision of the kind `interrupted`, as voice clients
+  report it. A role's `interrupted_count` is of its own messages, which the other broke off.
+- A silence is a time of 30 seconds or more between two consecutive messages of talk. The longest
+  is the greatest such time, however short; null where there are fewer than two messages.
 - Duration is the time from the first to the last message of any role.
 
 Times are event times, in seconds, rounded to milliseconds; shares to 4 decimals.
@@ -23,10 +26,32 @@ from parley.digests import SpokenMember
 from parley.events import Role
 from parley.passes.code import CodePass, Output, SegmentText
 from parley.passes.definition import PassDefinition, PassKind
+from services.analyzer.passes.shapes import COUNT, SECONDS, SHARE, fields, nullable
 from services.analyzer.passes.turns import TALKING_ROLES, Turn, turns_of
 
 SECONDS_DECIMALS: Final = 3
 SHARE_DECIMALS: Final = 4
+SILENCE_SECONDS: Final = 30
+
+_ROLE: Final = fields(
+    turn_count=COUNT,
+    message_count=COUNT,
+    word_count=COUNT,
+    talk_share=nullable(SHARE),
+    interrupted_count=COUNT,
+)
+SCHEMA: Final = fields(
+    message_count=COUNT,
+    other_message_count=COUNT,
+    turn_count=COUNT,
+    roles=fields(user=_ROLE, assistant=_ROLE),
+    response_latency_seconds=fields(
+        count=COUNT, median=nullable(SECONDS), mean=nullable(SECONDS), max=nullable(SECONDS)
+    ),
+    interruption_count=COUNT,
+    silences=fields(count=COUNT, total_seconds=SECONDS, longest_seconds=nullable(SECONDS)),
+    duration_seconds=SECONDS,
+)
 
 
 def run(segment: SegmentText) -> Output:
@@ -39,7 +64,8 @@ def run(segment: SegmentText) -> Output:
         "turn_count": len(turns),
         "roles": {role.value: _role(role, turns) for role in TALKING_ROLES},
         "response_latency_seconds": _summary(_response_latencies(turns)),
-        "longest_silence_seconds": _longest(_gaps(talk)),
+        "interruption_count": sum(message.is_interrupted for message in talk),
+        "silences": _silences(_gaps(talk)),
         "duration_seconds": _duration(segment.messages),
     }
 
@@ -52,6 +78,9 @@ def _role(role: Role, turns: Sequence[Turn]) -> Output:
         "message_count": sum(len(turn.messages) for turn in own),
         "word_count": words,
         "talk_share": round(words / all_words, SHARE_DECIMALS) if all_words else None,
+        "interrupted_count": sum(
+            message.is_interrupted for turn in own for message in turn.messages
+        ),
     }
 
 
@@ -82,8 +111,13 @@ def _summary(seconds: Sequence[float]) -> Output:
     }
 
 
-def _longest(seconds: Sequence[float]) -> float | None:
-    return round(max(seconds), SECONDS_DECIMALS) if seconds else None
+def _silences(gaps: Sequence[float]) -> Output:
+    silences = [gap for gap in gaps if gap >= SILENCE_SECONDS]
+    return {
+        "count": len(silences),
+        "total_seconds": round(sum(silences), SECONDS_DECIMALS) + 0.0,
+        "longest_seconds": round(max(gaps), SECONDS_DECIMALS) if gaps else None,
+    }
 
 
 def _duration(messages: Sequence[SpokenMember]) -> float:
@@ -99,10 +133,15 @@ TURN_STATISTICS: Final = CodePass(
         name="turn_statistics",
         version=1,
         category="statistics",
-        description="Turns, words and talk share of each side, response latency and silences.",
+        description="Turns, words and talk share of each side, response latency, interruptions and "
+        "silences.",
         kind=PassKind.CODE,
-        output_schema={"type": "object"},
-        parameters={"seconds_decimals": SECONDS_DECIMALS, "share_decimals": SHARE_DECIMALS},
+        output_schema=SCHEMA,
+        parameters={
+            "seconds_decimals": SECONDS_DECIMALS,
+            "share_decimals": SHARE_DECIMALS,
+            "silence_seconds": SILENCE_SECONDS,
+        },
     ),
     run,
 )

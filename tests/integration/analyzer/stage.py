@@ -22,9 +22,12 @@ from parley.seals import SealCause, SegmentSealed
 from parley.settings import Settings
 from parley.topics import Topic, partition_of
 from services.analyzer.core.jobs import Job, jobs_of, segment_of
-from services.analyzer.passes import SHIPPED
+from services.analyzer.passes.sentiment import SENTIMENT
+from services.analyzer.passes.turn_statistics import TURN_STATISTICS
 from services.analyzer.settings import AnalyzerSettings
 
+# What is to be counted needs no more passes than these.
+TWO_PASSES = (TURN_STATISTICS, SENTIMENT)
 TENANT = "default"
 INCARNATION = "first"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -88,7 +91,7 @@ def sealed(
 
 def jobs_for(seal: SegmentSealed, source_partition: int = 0) -> list[Job]:
     """The jobs that the seal makes, sealed now."""
-    definitions = [one.definition for one in SHIPPED]
+    definitions = [one.definition for one in TWO_PASSES]
     return jobs_of(segment_of(seal, source_partition, datetime.now(UTC)), definitions)
 
 
@@ -131,14 +134,20 @@ class Tables:
         )
 
     async def add_version(
-        self, message: SpokenMember, version_id: str, text: str, log_offset: int, seconds: float = 0
+        self,
+        message: SpokenMember,
+        version_id: str,
+        text: str,
+        log_offset: int,
+        seconds: float = 0,
+        kind: str = "corrected",
     ) -> None:
         """One content of a message, `seconds` after it was said."""
         await self.pool.execute(
             "INSERT INTO message_versions (tenant_id, message_id, version_id, conversation_id,"
             " kind, event_time, content, incarnation, partition, log_offset)"
             " SELECT tenant_id, id, $3, conversation_id,"
-            " CASE WHEN id = $3 THEN 'recorded' ELSE 'corrected' END, $4, $5, $6, 0, $7"
+            " CASE WHEN id = $3 THEN 'recorded' ELSE $8 END, $4, $5, $6, 0, $7"
             " FROM conversation_messages WHERE tenant_id = $1 AND id = $2",
             TENANT,
             message.event_id,
@@ -147,6 +156,7 @@ class Tables:
             text,
             INCARNATION,
             log_offset,
+            kind,
         )
 
     async def persister_is_at(self, next_offset: int) -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from services.analyzer import store as jobs_table
 from services.analyzer.core.jobs import Job
-from services.analyzer.passes import SHIPPED
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import Claim, JobStore
 from tests.integration.analyzer.stage import (
     DECIDED_OFFSET,
+    TWO_PASSES,
     Tables,
     jobs_for,
     sealed,
@@ -49,7 +49,7 @@ async def test_a_job_waits_until_the_persister_has_passed_the_position(
     await tables.persister_is_at(DECIDED_OFFSET)
     assert (await store.claim()).attempts == ()
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    assert len((await store.claim()).attempts) == len(SHIPPED)
+    assert len((await store.claim()).attempts) == len(TWO_PASSES)
 
 
 async def test_a_job_of_a_former_incarnation_need_not_wait(
@@ -60,7 +60,7 @@ async def test_a_job_of_a_former_incarnation_need_not_wait(
     # Before a topic has a successor all of it is stored; the successor's offsets are others.
     await tables.persister_is_at(0)
     await pool.execute("UPDATE fences SET incarnation = 'second'")
-    assert len((await store.claim()).attempts) == len(SHIPPED)
+    assert len((await store.claim()).attempts) == len(TWO_PASSES)
 
 
 async def test_inserting_known_jobs_again_changes_nothing(
@@ -68,7 +68,7 @@ async def test_inserting_known_jobs_again_changes_nothing(
 ) -> None:
     await insert(pool, "c", "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    assert len((await store.claim()).attempts) == len(SHIPPED)
+    assert len((await store.claim()).attempts) == len(TWO_PASSES)
     await insert(pool, "c")
     assert (await store.claim()).attempts == ()
 
@@ -150,7 +150,7 @@ async def test_a_claim_holds_no_more_messages_than_it_may_but_at_least_one_job(
     few = own_settings.model_copy(update={"analyzer_claim_messages": 10})
     await insert(pool, "long", count=11)
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    store = JobStore(tables.pool, few, SHIPPED)
+    store = JobStore(tables.pool, few, TWO_PASSES)
     assert [len((await store.claim()).attempts) for _ in range(3)] == [1, 1, 0]
     await insert(pool, "c", "d", count=3)
     assert [len((await store.claim()).attempts) for _ in range(3)] == [3, 1, 0]
@@ -161,10 +161,10 @@ async def test_a_worker_leaves_passes_that_it_does_not_have(
 ) -> None:
     await insert(pool, "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    other = replace(SHIPPED[1].definition, parameters={"vader": "4"})
-    changed = replace(SHIPPED[1], definition=other)
-    claim = await JobStore(pool, own_settings, [SHIPPED[0], changed]).claim()
-    assert [one.job.pass_name for one in claim.attempts] == [SHIPPED[0].definition.name]
+    other = replace(TWO_PASSES[1].definition, parameters={"vader": "4"})
+    changed = replace(TWO_PASSES[1], definition=other)
+    claim = await JobStore(pool, own_settings, [TWO_PASSES[0], changed]).claim()
+    assert [one.job.pass_name for one in claim.attempts] == [TWO_PASSES[0].definition.name]
 
 
 async def test_a_rest_keeps_a_job_from_being_claimed(

@@ -1,6 +1,7 @@
 """What a worker writes counts only under its token, once, together with its record."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +19,6 @@ from parley.passes.code import CodePass, Output, SegmentText
 from parley.seals import SegmentRetracted, SegmentSealed
 from parley.topics import Topic
 from services.analyzer.core.outcomes import Attempting
-from services.analyzer.passes import SHIPPED
 from services.analyzer.runner import Runner
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import JobStore
@@ -27,6 +27,7 @@ from services.analyzer.worker import Worker
 from tests.integration.analyzer.stage import (
     DECIDED_OFFSET,
     INCARNATION,
+    TWO_PASSES,
     Tables,
     record_of,
     revised,
@@ -71,7 +72,7 @@ class Analyzer:
 @pytest.fixture
 def make(pool: Any, own_settings: AnalyzerSettings) -> Callable[..., Analyzer]:
     def build(*passes: CodePass) -> Analyzer:
-        return Analyzer(pool, own_settings, passes or SHIPPED)
+        return Analyzer(pool, own_settings, passes or TWO_PASSES)
 
     return build
 
@@ -169,6 +170,21 @@ async def test_of_two_revisions_the_greater_by_time_and_id_wins(
     await analyzer.read(sealed("c", then))
     await analyzer.worker.work_once()
     assert {one.content_digest for one in await analyzer.ends()} == {content_digest(then)}
+
+
+@pytest.mark.parametrize(("kind", "count"), [("interrupted", 1), ("corrected", 0)])
+async def test_what_was_broken_off_is_an_interruption_and_a_correction_is_none(
+    analyzer: Analyzer, tables: Tables, kind: str, count: int
+) -> None:
+    members = talk("c")
+    message, cut = members[1], derived_id("cut")
+    await tables.say("c", members)
+    await tables.add_version(message, message.event_id, message.content.text, 0)
+    await tables.add_version(message, cut, "this is", 10, seconds=5, kind=kind)
+    await analyzer.read(sealed("c", [members[0], revised(message, cut, "this is"), *members[2:]]))
+    await analyzer.worker.work_once()
+    (one,) = [end for end in await analyzer.ends() if end.pass_name == "turn_statistics"]
+    assert json.loads(one.output_json)["interruption_count"] == count
 
 
 async def test_other_members_than_the_sealed_ones_park_the_jobs(

