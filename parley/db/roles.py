@@ -71,7 +71,10 @@ _PEOPLE: Final = (
 )
 GRANTS: Final = MappingProxyType(
     {
-        Role.GATEWAY: _grants("r", *_SPOKEN, "conversation_events", "fences", *_ACTIVITY),
+        Role.GATEWAY: (
+            *_grants("r", *_SPOKEN, "conversation_events", "segment_revisions", "fences"),
+            *_grants("r", *_ACTIVITY, "current_segments"),
+        ),
         Role.PERSISTER: (
             *_grants("riu", *_SPOKEN, "conversation_events", "fences", "ledger"),
             *_grants("ri", "message_versions", "segment_revisions"),

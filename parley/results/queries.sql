@@ -2,8 +2,9 @@
 
 -- name: verdicts
 -- Verdicts, the newest first. Parameters: tenant; conversation, segment, pass and version (null for
--- any); made at or after a moment (null for any); whether only those of segments as they stand; the
--- page's place (the last one's time and key, null for the first page); and how many.
+-- any); made at or after a moment (null for any); whether of segments as they stand, or of what stands
+-- no more (null for both); the page's place (the last one's time and key, null for the first page);
+-- and how many.
 SELECT v.*, k.key, k.is_current,
        NOT EXISTS (SELECT FROM verdicts AS newer
                     WHERE newer.tenant_id = v.tenant_id AND newer.segment_id = v.segment_id
@@ -23,7 +24,7 @@ SELECT v.*, k.key, k.is_current,
    AND ($4::text IS NULL OR v.pass_name = $4)
    AND ($5::bigint IS NULL OR v.pass_version = $5)
    AND ($6::timestamptz IS NULL OR v.ended_at >= $6)
-   AND (NOT $7::boolean OR k.is_current)
+   AND ($7::boolean IS NULL OR k.is_current = $7)
    AND ($8::timestamptz IS NULL OR (v.ended_at, k.key) < ($8, $9::text))
  ORDER BY v.ended_at DESC, k.key DESC
  LIMIT $10

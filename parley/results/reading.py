@@ -20,7 +20,10 @@ _PLUMBING: Final = frozenset(("key", "tenant_id"))
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which verdicts: None leaves it open, and `older` adds those that count no more."""
+    """Which verdicts: None leaves it open.
+
+    Current ones are those of segments as they stand.
+    """
 
     tenant_id: str
     conversation_id: str | None = None
@@ -28,7 +31,7 @@ class Wanted:
     pass_name: str | None = None
     pass_version: int | None = None
     since: datetime | None = None
-    older: bool = False
+    is_current: bool | None = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def verdict_arguments(wanted: Wanted, limit: int, after: Behind | None) -> tuple
         wanted.pass_name,
         wanted.pass_version,
         wanted.since,
-        not wanted.older,
+        wanted.is_current,
         after and after.ended_at,
         after and after.key,
         limit,

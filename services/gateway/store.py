@@ -17,6 +17,7 @@ from parley.db.errors import is_transient
 from parley.db.pool import Pool
 from parley.db.sql import load
 from parley.position import Position
+from parley.results import reading as results
 from parley.topics import Topic
 from services.gateway.settings import GatewaySettings
 
@@ -27,6 +28,7 @@ _SQL: Final = load(__package__)
 PERSISTER: Final = "persister"
 POLL_S: Final = 0.02
 NEWEST: Final = 50
+MOST_REVISIONS: Final = 200
 # A search reads what was said, so it may not go on for as long as other statements.
 SEARCH_TIMEOUT_S: Final = 5.0
 
@@ -88,6 +90,15 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeSegment:
+    """A segment with its latest revisions and its newest verdicts, current and former."""
+
+    row: Row
+    revisions: Sequence[Row]
+    verdicts: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """A conversation with its newest sessions and segments."""
 
@@ -136,6 +147,29 @@ class Store:
             return None
         sessions = await self._fetch("sessions", tenant_id, conversation_id, NEWEST)
         return Overview(found[0], sessions, await self._segments(tenant_id, conversation_id))
+
+    async def segment(self, tenant_id: str, segment_id: str) -> WholeSegment | None:
+        """A segment, retracted ones too; None where it is unknown. Raises StoreUnavailable."""
+        found = await self._fetch_text(results.SQL["segment"], tenant_id, segment_id)
+        if not found:
+            return None
+        revisions = await self._fetch_text(
+            results.SQL["revisions"], tenant_id, segment_id, MOST_REVISIONS
+        )
+        current, former = [
+            await self.verdicts(
+                results.Wanted(tenant_id, segment_id=segment_id, is_current=is_current), NEWEST
+            )
+            for is_current in (True, False)
+        ]
+        return WholeSegment(found[0], revisions, [*current, *former])
+
+    async def verdicts(
+        self, wanted: results.Wanted, limit: int, after: results.Behind | None = None
+    ) -> list[Row]:
+        """Up to `limit` verdicts, the newest first; raises StoreUnavailable."""
+        arguments = results.verdict_arguments(wanted, limit, after)
+        return await self._fetch_text(results.SQL["verdicts"], *arguments)
 
     async def messages(
         self, tenant_id: str, conversation_id: str, after: Place, limit: int

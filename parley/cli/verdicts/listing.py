@@ -61,7 +61,7 @@ def list_verdicts(
         name,
         version,
         since_of(since),
-        older,
+        None if older else True,
     )
     found = run(_read(Settings.load(), chosen, limit))
     if output is not Output.TABLE:

@@ -46,7 +46,8 @@ def show(
     """
     segment_id = segment_of(segment)
     name, version = pass_of(wanted)
-    chosen = Wanted(tenant, None, segment_id, name, version, older=older)
+    is_current = None if older else True
+    chosen = Wanted(tenant, None, segment_id, name, version, is_current=is_current)
     found = [as_verdict(one) for one in run(_read(Settings.load(), chosen))]
     if not found:
         raise UserError(

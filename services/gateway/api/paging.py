@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 from fastapi.exceptions import RequestValidationError
 
+from parley.results.reading import Behind
 from services.gateway.api.fields import MAX_ID_CHARS, invalid
 from services.gateway.store import Activity, Place, Row
 
@@ -36,6 +37,16 @@ def conversation_cursor(row: Row) -> str:
 def conversation_place(cursor: str | None) -> Activity | None:
     """Where the page begins; raises RequestValidationError for what nobody gave out."""
     return None if cursor is None else Activity(*_read(cursor))
+
+
+def verdict_cursor(row: Row) -> str:
+    """Behind this verdict."""
+    return _write(row["ended_at"], row["key"])
+
+
+def verdict_place(cursor: str | None) -> Behind | None:
+    """Where the page begins; raises RequestValidationError for what nobody gave out."""
+    return None if cursor is None else Behind(*_read(cursor))
 
 
 def _write(time: datetime, name: str) -> str:

@@ -8,6 +8,7 @@ from services.gateway.api import (
     conversations,
     imports,
     messages,
+    results,
     sessions,
     states,
     users,
@@ -54,6 +55,7 @@ def _reading(parts: Parts) -> APIRouter:
     messages.add_reading(router, parts)
     states.add_reading(router, parts)
     users.add_reading(router, parts)
+    results.add_reading(router, parts)
     return router
 
 

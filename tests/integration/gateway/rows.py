@@ -1,13 +1,16 @@
 """Rows for tests of reading: what a test does not care about is filled in."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 AT: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
-_NEUTRAL: Final = {str: "", int: 0, bool: False, bytes: b"", datetime: AT}
+_NEUTRAL: Final = {
+    **{str: "", int: 0, bool: False, bytes: b""},
+    **{datetime: AT, timedelta: timedelta(0)},
+}
 
 
 async def insert(pool: Any, table: Table, **values: Any) -> None:

@@ -68,6 +68,7 @@ FOREIGN_CURSORS: Final[tuple[Any, ...]] = (
     "",
     None,
 )
+SEGMENT: Final = "5b0a63d5-8b6c-5d0e-a9a4-2f6c0c7f7f7e"
 FOREIGN_POSITIONS: Final = (
     Position("i", 2**31, 1),
     Position("i", -1, 1),
@@ -79,6 +80,8 @@ ROUTES: Final = {
     "/api/v2/conversations": {"get", "post"},
     "/api/v2/conversations/{conversation_id}": {"get"},
     "/api/v2/conversations/{conversation_id}/messages": {"get", "post"},
+    "/api/v2/conversations/{conversation_id}/verdicts": {"get"},
+    "/api/v2/segments/{segment_id}": {"get"},
     "/api/v2/conversations/{conversation_id}/sessions": {"post"},
     "/api/v2/conversations/{conversation_id}/sessions/{session_id}/end": {"post"},
     "/api/v2/conversations/{conversation_id}/end": {"put"},
@@ -160,7 +163,7 @@ async def test_what_nobody_gave_out_is_refused_on_every_read(
                 cursor = urlsafe_b64encode(json.dumps(value).encode()).decode()
                 answer = await client.get(path, params={"cursor": cursor})
                 statuses[path, cursor] = answer.status_code
-    assert len(statuses) == 6 * len(FOREIGN_POSITIONS) + 2 * len(FOREIGN_CURSORS)
+    assert len(statuses) == 8 * len(FOREIGN_POSITIONS) + 3 * len(FOREIGN_CURSORS)
     assert {asked: status for asked, status in statuses.items() if status != 422} == {}
 
 
@@ -222,7 +225,7 @@ def _parameters(operation: dict[str, Any]) -> set[str]:
 def _paths_with(document: dict[str, Any], parameter: str) -> list[str]:
     """The paths that are read with the parameter, for a conversation and a user."""
     return [
-        path.format(conversation_id="c", user_id="u")
+        path.format(conversation_id="c", user_id="u", segment_id=SEGMENT)
         for path, methods in document["paths"].items()
         if "get" in methods and parameter in _parameters(methods["get"])
     ]

@@ -24,6 +24,12 @@ from services.gateway.api.models.messages import (
     ShownOut,
     TranscriptIn,
 )
+from services.gateway.api.models.results import (
+    MadeVerdictOut,
+    RevisionOut,
+    VerdictsOut,
+    WholeSegmentOut,
+)
 from services.gateway.api.models.sessions import (
     SessionEndedOut,
     SessionEndIn,
@@ -46,6 +52,7 @@ __all__ = [
     "EndIn",
     "EndedOut",
     "Id",
+    "MadeVerdictOut",
     "MessageIn",
     "MessageOut",
     "MessageRecordedOut",
@@ -54,6 +61,7 @@ __all__ = [
     "PreferencesIn",
     "PreferencesOut",
     "Request",
+    "RevisionOut",
     "SegmentOut",
     "SessionEndIn",
     "SessionEndedOut",
@@ -67,5 +75,7 @@ __all__ = [
     "TransitionIn",
     "TransitionOut",
     "VerdictOut",
+    "VerdictsOut",
+    "WholeSegmentOut",
     "WindowOut",
 ]
