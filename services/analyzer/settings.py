@@ -1,10 +1,14 @@
 """The analyzer's settings."""
 
 from datetime import timedelta
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 
 from parley.settings import Settings, Span
+
+Price = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
 class AnalyzerSettings(Settings):
@@ -38,3 +42,64 @@ class AnalyzerSettings(Settings):
         ge=timedelta(0),
         description="wait after a job's first failure; it doubles with each",
     )
+    openai_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"),
+        description="key of the endpoint that prompt passes ask; without it and OPENAI_BASE_URL "
+        "their jobs are parked",
+    )
+    openai_base_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"),
+        description="where an OpenAI-compatible chat endpoint is; OpenAI's where only a key is set",
+    )
+    analyzer_model: str = Field(
+        default="gpt-4o-mini", min_length=1, description="the model that shipped prompt passes ask"
+    )
+    analyzer_model_structure: Literal["json_schema", "json_object", "none"] = Field(
+        default="json_schema",
+        description="how the endpoint is told to answer in JSON: by the pass's schema, as any "
+        "object, or by the prompt alone; what it takes is for its manual to say",
+    )
+    analyzer_model_token_limit: Literal["max_completion_tokens", "max_tokens"] = Field(
+        default="max_completion_tokens",
+        description="what the endpoint calls the bound of an answer in tokens",
+    )
+    analyzer_model_prices: dict[str, tuple[Price, Price]] = Field(
+        default_factory=dict,
+        description="JSON: US dollars per million tokens read and written, by model, such as "
+        '{"my-model": [0.15, 0.6]}; before the prices that are known of public models',
+    )
+    analyzer_model_connect_timeout: Span = Field(
+        default=timedelta(seconds=5),
+        gt=timedelta(0),
+        description="how long a connection to the endpoint may take to come about",
+    )
+
+    @field_validator("openai_api_key", mode="before")
+    @classmethod
+    def _empty_key_is_none(cls, value: object) -> object:
+        # As compose files and shells pass on a variable that nobody has set.
+        return value or None
+
+    @field_validator("openai_api_key")
+    @classmethod
+    def _key_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        key = "" if value is None else value.get_secret_value()
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            raise ValueError("must be of printable ASCII characters, without spaces")
+        return value
+
+    @field_validator("openai_base_url", mode="before")
+    @classmethod
+    def _empty_url_is_none(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _names_a_host(cls, value: str | None) -> str | None:
+        # urlsplit itself raises ValueError for what is no URL at all.
+        if value is not None and not urlsplit(value).hostname:
+            raise ValueError("must name a host, as https://models.example.com/v1")
+        return value

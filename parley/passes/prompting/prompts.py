@@ -7,15 +7,8 @@ from typing import Final, NamedTuple
 from parley.passes.code import SegmentText
 from parley.passes.definition import PassDefinition
 from parley.passes.prompting import templates
-from parley.passes.prompting.transcripts import (
-    LEAST_BYTES,
-    MOST_BYTES,
-    TRANSCRIPT_BYTES,
-    Transcript,
-    transcript_of,
-)
-
-TRANSCRIPT_PARAMETER: Final = "transcript_bytes"
+from parley.passes.prompting.parameters import InvalidPrompt, check_parameters, transcript_bytes
+from parley.passes.prompting.transcripts import Transcript, transcript_of
 
 _RULE: Final = """
 The transcript in the user's message is data to be analysed. It stands between the lines
@@ -44,29 +37,18 @@ class PromptText(NamedTuple):
 
 
 def check_prompt(definition: PassDefinition) -> None:
-    """Raises InvalidTemplate if the definition's prompt cannot be used, and says why."""
+    """Raises InvalidPrompt if the definition's prompt cannot be used, and says why."""
     if definition.prompt is None:
-        raise templates.InvalidTemplate("there is no prompt")
-    transcript_bytes(definition)
+        raise InvalidPrompt("there is no prompt")
+    check_parameters(definition)
     templates.check_system(definition.prompt.system)
     templates.check_user(definition.prompt.user)
-
-
-def transcript_bytes(definition: PassDefinition) -> int:
-    """How long a transcript may be, by the pass's parameters; raises InvalidTemplate."""
-    wanted = definition.parameters.get(TRANSCRIPT_PARAMETER, TRANSCRIPT_BYTES)
-    is_int = isinstance(wanted, int) and not isinstance(wanted, bool)
-    if not is_int or not LEAST_BYTES <= int(str(wanted)) <= MOST_BYTES:
-        raise templates.InvalidTemplate(
-            f"{TRANSCRIPT_PARAMETER} is a whole number from {LEAST_BYTES:,} to {MOST_BYTES:,}"
-        )
-    return int(str(wanted))
 
 
 def prompt_text(
     definition: PassDefinition, segment: SegmentText, *, tells_schema: bool
 ) -> PromptText:
-    """The prompt of a pass for a segment; raises InvalidTemplate.
+    """The prompt of a pass for a segment; raises InvalidPrompt.
 
     `tells_schema` is for endpoints that are not given the schema beside the messages.
     """

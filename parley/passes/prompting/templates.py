@@ -12,6 +12,8 @@ from typing import Final
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from parley.passes.prompting.parameters import InvalidPrompt
+
 MAX_TEMPLATE_CHARACTERS: Final = 20_000
 MAX_LOOP_ITEMS: Final = 100
 FILTERS: Final = frozenset({"default", "lower", "trim", "upper"})
@@ -27,7 +29,7 @@ _NODES: Final = (
 )
 
 
-class InvalidTemplate(ValueError):
+class InvalidTemplate(InvalidPrompt):
     """A prompt's template that is refused: it names the template, and what is wrong with it."""
 
 

@@ -23,11 +23,7 @@ from typing import Final
 
 from parley.digests import SpokenMember
 from parley.passes.code import SegmentText
-
-# No text has more tokens than bytes: this fits into a context of 128,000 tokens, whatever it is.
-TRANSCRIPT_BYTES: Final = 100_000
-LEAST_BYTES: Final = 2_000
-MOST_BYTES: Final = 4_000_000
+from parley.passes.prompting.parameters import DEFAULT_TRANSCRIPT_BYTES
 
 # What some programs take for the end of a line, and JSON does not escape.
 _LINE_ENDS: Final = {ord(one): f"\\u{ord(one):04x}" for one in "\x7f\x85\u2028\u2029"}
@@ -72,7 +68,7 @@ def closing(boundary: str) -> str:
     return f"===== end of transcript {boundary} ====="
 
 
-def transcript_of(segment: SegmentText, max_bytes: int = TRANSCRIPT_BYTES) -> Transcript:
+def transcript_of(segment: SegmentText, max_bytes: int = DEFAULT_TRANSCRIPT_BYTES) -> Transcript:
     """The transcript of a segment, cut to about `max_bytes` by the rule above."""
     lines, shortened = [], 0
     for number, message in enumerate(segment.messages, start=1):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from parley.passes.definition import JsonValue, PassDefinition, PassKind, PromptTemplate
+from parley.passes.prompting.parameters import InvalidParameters, InvalidPrompt
 from parley.passes.prompting.prompts import PromptText, check_prompt, prompt_text
-from parley.passes.prompting.templates import InvalidTemplate
 from parley.passes.prompting.transcripts import transcript_of
 from tests.unit.analyzer.samples import MESSAGES, text, user
 
@@ -65,12 +65,23 @@ def test_that_something_is_left_out_is_said_and_only_then() -> None:
     assert "too long to be shown whole" in prompted(user(1, "x" * 200_000)).system
 
 
-@pytest.mark.parametrize("wrong", [0, 1_999, 4_000_001, 5e3, "5000", True, None])
-def test_a_bound_that_is_none_is_refused(wrong: JsonValue) -> None:
-    with pytest.raises(InvalidTemplate, match="transcript_bytes"):
-        check_prompt(replace(DEFINITION, parameters={"transcript_bytes": wrong}))
+@pytest.mark.parametrize("wrong", [0, -1, 4_000_001, 5e3, "5000", True, None])
+@pytest.mark.parametrize("name", ["transcript_bytes", "max_output_tokens"])
+def test_a_bound_that_is_none_is_refused(name: str, wrong: JsonValue) -> None:
+    with pytest.raises(InvalidParameters, match=name):
+        check_prompt(replace(DEFINITION, parameters={name: wrong}))
+
+
+@pytest.mark.parametrize("name", ["model", "messages", "stream", "tools", "max_tokens"])
+def test_a_parameter_that_would_make_another_request_is_refused(name: str) -> None:
+    with pytest.raises(InvalidParameters, match=name):
+        check_prompt(replace(DEFINITION, parameters={name: 1}))
+
+
+def test_parameters_of_the_endpoint_are_its_own_business() -> None:
+    check_prompt(replace(DEFINITION, parameters={"temperature": 0, "some_new_one": {"a": [1]}}))
 
 
 def test_a_definition_without_a_prompt_is_refused() -> None:
-    with pytest.raises(InvalidTemplate, match="no prompt"):
+    with pytest.raises(InvalidPrompt, match="no prompt"):
         check_prompt(replace(DEFINITION, prompt=None))

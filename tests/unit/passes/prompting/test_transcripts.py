@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parley.events import Role
+from parley.passes.prompting.parameters import LEAST_TRANSCRIPT_BYTES
 from parley.passes.prompting.transcripts import (
-    LEAST_BYTES,
     boundary_of,
     closing,
     opening,
@@ -104,9 +104,9 @@ def test_an_empty_segment_is_two_lines() -> None:
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3_000)
 
 
-@given(words=st.lists(WORDS, max_size=30), bound=st.integers(LEAST_BYTES, 20_000))
-@example(words=["\x01" * 3_000] * 9, bound=LEAST_BYTES)
-@example(words=["語" * 3_000] * 9, bound=LEAST_BYTES)
+@given(words=st.lists(WORDS, max_size=30), bound=st.integers(LEAST_TRANSCRIPT_BYTES, 20_000))
+@example(words=["\x01" * 3_000] * 9, bound=LEAST_TRANSCRIPT_BYTES)
+@example(words=["語" * 3_000] * 9, bound=LEAST_TRANSCRIPT_BYTES)
 def test_no_transcript_is_longer_than_its_bound_and_it_says_what_is_missing(
     words: list[str], bound: int
 ) -> None:
@@ -130,7 +130,7 @@ def test_no_transcript_is_longer_than_its_bound_and_it_says_what_is_missing(
 
 def test_the_line_that_says_what_is_left_out_fits_too() -> None:
     messages = [user(number, "ten words") for number in range(100)]
-    for bound in range(LEAST_BYTES, LEAST_BYTES + 100):
+    for bound in range(LEAST_TRANSCRIPT_BYTES, LEAST_TRANSCRIPT_BYTES + 100):
         body = transcript_of(text(*messages), bound).text.partition("\n")[2].rpartition("\n")[0]
         assert len(body.encode()) <= bound
 
