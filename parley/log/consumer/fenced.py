@@ -19,6 +19,7 @@ from parley.log.connections import stop_consumer
 from parley.log.consumer.batches import Batches
 from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, MEND, Claim, Claims, Reader
 from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
+from parley.log.consumer.shares import MOST_TRIES, Shares, took_too_long
 from parley.log.producer import Producer, RecordTooLarge
 from parley.log.records import tail_of, to_log_record
 from parley.log.topic_ids import UnknownTopic, topic_incarnation
@@ -66,6 +67,7 @@ class FencedConsumer:
         self._settings = settings
         self._pool = pool
         self._is_compacted = is_compacted
+        self._shares = Shares()
         self._hints: dict[TopicPartition, int] = {}
         self._hinted_at = 0.0
         self._kafka = _group_member(settings, name, topic)
@@ -160,7 +162,11 @@ class FencedConsumer:
             expected_tail = claim.expects_tail
             records = self._following(tp, claim, [to_log_record(one) for one in fetched])
             if records:
-                await self._commit_batch(tp, claim, Batch(claim.fence, records))
+                batch = Batch(claim.fence, self._shares.cut(tp.partition, records))
+                if len(batch.records) < len(records):
+                    # The rest may be the log's end, so that nothing more would come to tell of it.
+                    self._kafka.seek(tp, batch.last_offset + 1)
+                await self._commit_batch(tp, claim, batch)
             elif expected_tail and not claim.expects_tail:
                 # The log is the one that was read, whatever was said of it before.
                 await self._claims.go_on(tp.partition)
@@ -215,6 +221,9 @@ class FencedConsumer:
         except RecordTooLarge as error:
             raise PartitionStopped(f"what would follow this batch is {error}") from error
         except Exception as error:
+            if took_too_long(error):
+                most = self._shares.halve(tp.partition, batch.records)
+                log.warning("batch_halved", records=most, **self._reader.names(tp.partition))
             # What memory holds may be ahead of the tables now: claim again and restore it.
             await self._claims.release([tp.partition])
             if not is_transient(error):
@@ -223,6 +232,7 @@ class FencedConsumer:
             self._claims.wait(tp.partition, FIRST_RETRY_S)
             return
         self._claims.note_progress(tp.partition)
+        self._shares.grow(tp.partition, batch.records)
         self._hints[tp] = moved.next_offset
         metrics.BATCH_RECORDS.labels(self._reader.consumer).observe(len(batch.records))
         metrics.BATCH_SECONDS.labels(self._reader.consumer).observe(clock.monotonic() - started_at)
@@ -244,9 +254,13 @@ class FencedConsumer:
             raise
 
     async def _apply(self, claim: Claim, batch: Batch, work: Any) -> Fence:
-        """Write the batch; the same again, for ever, while the database is away."""
+        """Write the batch; the same again, for ever, while the database is away.
+
+        One that the server ends each time because it takes too long is raised, to be made smaller.
+        """
         retry_s = FIRST_RETRY_S
         is_unsure = False
+        tries_left = MOST_TRIES
         while True:
             try:
                 # The COMMIT may have happened although its reply was lost.
@@ -259,6 +273,9 @@ class FencedConsumer:
                     raise
                 if self._claims.get(partition) is not claim:
                     raise FenceLost("released while the database was away") from error
+                tries_left -= took_too_long(error)
+                if not tries_left and len(batch.records) > 1:
+                    raise
                 self._claims.note_retry(partition, error)
                 is_unsure = True
                 await asyncio.sleep(retry_s)

@@ -280,6 +280,38 @@ async def test_a_connection_cut_at_commit_counts_every_record_once(
     assert cut.cuts == 0
 
 
+# A row of more than ten records takes longer than the server allows.
+SLOW = """
+CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.n - coalesce(OLD.n, 0) > 10 THEN
+        RAISE query_canceled USING MESSAGE = 'canceling statement due to statement timeout';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER take_long BEFORE INSERT OR UPDATE ON counts
+   FOR EACH ROW EXECUTE FUNCTION take_long()
+"""
+
+
+async def test_batches_that_take_too_long_are_made_smaller_until_they_fit(
+    settings: Settings, pool: Any
+) -> None:
+    await pool.execute(CREATE)
+    await pool.execute(SLOW)
+    await publish(settings, messages(400))
+    producer = Producer(settings)
+    await producer.start()
+    stop = asyncio.Event()
+    consumer = counting_consumer(settings, pool, producer, max_records=100)
+    running = asyncio.create_task(consumer.run(stop))
+    await assert_exactly_once(settings, pool, 400)
+    assert consumer.stopped == {}
+    stop.set()
+    await running
+    await producer.stop()
+
+
 async def stopped_reason(pool: Any) -> str:
     async def reason() -> str | None:
         found: str | None = await pool.fetchval(
