@@ -54,9 +54,6 @@ class AnalyzerSettings(Settings):
         validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"),
         description="where an OpenAI-compatible chat endpoint is; OpenAI's where only a key is set",
     )
-    analyzer_model: str = Field(
-        default="gpt-4o-mini", min_length=1, description="the model that shipped prompt passes ask"
-    )
     analyzer_model_structure: Literal["json_schema", "json_object", "none"] = Field(
         default="json_schema",
         description="how the endpoint is told to answer in JSON: by the pass's schema, as any "
