@@ -16,6 +16,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -78,6 +79,21 @@ class Settings(BaseSettings):
     kafka_bootstrap: str = Field(
         default="127.0.0.1:9092", description="host:port of the Kafka brokers, comma-separated"
     )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="how clients talk with the brokers"
+    )
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        default="SCRAM-SHA-512", description="how a client proves who it is, with SASL"
+    )
+    kafka_username: str | None = Field(default=None, description="the client's name, with SASL")
+    kafka_password: SecretStr | None = Field(default=None, description="its password")
+    kafka_ca_file: Path | None = Field(
+        default=None, description="PEM: authorities to trust instead of the machine's, with SSL"
+    )
+    kafka_certificate_file: Path | None = Field(
+        default=None, description="PEM: the client's own certificate, where brokers ask for one"
+    )
+    kafka_key_file: Path | None = Field(default=None, description="PEM: the certificate's key")
     database_url: SecretStr = Field(
         default=SecretStr("postgresql://parley@127.0.0.1:5432/parley"),
         validation_alias=AliasChoices("DATABASE_URL", "database_url"),
@@ -144,6 +160,29 @@ class Settings(BaseSettings):
             raise ValueError("must be longer than 0")
         return value
 
+    @model_validator(mode="after")
+    def _whole_login(self) -> Self:
+        if self.kafka_has_login and not (self.kafka_username and self.kafka_password):
+            raise ValueError(
+                f"{self.kafka_security_protocol} needs PARLEY_KAFKA_USERNAME and "
+                "PARLEY_KAFKA_PASSWORD"
+            )
+        if not self.kafka_has_login and (self.kafka_username or self.kafka_password):
+            raise ValueError(
+                f"a name or a password is set, which {self.kafka_security_protocol} does not send"
+            )
+        return self
+
+    @property
+    def kafka_is_encrypted(self) -> bool:
+        """Whether TLS is spoken with the brokers."""
+        return self.kafka_security_protocol.endswith("SSL")
+
+    @property
+    def kafka_has_login(self) -> bool:
+        """Whether clients tell the brokers who they are."""
+        return self.kafka_security_protocol.startswith("SASL")
+
     @classmethod
     def load(cls, **overrides: Any) -> Self:
         """Read the environment, then the running local stack; raises UserError by name."""
@@ -205,6 +244,19 @@ def _variable(settings: type[Settings], name: str) -> str:
     return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"{PREFIX}{name.upper()}"
 
 
+def kafka_variables(settings: Settings) -> dict[str, str]:
+    """The variables by which another process comes to the same Kafka as the same client."""
+    names = [name for name in Settings.model_fields if name.startswith("kafka_")]
+    values = {name: getattr(settings, name) for name in names}
+    return {
+        f"{PREFIX}{name.upper()}": (
+            value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        )
+        for name, value in values.items()
+        if value is not None
+    }
+
+
 def _local_stack(settings: type[Settings]) -> dict[str, Any]:
     """Where the stack of `parley local up` is, for what the environment leaves open."""
     path = local_stack_file()
@@ -231,7 +283,9 @@ def local_stack_file() -> Path:
 
 def _explain(error: ValidationError) -> UserError:
     first = error.errors()[0]
-    field = str(first["loc"][0]) if first["loc"] else "?"
-    name = field if field.isupper() else f"{PREFIX}{field.upper()}"
+    # What several settings say together is said of the one that decides.
+    field = str(first["loc"][0]) if first["loc"] else "KAFKA_SECURITY_PROTOCOL"
+    is_whole_name = field.isupper() and bool(first["loc"])
+    name = field if is_whole_name else f"{PREFIX}{field.upper()}"
     problem = first["msg"].removeprefix("Value error, ")
     return UserError(f"{name} is wrong: {problem}.", "Correct it or unset it.")

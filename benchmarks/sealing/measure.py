@@ -20,6 +20,7 @@ from benchmarks.sealing.report import SealingReport
 from benchmarks.sealing.runs import Results, SealingRun, Servers, watch
 from benchmarks.sealing.traffic import Record
 from parley.errors import UserError
+from parley.log.access import kafka_options
 from parley.log.admin import admin_client
 from parley.log.producer import Producer
 from parley.settings import Settings
@@ -73,7 +74,7 @@ async def _measure_all(
     await _publish(settings)
     found: dict[str, list[SealingRun]] = defaultdict(list)
     connection = await asyncpg.connect(settings.database_url.get_secret_value())
-    kafka = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap)
+    kafka = AIOKafkaConsumer(**kafka_options(settings))
     await kafka.start()
     try:
         sealer = parley_sealer.peer(connection)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from parley.codec import LogRecord, event_key
+from parley.log.access import kafka_options
 from parley.log.admin import PartitionEnds, topic_ends
 from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
@@ -91,7 +92,7 @@ def _relevant(ends: list[PartitionEnds], request: Request) -> list[PartitionEnds
 @asynccontextmanager
 async def _consumer(settings: Settings) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
+        **kafka_options(settings),
         client_id="parley-tail",
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from parley.codec import LogRecord
 from parley.errors import UserError
+from parley.log.access import kafka_options
 from parley.log.admin import METADATA_TIMEOUT_S, TOPIC_ALREADY_EXISTS, admin_client, topic_ends
 from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
@@ -34,7 +35,7 @@ async def read_partition(
         return
     tp = TopicPartition(topic, partition)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
+        **kafka_options(settings),
         client_id="parley-topics",
         enable_auto_commit=False,
         auto_offset_reset="none",

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from parley.errors import UserError
+from parley.log.access import kafka_options
 from parley.log.connections import stop_consumer
 from parley.log.topic_ids import UnknownTopic, topic_incarnation
 from parley.settings import Settings
@@ -38,7 +39,7 @@ def no_topic(topic: str) -> UserError:
 @asynccontextmanager
 async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client; raises UserError where no broker answers."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, client_id="parley")
+    admin = AIOKafkaAdminClient(**kafka_options(settings), client_id="parley")
     try:
         await admin.start()
     except (KafkaError, OSError) as error:
@@ -130,7 +131,7 @@ class PartitionEnds:
 
 async def topic_ends(settings: Settings, topic: str) -> list[PartitionEnds]:
     """Where every partition of a topic begins and ends now; raises UserError."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, client_id="parley")
+    consumer = AIOKafkaConsumer(**kafka_options(settings), client_id="parley")
     try:
         await consumer.start()
         partitions = await _topic_partitions(consumer, topic)
@@ -145,7 +146,7 @@ async def topic_ends(settings: Settings, topic: str) -> list[PartitionEnds]:
 
 async def offsets_at(settings: Settings, topic: str, moment: datetime) -> dict[int, int]:
     """By partition the first offset that was appended at a moment or later; raises UserError."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, client_id="parley")
+    consumer = AIOKafkaConsumer(**kafka_options(settings), client_id="parley")
     try:
         await consumer.start()
         partitions = await _topic_partitions(consumer, topic)

@@ -12,6 +12,7 @@ from parley import metrics
 from parley.codec import InvalidRecord, LogRecord
 from parley.codec.config import decode_config, parse_config_key
 from parley.config import ConfigChange, ConfigFull, ConfigKey
+from parley.log.access import kafka_options
 from parley.log.admin import no_kafka, topic_ends
 from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
@@ -167,7 +168,7 @@ class ConfigTail:
 def make_consumer(settings: Settings) -> Any:
     """A consumer of its own, in no group; an offset that the broker does not have is an error."""
     return AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
+        **kafka_options(settings),
         client_id="parley-config",
         enable_auto_commit=False,
         auto_offset_reset="none",

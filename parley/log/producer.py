@@ -15,6 +15,7 @@ from aiokafka.errors import (
 
 from parley.codec import MAX_RECORD_BYTES, Header, Outgoing
 from parley.codec.record import COPY_HEADERS
+from parley.log.access import kafka_options
 from parley.log.admin import no_kafka
 from parley.settings import Settings
 
@@ -172,7 +173,7 @@ class Producer:
 
     async def _connect(self) -> AIOKafkaProducer:
         inner = AIOKafkaProducer(
-            bootstrap_servers=self._settings.kafka_bootstrap,
+            **kafka_options(self._settings),
             client_id="parley",
             acks="all",
             enable_idempotence=True,

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from parley.codec import LogRecord
 from parley.errors import UserError
+from parley.log.access import kafka_options
 from parley.log.admin import no_kafka
 from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
@@ -34,7 +35,7 @@ async def read_ranges(
     if not left:
         return
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
+        **kafka_options(settings),
         client_id="parley",
         enable_auto_commit=False,
         auto_offset_reset="earliest",

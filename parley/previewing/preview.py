@@ -17,7 +17,7 @@ from parley.db.sql import load
 from parley.errors import UserError
 from parley.local import environment
 from parley.previewing.request import PreviewRequest
-from parley.settings import Settings
+from parley.settings import Settings, kafka_variables
 
 MODULE: Final = "services.sealer.preview"
 _SQL: Final = load(__package__)
@@ -147,7 +147,7 @@ async def _lines(process: Process) -> AsyncIterator[dict[str, Any]]:
 
 def _names(settings: Settings) -> dict[str, str]:
     return {
-        "PARLEY_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        **kafka_variables(settings),
         "PARLEY_TOPIC_PREFIX": settings.topic_prefix,
         "PARLEY_TOPIC_NAMES": orjson.dumps(settings.topic_names).decode(),
     }

@@ -10,7 +10,7 @@ import orjson
 
 from parley.errors import UserError
 from parley.local import environment
-from parley.settings import Settings
+from parley.settings import Settings, kafka_variables
 
 # Who fills tables from the log. The analyzer's jobs are no view of it: they are kept.
 MODULES: Final = ("services.persister.replay", "services.sealer.replay")
@@ -114,7 +114,7 @@ async def stop_all(replayers: Sequence[Replayer]) -> None:
 
 def _names(settings: Settings) -> dict[str, str]:
     return {
-        "PARLEY_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        **kafka_variables(settings),
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "PARLEY_TOPIC_PREFIX": settings.topic_prefix,
     }

@@ -13,7 +13,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from parley.local import ports, services
-from parley.settings import Settings
+from parley.settings import Settings, kafka_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,7 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
         **kept,
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
-        "PARLEY_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        **kafka_variables(settings),
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "PARLEY_TOPIC_PREFIX": settings.topic_prefix,
         "PARLEY_TOPIC_NAMES": json.dumps(settings.topic_names),

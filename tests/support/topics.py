@@ -5,6 +5,7 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from parley.codec import LogRecord
+from parley.log.access import kafka_options
 from parley.log.admin import topic_ends
 from parley.log.records import to_log_record
 from parley.settings import Settings
@@ -17,9 +18,7 @@ async def read_records(settings: Settings, topic: Topic) -> list[LogRecord]:
     """Every record of the topic, partition by partition, up to its end at the call."""
     name = settings.topic(topic)
     found = await topic_ends(settings, name)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap, auto_offset_reset="earliest"
-    )
+    consumer = AIOKafkaConsumer(**kafka_options(settings), auto_offset_reset="earliest")
     await consumer.start()
     try:
         partitions = [TopicPartition(name, one.partition) for one in found]

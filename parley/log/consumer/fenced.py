@@ -14,6 +14,7 @@ from parley.db import fence
 from parley.db.errors import is_transient
 from parley.db.fence import Fence, FenceHeld, FenceLost
 from parley.db.pool import Pool
+from parley.log.access import kafka_options
 from parley.log.admin import no_kafka, no_topic
 from parley.log.connections import stop_consumer
 from parley.log.consumer.batches import Batches
@@ -336,7 +337,7 @@ class FencedConsumer:
 def _group_member(settings: Settings, name: str, topic: str) -> AIOKafkaConsumer:
     session_ms = int(settings.session_timeout / timedelta(milliseconds=1))
     return AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
+        **kafka_options(settings),
         client_id=f"parley-{name}",
         group_id=f"parley-{name}.{topic}",
         enable_auto_commit=False,

@@ -15,6 +15,7 @@ from parley.db.errors import is_transient
 from parley.db.fence import Fence, FenceKey, FenceLost, OtherIncarnation
 from parley.db.pool import Pool
 from parley.errors import UserError
+from parley.log.access import kafka_options
 from parley.log.admin import incarnation_of, no_kafka
 from parley.log.connections import stop_consumer
 from parley.log.consumer.handler import Batch, BatchHandler, PartitionStopped
@@ -69,7 +70,7 @@ class Replay:
         self._fences: dict[TopicPartition, Fence] = {}
         self._gate = asyncio.Semaphore(PARTITIONS_AT_ONCE)
         self._kafka = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap,
+            **kafka_options(settings),
             client_id=f"parley-replay-{name}",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from parley.codec import LogRecord
+from parley.log.access import kafka_options
 from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
 from parley.topics import Topic
@@ -137,7 +138,7 @@ def scan_of(settings: GatewaySettings) -> Scan:
     async def scan(partition: int, first_offset: int) -> AsyncGenerator[Sequence[Any], None]:
         tp = TopicPartition(settings.topic(Topic.EVENTS), partition)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap,
+            **kafka_options(settings),
             client_id="parley-gateway-range",
             enable_auto_commit=False,
             auto_offset_reset="none",

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from parley.codec import LogRecord
+from parley.log.access import kafka_options
 from parley.log.admin import no_kafka, topic_ends
 from parley.log.connections import stop_consumer
 from parley.log.records import to_log_record
@@ -139,7 +140,7 @@ class Tail:
 
 def _consumer(settings: GatewaySettings) -> Any:
     return AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
+        **kafka_options(settings),
         client_id="parley-gateway-tail",
         enable_auto_commit=False,
         # An offset that the broker does not have is another log: a restart begins anew.

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from parley import clock
 from parley.db.errors import is_transient
+from parley.log.access import kafka_options
 from parley.log.admin import no_kafka
 from parley.log.connections import stop_consumer
 from parley.topics import Topic
@@ -43,7 +44,7 @@ class Measuring:
     async def run(self, stop: asyncio.Event) -> None:
         """Measure until `stop`, and then say that nobody does; raises UserError without Kafka."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.kafka_bootstrap, client_id="parley-activity-ends"
+            **kafka_options(self._settings), client_id="parley-activity-ends"
         )
         try:
             await consumer.start()

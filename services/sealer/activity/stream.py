@@ -18,6 +18,7 @@ from faust.transport.drivers.aiokafka import Consumer, Transport
 
 from parley import clock
 from parley.codec import LogRecord
+from parley.log.access import tls_context
 from parley.log.admin import offsets_at, topic_ends
 from parley.log.records import broker_time
 from parley.settings import Settings
@@ -133,6 +134,7 @@ def _app(settings: Settings, begin: Begin) -> Any:
     app = _App(
         f"{settings.topic_prefix}{GROUP}",
         broker=[f"kafka://{one.strip()}" for one in brokers],
+        broker_credentials=_credentials(settings),
         store="memory://",
         web_enabled=False,
         topic_allow_declare=False,
@@ -148,6 +150,18 @@ def _app(settings: Settings, begin: Begin) -> Any:
     app.begin = begin
     app.transport = _RecentTransport(app.conf.broker_consumer, app)
     return app
+
+
+def _credentials(settings: Settings) -> Any:
+    context = tls_context(settings) if settings.kafka_is_encrypted else None
+    if settings.kafka_has_login:
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=settings.kafka_password.get_secret_value() if settings.kafka_password else "",
+            ssl_context=context,
+            mechanism=settings.kafka_sasl_mechanism,
+        )
+    return faust.SSLCredentials(context) if context is not None else None
 
 
 def _raw_topic(app: Any, name: str) -> Any:

@@ -16,6 +16,7 @@ from parley.db.pool import Pool
 from parley.digests import Member, SpokenMember, member_digest
 from parley.events import Content, Role
 from parley.ids import derived_id
+from parley.log.access import kafka_options
 from parley.log.producer import Producer
 from parley.log.records import to_log_record
 from parley.seals import SealCause, SegmentSealed
@@ -210,7 +211,7 @@ class Analyses:
         topic = self._settings.topic(Topic.ANALYSES)
         self._consumer = AIOKafkaConsumer(
             topic,
-            bootstrap_servers=self._settings.kafka_bootstrap,
+            **kafka_options(self._settings),
             auto_offset_reset="earliest",
             enable_auto_commit=False,
         )

@@ -13,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from parley import clock
 from parley.codec import Outgoing
 from parley.db import pool as database
+from parley.log.access import kafka_options
 from parley.log.admin import admin_client
 from parley.settings import Settings
 from parley.topics import Topic
@@ -40,7 +41,7 @@ async def publish_at(settings: Settings, records: Sequence[tuple[datetime, Outgo
     configs = {"message.timestamp.type": "CreateTime"}
     async with admin_client(settings) as admin:
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs)])
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    producer = AIOKafkaProducer(**kafka_options(settings))
     await producer.start()
     try:
         for at, one in records:
