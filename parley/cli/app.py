@@ -100,6 +100,11 @@ class Commands(LazyGroup):
             "app",
             "Set how long a silence ends a segment, by tenant and channel.",
         ),
+        "passes": Place(
+            "parley.cli.passes",
+            "app",
+            "Apply, enable and look at passes, the analyses of segments.",
+        ),
         "rules": Place("parley.cli.rules", "app", "See and activate versions of the sealing rule."),
         "verdicts": Place("parley.cli.verdicts", "app", "See what the passes found out."),
         "dead-letters": Place(

@@ -59,6 +59,12 @@ def encode_definition(definition: PassDefinition) -> str:
     return text
 
 
+def is_same(one: PassDefinition, other: PassDefinition) -> bool:
+    """Whether all that they say is the same, whatever the order of it."""
+    texts = (json.dumps(definition_fields(each), sort_keys=True) for each in (one, other))
+    return len(set(texts)) == 1
+
+
 def decode_definition(text: str) -> PassDefinition:
     """The definition; raises InvalidRecord. Fields of a later release are passed over."""
     check_json_object(text)

@@ -18,7 +18,9 @@ from parley.local.service_process import describe_exit
 from parley.local.stack import Endpoints, Stack
 from parley.local.supervisor import Supervisor
 
-_PREPARATIONS: Final = (("topics", "apply"), ("db", "upgrade"))
+_TOPICS: Final = ("topics", "apply")
+_TABLES: Final = ("db", "upgrade")
+_PASSES: Final = ("passes", "apply", "--shipped")
 _DEMO: Final = "simulate --conversations 3 --channel demo --wait-for-verdicts"
 # The supervisor gives its services 30 s, and each server of the stack has 30 s.
 _DOWN_SECONDS: Final = 75.0
@@ -60,17 +62,23 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _prepare(endpoints: Endpoints, gateway_port: int, progress: Progress) -> None:
-    """Create the topics and the tables, side by side; both do nothing where all is there."""
-    progress("applying topics and migrations")
+    """Create the topics, then apply the passes, and the tables meanwhile; what is there stays."""
+    progress("applying topics, passes and migrations")
     env = services.environment_of(endpoints, gateway_port)
-    children = [
-        (words, subprocess.Popen(environment.python_module("parley.cli", *words), env=env))
-        for words in _PREPARATIONS
-    ]
+    children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def begin(words: tuple[str, ...]) -> None:
+        command = environment.python_module("parley.cli", *words)
+        children[" ".join(words)] = subprocess.Popen(command, env=env)
+
     try:
-        statuses = {" ".join(words): child.wait() for words, child in children}
+        begin(_TOPICS)
+        begin(_TABLES)
+        if children[" ".join(_TOPICS)].wait() == 0:
+            begin(_PASSES)
+        statuses = {words: child.wait() for words, child in children.items()}
     finally:
-        for _, child in children:
+        for child in children.values():
             child.terminate()
             child.wait()
     for words, status in statuses.items():

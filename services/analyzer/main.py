@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from parley import ids
 from parley.db.pool import Pool, connect
 from parley.health import Check, Health, health_router
-from parley.lifecycle import run_service, serve
+from parley.lifecycle import Task, run_service, serve
 from parley.log.admin import topic_ends
 from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
@@ -17,6 +17,7 @@ from parley.topics import Topic
 from services.analyzer.core.outcomes import Attempting
 from services.analyzer.ends import CONSUMER as ENDS
 from services.analyzer.ends import EndsHandler, Gate
+from services.analyzer.in_force import PassesInForce
 from services.analyzer.passes import SHIPPED, Installed, load_installed
 from services.analyzer.runner import Runner
 from services.analyzer.settings import AnalyzerSettings
@@ -46,7 +47,9 @@ async def _run(
     worker_id = ids.random_id()
     bell = asyncio.Event()
     installed = load_installed(SHIPPED)
-    handler = SealsHandler(settings, installed.passes, bell, worker_id)
+    in_force = PassesInForce(settings, [one.definition for one in installed.passes])
+    await in_force.start()
+    handler = SealsHandler(settings, in_force, bell, worker_id)
     topic = settings.topic(Topic.SEALS)
     consumer = FencedConsumer(
         CONSUMER, topic, handler, settings, pool, producer, BATCHING, worker_id
@@ -61,9 +64,11 @@ async def _run(
     workers = _workers(settings, store, installed, worker_id, bell, consumer)
     gauge = JobGauge(store)
     app = FastAPI(title="Parley analyzer")
-    app.include_router(health_router(_health(pool, producer, consumer, ends, installed, gauge)))
-    tasks = (gate.behind(worker.run) for worker in workers)
-    await serve(app, settings, stop, consumer.run, ends.run, gate.run, gauge.run, *tasks)
+    health = _health(pool, producer, consumer, ends, installed, in_force, gauge)
+    app.include_router(health_router(health))
+    tasks: list[Task] = [in_force.run, consumer.run, ends.run, gate.run, gauge.run]
+    tasks += (gate.behind(worker.run) for worker in workers)
+    await serve(app, settings, stop, *tasks)
 
 
 def _workers(
@@ -90,6 +95,7 @@ def _health(
     consumer: FencedConsumer,
     ends: FencedConsumer,
     installed: Installed,
+    in_force: PassesInForce,
     gauge: JobGauge,
 ) -> Health:
     async def database() -> None:
@@ -109,9 +115,11 @@ def _health(
         "kafka": producer.check,
         "partitions": partitions,
         "passes": installed.check,
+        "passes_in_force": in_force.check,
     }
     # Without one pass the others are still run.
-    return Health(CONSUMER, checks, optional=frozenset({"passes"}), facts=facts)
+    optional = frozenset({"passes", "passes_in_force"})
+    return Health(CONSUMER, checks, optional=optional, facts=facts)
 
 
 def main() -> None:

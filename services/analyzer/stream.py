@@ -1,10 +1,9 @@
-"""Reads the seals topic: each seal makes jobs, and ends those that it makes stale."""
+"""Reads the seals topic: a seal makes a job for each pass that is due, and ends stale ones."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from prometheus_client import Counter
@@ -16,10 +15,19 @@ from parley.db import outbox
 from parley.db.fence import Fence, FenceKey
 from parley.db.pool import Connection
 from parley.log.consumer import Batch
-from parley.passes.code import CodePass
+from parley.passes.catalog import Catalog
+from parley.position import Position
 from parley.seals import SegmentSealed
 from services.analyzer import store
-from services.analyzer.core.jobs import Attempt, Job, Stale, jobs_of, segment_of, stale_after
+from services.analyzer.core.jobs import (
+    Attempt,
+    Job,
+    Stale,
+    facts_of,
+    jobs_of,
+    segment_of,
+    stale_after,
+)
 from services.analyzer.core.outcomes import end_of
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.worker import JOBS_ENDED
@@ -31,6 +39,26 @@ SEALS_SKIPPED: Final = Counter(
     "Records of the seals topic that are no valid seals; the persister keeps them whole.",
     ["reason"],
 )
+
+
+class Passes(Protocol):
+    """The passes that operators have put in force."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is known of them so far."""
+
+    async def catch_up(self) -> None:
+        """Return once the catalog knows all that is in the log now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A seal, when it was appended, and where it lies; a copy also where it lay first."""
+
+    sealed: SegmentSealed
+    sealed_at: datetime
+    places: tuple[Position, ...]
 
 
 @dataclass(slots=True)
@@ -50,7 +78,7 @@ class SealsHandler:
     def __init__(
         self,
         settings: AnalyzerSettings,
-        passes: Sequence[CodePass],
+        passes: Passes,
         bell: asyncio.Event,
         worker_id: str,
     ) -> None:
@@ -66,15 +94,20 @@ class SealsHandler:
         """Nothing is kept in memory for a partition."""
 
     async def prepare(self, batch: Batch) -> SealsWork:
-        """Decide which jobs there are to be, and which no longer."""
+        """Decide which jobs there are to be, and which no longer.
+
+        Who enables a pass says so in the log, and reads the ends of the seals topic after that. So
+        who has a seal from beyond those ends, and then reads that log up to its end, knows of it.
+        """
+        await self._passes.catch_up()
         work = SealsWork(batch.fence.key, clock.now())
         for record in batch.records:
-            found = _read(record)
+            found = _read(record, batch.fence.incarnation)
             if found is not None:
-                sealed, sealed_at = found
-                segment = segment_of(sealed, record.partition, sealed_at)
-                work.jobs += jobs_of(segment, [one.definition for one in self._passes])
-                work.stale += stale_after(sealed)
+                segment = segment_of(found.sealed, record.partition, found.sealed_at)
+                due = self._passes.catalog.due(facts_of(found.sealed), found.places)
+                work.jobs += jobs_of(segment, due.passes)
+                work.stale += stale_after(found.sealed)
         return work
 
     async def apply(self, connection: Connection, work: SealsWork) -> None:
@@ -96,14 +129,17 @@ class SealsHandler:
             self._bell.set()
 
 
-def _read(record: LogRecord) -> tuple[SegmentSealed, datetime] | None:
-    """The record's sealed segment and its append time; None for what makes no jobs."""
+def _read(record: LogRecord, incarnation: str) -> _Found | None:
+    """The record's sealed segment; None for what makes no jobs."""
     try:
-        seal, sealed_at = decode_seal(record.value), record.append_time()
+        seal, sealed_at, source = decode_seal(record.value), record.append_time(), record.source()
     except InvalidRecord as error:
         SEALS_SKIPPED.labels(error.reason).inc()
         log.warning(
             "seal_skipped", partition=record.partition, offset=record.offset, reason=error.reason
         )
         return None
-    return (seal, sealed_at) if isinstance(seal, SegmentSealed) else None
+    if not isinstance(seal, SegmentSealed):
+        return None
+    place = Position(incarnation, record.partition, record.offset)
+    return _Found(seal, sealed_at, (place,) if source is None else (place, source))

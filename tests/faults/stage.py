@@ -12,6 +12,7 @@ from parley.local.stack import Stack
 from parley.log.admin import apply_topics
 from parley.settings import Settings
 from tests.support.apart import settings_apart
+from tests.support.passes import apply_shipped
 from tests.support.processes import ROOT
 
 
@@ -31,6 +32,7 @@ class Stage:
             settings.state_dir.mkdir(parents=True)
             await migrations.upgrade(settings)
             await apply_topics(settings)
+            await apply_shipped(settings)
             yield settings
 
 

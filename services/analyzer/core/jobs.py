@@ -6,8 +6,9 @@ from datetime import datetime
 
 from parley.analyses import JobTrigger, Lane
 from parley.digests import Member, SpokenMember, member_digest
+from parley.passes.applied import AppliedPass
+from parley.passes.catalog import SegmentFacts
 from parley.passes.code import SegmentText
-from parley.passes.definition import PassDefinition
 from parley.seals import SegmentSealed
 
 
@@ -94,8 +95,13 @@ def segment_of(sealed: SegmentSealed, source_partition: int, sealed_at: datetime
     )
 
 
-def jobs_of(segment: Segment, passes: Iterable[PassDefinition]) -> list[Job]:
-    """One job for each pass."""
+def facts_of(sealed: SegmentSealed) -> SegmentFacts:
+    """What decides about the passes of a sealed segment."""
+    return SegmentFacts(sealed.tenant_id, sealed.channel, sealed.message_count, sealed.segment_id)
+
+
+def jobs_of(segment: Segment, passes: Iterable[AppliedPass]) -> list[Job]:
+    """One job for each pass that is due, under the fingerprint that was applied."""
     return [
         Job(
             segment,
@@ -103,7 +109,7 @@ def jobs_of(segment: Segment, passes: Iterable[PassDefinition]) -> list[Job]:
             one.version,
             one.fingerprint,
             JobTrigger.SEAL,
-            priority=one.priority,
+            priority=one.definition.priority,
         )
         for one in passes
     ]

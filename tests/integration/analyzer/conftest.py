@@ -10,6 +10,14 @@ from services.analyzer.passes import SHIPPED
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import JobStore
 from tests.integration.analyzer.stage import Tables, analyzer_settings
+from tests.support.passes import apply_shipped
+
+
+@pytest.fixture
+async def settings(settings: Settings) -> Settings:
+    """With the shipped passes applied, before anything is sealed."""
+    await apply_shipped(settings)
+    return settings
 
 
 @pytest.fixture

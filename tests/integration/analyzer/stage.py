@@ -19,6 +19,7 @@ from parley.ids import derived_id
 from parley.log.access import kafka_options
 from parley.log.producer import Producer
 from parley.log.records import to_log_record
+from parley.passes.applied import AppliedPass
 from parley.seals import SealCause, SegmentSealed
 from parley.settings import Settings
 from parley.topics import Topic, partition_of
@@ -92,8 +93,8 @@ def sealed(
 
 def jobs_for(seal: SegmentSealed, source_partition: int = 0) -> list[Job]:
     """The jobs that the seal makes, sealed now."""
-    definitions = [one.definition for one in TWO_PASSES]
-    return jobs_of(segment_of(seal, source_partition, datetime.now(UTC)), definitions)
+    applied = [AppliedPass.of(one.definition) for one in TWO_PASSES]
+    return jobs_of(segment_of(seal, source_partition, datetime.now(UTC)), applied)
 
 
 def record_of(settings: Settings, seal: SegmentSealed, offset: int = 0) -> LogRecord:

@@ -34,6 +34,7 @@ from tests.integration.analyzer.stage import (
     sealed,
     talk,
 )
+from tests.support.passes import Known
 from tests.unit.analyzer.samples import code_pass
 
 pytestmark = pytest.mark.integration
@@ -51,7 +52,7 @@ class Analyzer:
         self.store = JobStore(pool, settings, passes)
         self.runner = Runner(passes, RULES)
         self.bell = asyncio.Event()
-        self.handler = SealsHandler(settings, passes, self.bell, "w")
+        self.handler = SealsHandler(settings, Known(passes), self.bell, "w")
         self.worker = Worker(self.store, self.runner, self.bell, self.rung.append, 5.0)
 
     async def read(self, *seals: SegmentSealed) -> None:

@@ -23,6 +23,7 @@ from tests.integration.incarnations.world import (
     told,
 )
 from tests.support.command import Command, said
+from tests.support.passes import apply_shipped
 from tests.support.views import view
 from tests.support.wait import eventually
 
@@ -43,6 +44,7 @@ async def prepared(broker: OwnBroker, schema: str) -> Any:
     await connection.execute(schema)
     await connection.close()
     await apply_topics(broker.settings)
+    await apply_shipped(broker.settings)
     return await database.connect(broker.settings)
 
 

@@ -14,12 +14,14 @@ from parley.local.databases import create_database, drop_database
 from parley.local.stack import Endpoints
 from parley.log.admin import apply_topics
 from parley.settings import Settings
+from tests.support.passes import apply_shipped
 
 
 @pytest.fixture
 async def migrated(empty_settings: Settings) -> Settings:
     """Topics and tables that no other test sees."""
     await apply_topics(empty_settings)
+    await apply_shipped(empty_settings)
     await migrations.upgrade(empty_settings)
     return empty_settings
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from parley.analyses import JobTrigger
 from parley.events import Role
 from parley.ids import derived_id
+from parley.passes.applied import AppliedPass
 from parley.seals import SealCause, SegmentRetracted, SegmentSealed
 from services.analyzer.core.jobs import Stale, jobs_of, segment_of, stale_after, text_of
 from services.analyzer.passes import SHIPPED
@@ -46,9 +47,9 @@ def sealed(revision: int = 1, retracted: tuple[SegmentRetracted, ...] = ()) -> S
 
 def test_a_seal_makes_one_job_for_each_pass() -> None:
     made = segment_of(sealed(), 3, at(100))
-    jobs = jobs_of(made, [one.definition for one in SHIPPED])
+    jobs = jobs_of(made, [AppliedPass(one.definition, one.definition.name) for one in SHIPPED])
     assert [(job.pass_name, job.fingerprint) for job in jobs] == [
-        (one.definition.name, one.definition.fingerprint) for one in SHIPPED
+        (one.definition.name, one.definition.name) for one in SHIPPED
     ]
     assert {job.trigger for job in jobs} == {JobTrigger.SEAL}
     assert {job.segment for job in jobs} == {made}
