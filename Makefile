@@ -5,10 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check faults mutations bench format wire contract lock clean
+.PHONY: help run test compose-test check faults mutations bench format wire contract lock clean
 
 help: ## List these commands
-	@$(PYTHON) -c "import re; print(*('{:<10}{}'.format(*m) for m in re.findall(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)), sep='\n')"
+	@$(PYTHON) -c "import re; print(*('{:<14}{}'.format(*m) for m in re.findall(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)), sep='\n')"
 
 run: $(VENV)/.ready ## Set everything up and run the product with a few conversations (Ctrl-C stops it)
 	@$(BIN)/parley local up --demo
@@ -16,6 +16,9 @@ run: $(VENV)/.ready ## Set everything up and run the product with a few conversa
 test: $(VENV)/.ready-dev ## Run all tests against a real Kafka and a real PostgreSQL
 	@$(BIN)/pytest -n 3 --dist worksteal -m 'not faults and not e2e'
 	@$(BIN)/pytest -m 'faults or e2e'
+
+compose-test: $(VENV)/.ready-dev ## Build the images, run the product in containers, scale, kill and upgrade it (needs Docker)
+	@$(BIN)/pytest --compose --timeout 900 --durations 0 $(or $(TESTS),tests/compose)
 
 check: $(VENV)/.ready-dev ## Format, lint, types, import fences, the contract and the unit tests
 	@$(BIN)/ruff format --check --quiet .

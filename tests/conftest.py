@@ -34,6 +34,20 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("parley")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What only `make compose-test` asks for."""
+    parser.addoption("--compose", action="store_true", help="run the tests in containers, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs more than pip supplies, and say so in the summary."""
+    if config.getoption("--compose"):
+        return
+    for item in items:
+        if item.get_closest_marker("compose"):
+            item.add_marker(pytest.mark.skip("needs a Docker engine: `make compose-test`"))
+
+
 @pytest.fixture(autouse=True)
 def plain_logs() -> Iterator[None]:
     """A command that was run in this process has bound the log to output that is closed by now."""

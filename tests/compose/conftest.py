@@ -1,0 +1,30 @@
+"""The product in containers, brought up once for all tests, and removed whatever happens."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from parley.ids import random_id
+from tests.compose.project import SCALE, Project
+
+
+@pytest.fixture(scope="session")
+def project() -> Iterator[Project]:
+    """Images that were built now, and every service scaled."""
+    made = Project(f"parley-test-{random_id()[:8]}")
+    try:
+        made.compose("build", timeout_s=1_200)
+        made.up(**SCALE)
+        yield made
+    except AssertionError:
+        print(made.compose("logs", "--tail", "40"))  # noqa: T201 - for the failed test
+        raise
+    finally:
+        made.down()
+
+
+@pytest.fixture
+def scaled(project: Project) -> Project:
+    """Every service as it was at first, whatever an earlier test left of it."""
+    project.up(**SCALE)
+    return project
