@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from parley.ids import random_id
-from tests.compose.project import SCALE, Project
+from tests.compose.project import SCALE, STEADY, Project
 
 
 @pytest.fixture(scope="session")
@@ -26,5 +26,6 @@ def project() -> Iterator[Project]:
 @pytest.fixture
 def scaled(project: Project) -> Project:
     """Every service as it was at first, whatever an earlier test left of it."""
-    project.up(**SCALE)
+    if project.healthy() != {**dict.fromkeys(STEADY, 1), **SCALE}:
+        project.up(**SCALE)
     return project

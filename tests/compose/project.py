@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,11 @@ from tests.support.processes import ROOT
 
 SERVICES: Final = ("gateway", "persister", "sealer", "analyzer", "activity")
 SCALE: Final = {"gateway": 3, "persister": 2, "sealer": 2, "analyzer": 2}
+# There is one of each of these.
+STEADY: Final = (
+    *("proxy", "activity", "kafka", "postgres"),
+    *("prometheus", "alertmanager", "grafana"),
+)
 FILES: Final = (ROOT / "docker-compose.yml", ROOT / "tests" / "compose" / "override.yml")
 IMAGE: Final = "parley-compose-test:local"
 PROXY_IMAGE: Final = "parley-compose-test-proxy:local"
@@ -94,6 +100,12 @@ class Project:
     def containers(self, service: str) -> list[str]:
         """The ids of a service's containers that run."""
         return self.compose("ps", "--quiet", "--status", "running", service).split()
+
+    def healthy(self) -> Counter[str]:
+        """How many containers of each service are healthy."""
+        lines = self.compose("ps", "--format", "json").splitlines()
+        found = [json.loads(line) for line in lines]
+        return Counter(one["Service"] for one in found if one["Health"] == "healthy")
 
     def inspect(self, container: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.docker("inspect", container))[0]

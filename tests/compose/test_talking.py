@@ -42,7 +42,7 @@ async def test_a_tracked_talk_is_sealed_and_has_its_verdicts(scaled: Project) ->
             assert tracker.track_message(session, role, f"sentence number {number}")
         assert tracker.end_session(session)
         report = await asyncio.to_thread(tracker.close, 30.0)
-    assert report.unacknowledged == 0
+    assert (report.acknowledged, report.unacknowledged) == (6, {})
 
     async def verdicts() -> set[str]:
         return {row["pass_name"] for row in scaled.rows(VERDICTS.format(conversation))}

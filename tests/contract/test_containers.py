@@ -34,7 +34,11 @@ class _Loader(yaml.SafeLoader):
     """YAML with the tag by which compose replaces a list rather than adding to it."""
 
 
-_Loader.add_constructor("!override", yaml.SafeLoader.construct_sequence)
+def _sequence(loader: _Loader, node: yaml.SequenceNode) -> list[Any]:
+    return loader.construct_sequence(node)
+
+
+_Loader.add_constructor("!override", _sequence)
 
 
 def composed(name: str = "docker-compose.yml") -> dict[str, Any]:
