@@ -41,6 +41,9 @@ format: $(VENV)/.ready-dev ## Put the code into its format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+metrics: $(VENV)/.ready-dev ## Write docs/metrics.md anew from the code
+	@$(BIN)/python -m deploy.observing.page
+
 wire: $(VENV)/.ready-dev ## Generate parley/wire from proto/
 	@$(BIN)/python proto/generate.py
 

@@ -14,10 +14,11 @@ import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from prometheus_client import disable_created_metrics
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from parley import logs
+from parley import event_loop, logs
 from parley.errors import UserError
 from parley.log.connections import tell_of_closed_connections
 from parley.settings import Settings
@@ -49,6 +50,8 @@ def run_service(
         settings = settings_type.load()
         logs.configure(name, settings.log_level, settings.log_format == "json")
         tell_of_closed_connections()
+        # When each counter began: as many series again, which nobody reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         uvloop.run(_until_signal(start, settings))
     except UserError as error:
         _give_up([error])
@@ -122,7 +125,7 @@ async def serve(
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve(sockets=[listener]))
             group.create_task(_stop_server(server, stop, drain))
-            for task in tasks:
+            for task in (event_loop.watch, *tasks):
                 group.create_task(_run_task(task, stop))
 
 

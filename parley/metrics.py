@@ -14,6 +14,11 @@ CONSUMER_LAG = Gauge(
     "Records in the partition that the tables do not hold yet.",
     ["consumer", "topic", "partition"],
 )
+CONSUMER_LAG_SECONDS = Gauge(
+    "parley_consumer_lag_seconds",
+    "How long ago the broker appended the oldest record that the tables do not hold yet.",
+    ["consumer", "topic", "partition"],
+)
 BATCH_RECORDS = Histogram(
     "parley_consumer_batch_records",
     "Records in one transaction.",
@@ -51,6 +56,7 @@ def forget_partition(consumer: str, topic: str, partition: int) -> None:
     """Stop exporting a partition that another worker owns now."""
     for gauge, labels in (
         (CONSUMER_LAG, (consumer, topic, str(partition))),
+        (CONSUMER_LAG_SECONDS, (consumer, topic, str(partition))),
         (OUTBOX_AGE, (consumer, str(partition))),
     ):
         # It is there only once it was set.

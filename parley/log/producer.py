@@ -114,6 +114,10 @@ class Producer:
         """Raises KafkaError when no broker answers."""
         await self._started().client.fetch_all_metadata()
 
+    def client(self) -> Any:
+        """The present connections, for requests of another kind."""
+        return self._started().client
+
     async def partition_count(self, topic: str) -> int:
         """How many partitions a topic has, by the broker."""
         return len(await self._started().partitions_for(topic))

@@ -265,6 +265,10 @@ SELECT wanted.number, message.id, message.event_time, message.role,
        ) AS version ON true
  ORDER BY wanted.number, message.event_time, message.id
 
+-- name: count_parked
+-- What parked jobs wait for.
+SELECT reason, count(*) AS jobs FROM operations.jobs WHERE state = 'parked' GROUP BY reason
+
 -- name: count_unfinished
 -- How many jobs are not at their end, by state and lane.
 SELECT state, lane, count(*) AS jobs FROM operations.jobs

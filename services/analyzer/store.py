@@ -149,6 +149,11 @@ class JobStore:
         rows = await self._pool.fetch(_SQL["count_unfinished"])
         return {(row["state"], Lane(row["lane"])): row["jobs"] for row in rows}
 
+    async def count_parked(self) -> dict[str, int]:
+        """How many jobs are parked, by what they wait for."""
+        rows = await self._pool.fetch(_SQL["count_parked"])
+        return {row["reason"]: row["jobs"] for row in rows}
+
     async def _publish(self, connection: Connection, outcomes: Iterable[Outcome]) -> None:
         by_partition: dict[int, list[Outgoing]] = defaultdict(list)
         for outcome in outcomes:

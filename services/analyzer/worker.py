@@ -1,7 +1,7 @@
 """Claims jobs, has them run beside the event loop, and writes what came out under the claim."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from itertools import product
 from typing import Final
@@ -43,6 +43,11 @@ JOBS: Final = Gauge(
     "parley_analyzer_jobs",
     "Unfinished jobs in the table, the same for every analyzer.",
     ["state", "lane"],
+)
+JOBS_PARKED: Final = Gauge(
+    "parley_analyzer_parked_jobs",
+    "Jobs that wait for something else than a worker, by what: the same for every analyzer.",
+    ["reason"],
 )
 SEAL_TO_VERDICT: Final = Histogram(
     "parley_analyzer_seal_to_verdict_seconds",
@@ -147,6 +152,7 @@ class JobGauge:
         while not stop.is_set():
             try:
                 self._show(await self._store.count_unfinished())
+                _show_parked(await self._store.count_parked())
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -162,6 +168,13 @@ class JobGauge:
         }
         for state, lane in product((JobState.OPEN, JobState.CLAIMED, JobState.PARKED), Lane):
             JOBS.labels(state.value, lane.name.lower()).set(counts.get((state.value, lane), 0))
+
+
+def _show_parked(counts: Mapping[str, int]) -> None:
+    # What nothing is parked for any more is not exported any more.
+    JOBS_PARKED.clear()
+    for reason, count in counts.items():
+        JOBS_PARKED.labels(reason).set(count)
 
 
 def _observe(outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from services.gateway.tallies import Durations, Tallies
+from parley.tallies import Durations, Tallies
 
 CONNECTIONS = Gauge("parley_gateway_connections", "WebSockets that are open.")
 FRAMES = Tallies(
@@ -14,6 +14,13 @@ ACK_SECONDS = Durations(
     "parley_gateway_ack_seconds",
     "Seconds from an event's arrival to Kafka's acknowledgement.",
     bounds=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+EVENTS = Tallies(
+    "parley_gateway_events_total",
+    "Events that were to become durable, by what their sender was told: durable, not_durable "
+    "or overloaded.",
+    ["outcome"],
+    known=[("durable",), ("not_durable",), ("overloaded",)],
 )
 UNACKNOWLEDGED = Gauge(
     "parley_gateway_unacknowledged_events",

@@ -12,6 +12,7 @@ from parley.db.pool import Pool, connect
 from parley.health import Check, Health, health_router
 from parley.lifecycle import run_service, serve
 from parley.log.consumer import BatchHandler, Batching, FencedConsumer
+from parley.log.disk import DiskGauge
 from parley.log.producer import Producer
 from parley.topics import Topic
 from services.persister.consumers import NAMES, config_handler, handlers
@@ -41,7 +42,8 @@ async def start(settings: PersisterSettings, stop: asyncio.Event) -> None:
         trimming = Trimming(pool, settings.persister_discarded_kept)
         inbox = InboxRelay(pool, producer, settings.topic(Topic.EVENTS), settings.gap_policies())
         tasks = [inbox.run, *(consumer.run for consumer in consumers.values())]
-        await serve(app, settings, stop, *tasks, trimming.run)
+        disk = DiskGauge(producer, settings)
+        await serve(app, settings, stop, *tasks, trimming.run, disk.run)
     finally:
         await producer.stop()
         await pool.close()

@@ -1,6 +1,10 @@
 """What the persister exports beside the consumers' own metrics."""
 
+from contextlib import suppress
+
 from prometheus_client import Counter, Gauge
+
+from parley.tallies import Durations
 
 RECORDS = Counter(
     "parley_persister_records_total",
@@ -12,6 +16,12 @@ LEDGER_RESIDUE = Gauge(
     "Records below the fence that the ledger does not account for; anything but 0 is a fault.",
     ["topic", "partition"],
 )
+RECEIPT_TO_ROW = Durations(
+    "parley_persister_receipt_to_row_seconds",
+    "Seconds from an event's arrival at a gateway until its rows were committed; imports are not "
+    "counted.",
+    bounds=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60, 600),
+)
 STORED_THOUGH_REFUSED = Counter(
     "parley_persister_stored_though_refused_total",
     "Records that a replay stored before it read that they had been refused; a rebuild drops them.",
@@ -21,3 +31,10 @@ INBOX = Counter(
     "Messages that were written with SQL, by what became of them: published or refused.",
     ["outcome"],
 )
+
+
+def forget_partition(topic: str, partition: int) -> None:
+    """Stop exporting a partition that another worker owns now."""
+    # It is there only once it was set.
+    with suppress(KeyError):
+        LEDGER_RESIDUE.remove(topic, str(partition))

@@ -9,6 +9,17 @@ WATERMARK_AGE = Gauge(
     "How far a partition's watermark lies behind this machine's clock.",
     ["partition"],
 )
+WATERMARK = Gauge(
+    "parley_sealer_watermark_timestamp_seconds",
+    "A partition's watermark, in seconds since 1970; absent before its first record.",
+    ["partition"],
+)
+OVERDUE = Gauge(
+    "parley_sealer_overdue_seconds",
+    "For how long a partition's next deadline has passed by this machine's clock; 0 where none "
+    "has.",
+    ["partition"],
+)
 OPEN_WINDOWS = Gauge("parley_sealer_open_windows", "Segments that are open.", ["partition"])
 SEALS = Counter("parley_sealer_seals_total", "Segments sealed, revisions included.", ["cause"])
 REVISIONS = Counter("parley_sealer_revisions_total", "Seals that replaced an earlier one.")
@@ -24,7 +35,7 @@ TICKS = Counter("parley_sealer_ticks_total", "Ticks written because no record ca
 
 def forget_partition(partition: int) -> None:
     """Stop exporting a partition that another worker owns now."""
-    for gauge in (WATERMARK_AGE, OPEN_WINDOWS):
+    for gauge in (WATERMARK_AGE, WATERMARK, OVERDUE, OPEN_WINDOWS):
         # It is there only once it was set.
         with suppress(KeyError):
             gauge.remove(str(partition))

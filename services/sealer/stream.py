@@ -144,7 +144,7 @@ class SealerStream:
         while not stop.is_set():
             due = []
             for partition, sealer in self._sealers.items():
-                self._observe_age(partition, sealer)
+                _observe_time(partition, sealer)
                 if self._is_tick_due(partition, sealer):
                     due.append(self._send_tick(partition, sealer))
             # Side by side: a partition without a leader must not delay the others' ticks.
@@ -181,11 +181,19 @@ class SealerStream:
             return
         metrics.TICKS.inc()
 
-    def _observe_age(self, partition: int, sealer: PartitionSealer) -> None:
-        age = clock.now() - sealer.watermark
-        # Before the first record there is no time to be behind.
-        known = age < timedelta(days=36_500)
-        metrics.WATERMARK_AGE.labels(str(partition)).set(age.total_seconds() if known else 0.0)
+
+def _observe_time(partition: int, sealer: PartitionSealer) -> None:
+    now, label = clock.now(), str(partition)
+    deadline = sealer.next_deadline()
+    overdue_s = 0.0 if deadline is None else (now - deadline).total_seconds()
+    metrics.OVERDUE.labels(label).set(max(0.0, overdue_s))
+    age = now - sealer.watermark
+    # Before the first record there is no time to be behind.
+    if age < timedelta(days=36_500):
+        metrics.WATERMARK_AGE.labels(label).set(age.total_seconds())
+        metrics.WATERMARK.labels(label).set(sealer.watermark.timestamp())
+    else:
+        metrics.WATERMARK_AGE.labels(label).set(0.0)
 
 
 def _tick(deadline: datetime) -> Event:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -66,6 +67,8 @@ class Claim:
     relaying: asyncio.Task[None]
     # The record before the fence comes first, to see that the log still has it.
     expects_tail: bool
+    # When the broker appended the oldest record that is known to wait; None where none is.
+    waits_since: datetime | None = None
     # Batches in a row that began elsewhere than at the wanted offset.
     misses: int = 0
 

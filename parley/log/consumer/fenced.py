@@ -214,6 +214,7 @@ class FencedConsumer:
 
     async def _commit_batch(self, tp: TopicPartition, claim: Claim, batch: Batch) -> None:
         started_at = clock.monotonic()
+        claim.waits_since = batch.records[0].broker_time
         try:
             work = await self._prepare(batch)
             moved = await self._apply(claim, batch, work)
@@ -239,6 +240,9 @@ class FencedConsumer:
         metrics.BATCH_SECONDS.labels(self._reader.consumer).observe(clock.monotonic() - started_at)
         if self._claims.get(tp.partition) is claim:
             claim.fence = moved
+            # What follows was appended later: until it is fetched this is the most it can wait.
+            is_behind = (self._end(tp) or 0) > moved.next_offset
+            claim.waits_since = batch.records[-1].broker_time if is_behind else None
             claim.relay.ring()
             await self._handler.committed(work)
 
@@ -327,11 +331,22 @@ class FencedConsumer:
             log.info("hint_refused", consumer=self._reader.consumer, error=type(error).__name__)
 
     def _observe_lag(self) -> None:
-        for partition, fenced in self._claims.fences().items():
-            end = self._kafka.highwater(TopicPartition(self._reader.topic, partition))
-            if end is not None:
-                labels = (self._reader.consumer, self._reader.topic, str(partition))
-                metrics.CONSUMER_LAG.labels(*labels).set(max(0, end - fenced.next_offset))
+        now = clock.now()
+        for partition in self._claims.fences():
+            claim = self._claims.get(partition)
+            end = self._end(TopicPartition(self._reader.topic, partition))
+            if claim is None or end is None:
+                continue
+            labels = (self._reader.consumer, self._reader.topic, str(partition))
+            metrics.CONSUMER_LAG.labels(*labels).set(max(0, end - claim.fence.next_offset))
+            since = claim.waits_since
+            lag_s = 0.0 if since is None else (now - since).total_seconds()
+            metrics.CONSUMER_LAG_SECONDS.labels(*labels).set(max(0.0, lag_s))
+
+    def _end(self, tp: TopicPartition) -> int | None:
+        """Where the partition ends, as far as the last fetch told."""
+        end: int | None = self._kafka.highwater(tp)
+        return end
 
 
 def _group_member(settings: Settings, name: str, topic: str) -> AIOKafkaConsumer:

@@ -12,6 +12,7 @@ from parley import clock
 from parley.log.producer import Record
 from parley.position import Position
 from services.gateway import metrics
+from services.gateway.core.refusals import Code
 from services.gateway.stream.acknowledged import Acknowledged
 from services.gateway.stream.beat import Beat
 from services.gateway.stream.submission import Outcome, Recorded, Submission, not_durable
@@ -20,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 MAX_BATCH_BYTES: Final = 256 * 1024
 MAX_BATCH_RECORDS: Final = 500
+DURABLE: Final = "durable"
 
 
 class SendsBatches(Protocol):
@@ -109,16 +111,22 @@ class GroupCommit:
 
     def _answer(self, batch: Sequence[Submission], offsets: Sequence[int]) -> None:
         if not offsets:
-            for submission in batch:
-                self._tell(submission, not_durable())
+            self._refuse(batch)
             return
         now_s = clock.monotonic()
-        self._acknowledged.add(sum(one.then is not None for one in batch))
+        count = sum(one.then is not None for one in batch)
+        self._acknowledged.add(count)
+        metrics.EVENTS.add_many(count, DURABLE)
         for submission, offset in zip(batch, offsets, strict=True):
             if submission.then is not None:
                 metrics.ACK_SECONDS.observe(now_s - submission.submitted_s)
                 position = Position(self._incarnation, self._partition, offset)
                 self._tell(submission, Recorded(submission.event_id, position))
+
+    def _refuse(self, submissions: Sequence[Submission]) -> None:
+        metrics.EVENTS.add_many(sum(one.then is not None for one in submissions), Code.NOT_DURABLE)
+        for submission in submissions:
+            self._tell(submission, not_durable())
 
     def _give_up_overdue(self) -> None:
         self._timer = None
@@ -128,8 +136,7 @@ class GroupCommit:
         while self._waiting and self._waiting[0].deadline_s <= now_s:
             overdue.append(self._waiting.popleft())
         self._release(len(overdue) - kept)
-        for submission in overdue:
-            self._tell(submission, not_durable())
+        self._refuse(overdue)
         self._watch(now_s)
 
     def _watch(self, now_s: float) -> None:

@@ -133,6 +133,7 @@ class Publisher:
     def submit_value(self, key: bytes, value: bytes, event_id: str, then: Then) -> None:
         """Make a valid event's bytes durable and call `then`; raises Refused (overloaded)."""
         if self.unacknowledged >= self.max_unacknowledged:
+            metrics.EVENTS.add(Code.OVERLOADED)
             raise overloaded()
         now_s = clock.monotonic()
         deadline_s = now_s + self._ack_timeout_s

@@ -7,6 +7,7 @@ a record that cannot be read takes away what its key said before, as gateways do
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from parley import metrics
 from parley.codec import InvalidRecord, LogRecord
 from parley.codec.config import decode_config, parse_config_key
 from parley.config import ConfigKey, Unread
@@ -15,8 +16,13 @@ from parley.db.outbox import enqueue
 from parley.db.pool import Connection
 from parley.log.consumer import Batch
 from services.persister.core.tallies import Tally, minute_of
-from services.persister.metrics import LEDGER_RESIDUE
-from services.persister.store.accounts import DeadLetter, add_to_ledger, insert_dead_letters
+from services.persister.metrics import LEDGER_RESIDUE, RECORDS
+from services.persister.store.accounts import (
+    SERVICE,
+    DeadLetter,
+    add_to_ledger,
+    insert_dead_letters,
+)
 from services.persister.store.config import Setting, write_settings
 from services.persister.stream.refusals import dead_letter_record
 
@@ -69,7 +75,13 @@ class ConfigHandler:
         LEDGER_RESIDUE.labels(fence.key.topic, str(fence.key.partition)).set(residue)
 
     async def committed(self, work: ConfigWork) -> None:
-        """Nothing is kept in memory."""
+        """Count what became of the records."""
+        topic, tally = work.batch.fence.key.topic, work.tally
+        RECORDS.labels(topic, "stored").inc(tally.stored)
+        RECORDS.labels(topic, "not_for_table").inc(tally.not_for_table)
+        RECORDS.labels(topic, "dead_lettered").inc(tally.dead_lettered)
+        for letter in work.letters:
+            metrics.DEAD_LETTERS.labels(SERVICE, letter.reason).inc()
 
     def released(self, partition: int) -> None:
         """Nothing is kept in memory."""

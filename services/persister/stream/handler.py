@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 
-from parley import metrics
+from parley import clock, metrics
 from parley.codec import InvalidRecord, LogRecord, Outgoing
 from parley.db.fence import Fence
 from parley.db.outbox import enqueue
@@ -17,7 +17,13 @@ from parley.log.consumer import Batch, PartitionStopped
 from services.persister.core.bad_records import BadLimits, problem, remembered
 from services.persister.core.rows import ReceivedEvent
 from services.persister.core.tallies import Outcomes, Tally, by_minute, minute_of
-from services.persister.metrics import LEDGER_RESIDUE, RECORDS, STORED_THOUGH_REFUSED
+from services.persister.metrics import (
+    LEDGER_RESIDUE,
+    RECEIPT_TO_ROW,
+    RECORDS,
+    STORED_THOUGH_REFUSED,
+    forget_partition,
+)
 from services.persister.store.accounts import (
     SERVICE,
     DeadLetter,
@@ -88,11 +94,14 @@ class PersisterHandler(Generic[Item]):
         self._bad: dict[int, Sequence[int]] = {}
         self._applied: dict[int, _Applied] = {}
         self._rejections: dict[int, Rejections] = {}
+        # By partition: the topic, to stop exporting it once it is released.
+        self._topics: dict[int, str] = {}
 
     async def claimed(self, claim: Fence) -> None:
         """Recall the partition's bad records: a restart must not forget that they come in a row,
         nor a replay what was refused when it was read first.
         """
+        self._topics[claim.key.partition] = claim.key.topic
         first_offset = claim.next_offset - self._limits.reach
         self._bad[claim.key.partition] = await recent_bad_offsets(
             self._pool, claim, first_offset, not_counted=CONFLICT
@@ -150,12 +159,16 @@ class PersisterHandler(Generic[Item]):
             self._bad[key.partition], applied.bad_offsets, next_offset, self._limits
         )
         _export(key.topic, key.partition, applied)
+        _observe_receipts(work.items, clock.now())
 
     def released(self, partition: int) -> None:
         """Forget the partition."""
         self._bad.pop(partition, None)
         self._applied.pop(partition, None)
         self._rejections.pop(partition, None)
+        topic = self._topics.pop(partition, None)
+        if topic is not None:
+            forget_partition(topic, partition)
 
     async def _tell_stored_though_refused(self, connection: Connection, work: Work[Item]) -> None:
         """Say which records these tables have taken that others refused: a rebuild drops them."""
@@ -253,3 +266,10 @@ def _export(topic: str, partition: int, applied: _Applied) -> None:
             offset=letter.record.offset,
             reason=letter.reason,
         )
+
+
+def _observe_receipts(items: Sequence[Placed], committed_at: datetime) -> None:
+    for item in items:
+        # An import's events were received long before their turn came, on purpose.
+        if isinstance(item, ReceivedEvent) and not item.event.import_id:
+            RECEIPT_TO_ROW.observe((committed_at - item.event.received_at).total_seconds())

@@ -174,3 +174,11 @@ async def test_a_rest_keeps_a_job_from_being_claimed(
     await tables.persister_is_at(DECIDED_OFFSET + 1)
     await pool.execute("UPDATE operations.jobs SET due_at = now() + $1", timedelta(seconds=60))
     assert (await store.claim()).attempts == ()
+
+
+async def test_parked_jobs_are_counted_by_what_they_wait_for(pool: Any, store: JobStore) -> None:
+    jobs = await insert(pool, "c", "d")
+    await pool.execute(
+        "UPDATE operations.jobs SET state = 'parked', reason = 'budget' WHERE conversation_id = 'c'"
+    )
+    assert await store.count_parked() == {"budget": len(jobs) // 2}

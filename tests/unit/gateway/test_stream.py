@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError
 from hypothesis import HealthCheck, given
 from hypothesis import settings as configured
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from parley import clock
 from parley.config import ConfigChange, GapPolicy
@@ -96,6 +97,31 @@ async def test_a_batch_has_so_many_records_and_so_many_bytes_and_no_more() -> No
     producer.batches.clear()
     await asyncio.gather(*(say(writer, number, "x" * 60_000) for number in range(9)))
     assert [len(batch) for batch in producer.batches] == [4, 4, 1]
+
+
+def told(outcome: str) -> float:
+    """How many events' senders were told so, up to now."""
+    labels = {"outcome": outcome}
+    return REGISTRY.get_sample_value("parley_gateway_events_total", labels) or 0.0
+
+
+async def test_every_event_counts_once_as_what_its_sender_was_told() -> None:
+    outcomes = ("durable", "not_durable", "overloaded")
+    before = [told(one) for one in outcomes]
+    producer = FakeProducer()
+    writer = publisher(producer, settings(gateway_max_unacknowledged=2))
+    await say(writer, 1)
+    producer.acknowledges = False
+    late = [asyncio.create_task(say(writer, number)) for number in (2, 3)]
+    await eventually_true(lambda: writer.unacknowledged == 2)
+    with pytest.raises(Refused):
+        await say(writer, 4)
+    await asyncio.gather(*late, return_exceptions=True)
+    # Given up long ago: what Kafka says of them now is told to nobody.
+    producer.acknowledge()
+    await eventually_true(lambda: writer.unacknowledged == 0)
+    after = [told(one) for one in outcomes]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 2, 1]
 
 
 async def test_without_kafkas_ack_a_message_is_not_durable_and_may_be_sent_again() -> None:

@@ -1,9 +1,14 @@
 """What a batch decides goes out with its transaction, and in no other way."""
 
+import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+from prometheus_client import REGISTRY
+
+from parley import clock
 from parley.codec import LogRecord, Outgoing, encode_event, event_key
 from parley.codec.events import EVENT_HEADERS
 from parley.db.fence import Fence, FenceKey
@@ -81,3 +86,36 @@ async def test_a_seal_is_written_in_the_batchs_transaction_and_published_by_nobo
 
 def _any(one: object) -> Any:
     return one
+
+
+def gauge(name: str, partition: str) -> float | None:
+    return REGISTRY.get_sample_value(f"parley_sealer_{name}", {"partition": partition})
+
+
+async def test_the_watermark_and_a_deadline_that_has_passed_are_exported_until_the_release() -> (
+    None
+):
+    pool, producer = EmptyTables(), SilentProducer()
+    stream = SealerStream(SealerSettings(), _any(pool), _any(producer))
+    fence = Fence(FenceKey("sealer", "events", 91), "incarnation", 1, 0, None)
+    await stream.claimed(fence)
+    await _tick_once(stream)
+    assert gauge("watermark_timestamp_seconds", "91") is None
+    assert gauge("overdue_seconds", "91") == 0
+    ago = clock.now() - timedelta(hours=1)
+    said = message("c1", 1, at=ago, received_at=ago, policy=short_policy())
+    await stream.prepare(Batch(fence, [record(0, said, ago)]))
+    await _tick_once(stream)
+    assert gauge("watermark_timestamp_seconds", "91") == pytest.approx(ago.timestamp(), abs=1)
+    assert gauge("watermark_age_seconds", "91") == pytest.approx(3_600, abs=30)
+    # Its gap and its grace are seconds.
+    assert 3_500 < (gauge("overdue_seconds", "91") or 0) < 3_630
+    stream.released(91)
+    names = ("watermark_timestamp_seconds", "watermark_age_seconds", "overdue_seconds")
+    assert [gauge(name, "91") for name in names] == [None, None, None]
+
+
+async def _tick_once(stream: SealerStream) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_soon(stop.set)
+    await stream.tick(stop)

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from services.gateway.tallies import Durations, Tallies
+from parley.tallies import Durations, Tallies
 
 BOUNDS = (0.001, 0.5, 1, 10)
 
@@ -16,6 +16,15 @@ def test_tallies_are_exported_as_a_counter_is() -> None:
         tallies.add(*labels)
     assert _exported(ours) == _exported(theirs)
     assert 'frames_total{outcome="ok",type="ping"} 2.0' in _exported(ours)
+
+
+def test_what_is_known_beforehand_is_exported_as_0() -> None:
+    registry = CollectorRegistry()
+    tallies = Tallies("events_total", "Events.", ["outcome"], registry, known=[("lost",)])
+    assert 'events_total{outcome="lost"} 0.0' in _exported(registry)
+    tallies.add_many(3, "lost")
+    tallies.add("lost")
+    assert 'events_total{outcome="lost"} 4.0' in _exported(registry)
 
 
 def test_durations_are_exported_as_a_histogram_is() -> None:

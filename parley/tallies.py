@@ -23,20 +23,31 @@ class Tallies(Collector):
         documentation: str,
         labels: Sequence[str],
         registry: CollectorRegistry = REGISTRY,
+        *,
+        known: Sequence[tuple[str, ...]] = (),
     ) -> None:
+        """`known` are exported as 0 before they happen, so that a ratio of them can be formed."""
         self._name = name
         self._documentation = documentation
-        self._labels = labels
-        self._counts: Counter[tuple[str, ...]] = Counter()
+        self.labels = tuple(labels)
+        self._counts: Counter[tuple[str, ...]] = Counter(dict.fromkeys(known, 0))
         registry.register(self)
 
     def add(self, *labels: str) -> None:
         """It happened once more."""
         self._counts[labels] += 1
 
+    def add_many(self, count: int, *labels: str) -> None:
+        """It happened so often more."""
+        self._counts[labels] += count
+
+    def describe(self) -> Iterator[Metric]:
+        """For the registry, and for the page of all metrics."""
+        yield CounterMetricFamily(self._name, self._documentation, labels=self.labels)
+
     def collect(self) -> Iterator[Metric]:
         """For the registry."""
-        family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)
+        family = CounterMetricFamily(self._name, self._documentation, labels=self.labels)
         for labels, count in self._counts.items():
             family.add_metric(labels, count)
         yield family
@@ -63,6 +74,10 @@ class Durations(Collector):
         """It took so long."""
         self._counts[bisect_left(self._bounds, seconds)] += 1
         self._sum_s += seconds
+
+    def describe(self) -> Iterator[Metric]:
+        """For the registry, and for the page of all metrics."""
+        yield HistogramMetricFamily(self._name, self._documentation)
 
     def collect(self) -> Iterator[Metric]:
         """For the registry."""
