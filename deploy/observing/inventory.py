@@ -35,12 +35,14 @@ SECTIONS: Final = (
         "Every consumer of the log: persister, sealer, analyzer",
         ("parley_consumer_", "parley_outbox_", "parley_dead_letters_"),
     ),
+    Section("Whoever follows the config topic: gateway, analyzer", ("parley_config_",)),
     Section("The log's disk, told by every persister", ("parley_log_",)),
     Section("Gateway", ("parley_gateway_",)),
     Section("Persister", ("parley_persister_",)),
     Section("Sealer", ("parley_sealer_",)),
     Section("Activity", ("parley_activity_",)),
     Section("Analyzer", ("parley_analyzer_", "parley_model_", "parley_backfill_")),
+    Section("Others", (PREFIX,)),
 )
 
 
@@ -61,11 +63,8 @@ def series_names() -> frozenset[str]:
 
 
 def section_of(metric: Exported) -> Section:
-    """Where its page lists it; raises LookupError for a name that belongs nowhere."""
-    for section in SECTIONS:
-        if metric.name.startswith(section.prefixes):
-            return section
-    raise LookupError(f"{metric.name} begins like no section of deploy/observing/inventory.py")
+    """Where its page lists it: the first that fits."""
+    return next(one for one in SECTIONS if metric.name.startswith(one.prefixes))
 
 
 def _import_services() -> None:

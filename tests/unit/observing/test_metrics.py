@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from deploy.observing.inventory import Exported, exported, section_of
+from deploy.observing.inventory import Exported, exported
 from deploy.observing.page import PAGE, page
 
 # Anything but a base unit, and abbreviations of one.
@@ -78,10 +78,9 @@ def test_a_metric_that_breaks_none_is_not() -> None:
     assert problems(good) == []
 
 
-def test_no_two_metrics_say_the_same_and_each_belongs_to_a_section() -> None:
+def test_no_two_metrics_say_the_same() -> None:
     helps = [one.help for one in exported()]
     assert len(set(helps)) == len(helps)
-    assert all(section_of(one) for one in exported())
 
 
 def test_what_operations_are_promised_is_exported() -> None:
