@@ -44,6 +44,10 @@ format: $(VENV)/.ready-dev ## Put the code into its format
 metrics: $(VENV)/.ready-dev ## Write docs/metrics.md anew from the code
 	@$(BIN)/python -m deploy.observing.page
 
+alerts: ## Check the alert rules and run their tests (needs promtool)
+	@cd deploy/prometheus/rules && promtool check rules --lint-fatal *.yml
+	@cd deploy/prometheus/tests && promtool test rules *.yml
+
 wire: $(VENV)/.ready-dev ## Generate parley/wire from proto/
 	@$(BIN)/python proto/generate.py
 

@@ -12,7 +12,7 @@ _HEAD: Final = """\
 # Metrics
 
 Every service answers `GET /metrics` on its HTTP port. This page is generated from the code by
-`make metrics`.
+`make metrics`; [observing.md](observing.md) says where to look.
 
 Names follow the rules of Prometheus: base units (seconds, bytes), `_total` for what is counted. No
 label holds an id of a tenant, a conversation, a user or a message. A series with labels appears
