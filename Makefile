@@ -41,6 +41,7 @@ format: $(VENV)/.ready-dev ## Put the code into its format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+.PHONY: metrics alerts
 metrics: $(VENV)/.ready-dev ## Write docs/metrics.md anew from the code
 	@$(BIN)/python -m deploy.observing.page
 
