@@ -1,7 +1,10 @@
 """`parley topics`: create the topics, show them, and make their next incarnations."""
 
 import asyncio
-from typing import Any
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -9,8 +12,19 @@ from parley.cli import incarnations
 from parley.cli.output import Output, OutputOption, print_rows, say
 from parley.cli.running import run
 from parley.log.admin import AppliedTopic, PartitionEnds, admin_client, apply_topics, topic_ends
+from parley.log.granting import grant
+from parley.log.rights import RIGHTS, Acl, acls, command_of
 from parley.settings import Settings
 from parley.topics import SPECS, TopicSpec
+
+_SCRIPT: Final = """\
+#!/bin/sh
+# What Parley's services may do at Kafka; made by `parley topics rights`.
+set -eu
+allow() {
+  kafka-acls.sh --bootstrap-server "$BOOTSTRAP" --command-config "$COMMAND_CONFIG" \\
+    --add --allow-principal "$@"
+}"""
 
 app = typer.Typer(help="Create, list, grow and repair the topics.", no_args_is_help=True)
 app.command("grow")(incarnations.grow_topic)
@@ -29,6 +43,39 @@ def apply(output: OutputOption = Output.TABLE) -> None:
         [_applied_row(topic) for topic in applied],
         ("topic", "partitions", "state"),
     )
+
+
+@app.command()
+def rights(
+    principal_prefix: Annotated[
+        str, typer.Option("--principal-prefix", help="what the services' names have before them")
+    ] = "parley-",
+    apply: Annotated[
+        bool, typer.Option("--apply", help="give the rights, instead of printing how")
+    ] = False,
+) -> None:
+    """Print the commands that give each service its rights at Kafka, and no other.
+
+    What is printed is a shell script for an administrator: it calls Kafka's own kafka-acls.sh with
+    the variables BOOTSTRAP and COMMAND_CONFIG. With --apply they are given at once, by whoever
+    PARLEY_KAFKA_USERNAME is.
+
+    Example: parley topics rights > acls.sh
+    """
+    settings = Settings.load()
+    wanted = list(acls(settings, principal_prefix))
+    if apply:
+        run(grant(settings, wanted))
+        say(f"{len(wanted)} rights of {len(RIGHTS)} services are given.")
+        return
+    typer.echo("\n".join((_SCRIPT, *_allowing(wanted))))
+
+
+def _allowing(wanted: Sequence[Acl]) -> Iterator[str]:
+    for (principal, _, _), granted in groupby(
+        wanted, key=lambda one: (one.principal, one.resource, one.name)
+    ):
+        yield f"allow {shlex.join(command_of(principal, granted))}"
 
 
 def _applied_row(topic: AppliedTopic) -> dict[str, Any]:

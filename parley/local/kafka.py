@@ -87,6 +87,7 @@ class KafkaProgram:
     name = "kafka"
     port_names: tuple[str, ...] = ("broker", "controller")
     stop_signal: int = signal.SIGTERM
+    format_options: tuple[str, ...] = ()
 
     def __init__(self, state_dir: Path, cache_dir: Path) -> None:
         self.folder = state_dir / "kafka"
@@ -114,11 +115,11 @@ class KafkaProgram:
         """Format into another folder: half a format must not be taken for a whole one."""
         shutil.rmtree(data, ignore_errors=True)
         properties = self.folder / "format.properties"
-        properties.write_text(_PROPERTIES.format(data=data, broker=9092, controller=9093))
+        properties.write_text(self.properties(data, {"broker": 9092, "controller": 9093}))
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         arguments = ["format", "-c", str(properties), "--cluster-id", "P" + cluster_id[1:]]
         result = subprocess.run(
-            self._java("kafka.tools.StorageTool", *arguments),
+            self.java("kafka.tools.StorageTool", *arguments, *self.format_options),
             check=False,
             env=environment.minimal(),
             capture_output=True,
@@ -130,15 +131,20 @@ class KafkaProgram:
                 "Check that the disk has room and the folder may be written, then start again.",
             )
 
-    def _java(self, main_class: str, *arguments: str) -> list[str]:
+    def properties(self, data: Path, numbers: dict[str, int]) -> str:
+        """Return the broker's settings for a data folder, and ports by their names."""
+        return _PROPERTIES.format(data=data, **numbers)
+
+    def java(self, main_class: str, *arguments: str) -> list[str]:
+        """Return the command that runs one of Kafka's programs."""
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
         classpath = str(self._cache_dir / "jars" / "*")
         return [find_java(), *_JVM_FLAGS, logging, "-cp", classpath, main_class, *arguments]
 
     def spawn(self, numbers: dict[str, int]) -> ProcessIdentity:
         """Start the broker; an unclean stop before is repaired by Kafka itself."""
-        Path(self._properties).write_text(_PROPERTIES.format(data=self._data, **numbers))
-        command = self._java(_MAIN_CLASS, self._properties)
+        Path(self._properties).write_text(self.properties(self._data, numbers))
+        command = self.java(_MAIN_CLASS, self._properties)
         return processes.spawn_detached(command, environment.minimal(), self.log)
 
     def is_ready(self, process: ProcessIdentity, port: int) -> bool:
