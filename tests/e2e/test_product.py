@@ -9,6 +9,7 @@ import pytest
 import websockets
 
 from parley.settings import Settings
+from services.analyzer.passes import SHIPPED
 from tests.support.product import SERVICES, Product, parley
 from tests.support.wait import eventually
 
@@ -25,7 +26,7 @@ async def test_make_run_prints_ready_and_the_first_verdicts(empty_settings: Sett
     with Product(empty_settings, "--demo") as product:
 
         async def has_verdicts() -> bool:
-            return "turn_statistics" in product.output and "sentiment" in product.output
+            return all(one.definition.name in product.output for one in SHIPPED)
 
         await eventually(has_verdicts, timeout=90)
         assert "ready" in product.output
@@ -55,7 +56,8 @@ async def test_a_message_typed_by_hand_becomes_a_row_a_segment_and_verdicts(
 
         async def is_explained() -> bool:
             said = await asyncio.to_thread(parley, empty_settings, "explain", "by-hand")
-            return said.status == 0 and "sentiment" in said.output
+            names = (one.definition.name for one in SHIPPED)
+            return said.status == 0 and all(name in said.output for name in names)
 
         await eventually(is_explained, timeout=60)
         explained = parley(empty_settings, "explain", "by-hand").output

@@ -4,29 +4,31 @@ Definitions (version 1):
 - Only what the user said is scored: the assistant's words do not tell how the user feels.
 - A turn's score is the mean of VADER's compound score (-1 to 1) over its pieces. A piece is a
   message, or 500 characters of a longer one: VADER is made for sentences, and its time grows with
-  the square of a text's length. Only the first 10,000 characters of a message count;
-  `cut_message_count` says how many messages were longer.
-- `mean` is the mean over the turns; null without a turn.
+  the square of a text's length. Only the first 10,000 characters of a message count, and the first
+  100,000 of the user's in all: a turn after them has no score. `cut_message_count` says how many
+  messages were shortened by that or left out.
+- `mean` is the mean over the turns that have a score; null without one. So are all that follow.
 - A turn is positive from 0.05 up and negative from -0.05 down, as VADER's authors suggest;
-  the shares are of the turns, null without a turn.
+  the shares are of the turns.
 - The trend is the mean of the second half of the turns less that of the first half; the middle
   one of an odd number belongs to neither. Null with fewer than two turns.
 
 Scores and shares are rounded to 4 decimals.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
+from itertools import islice
 from statistics import fmean
 from typing import Any, Final
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from parley.digests import SpokenMember
 from parley.events import Role
 from parley.passes.code import CodePass, Output, SegmentText
 from parley.passes.definition import PassDefinition, PassKind
+from services.analyzer.passes.reading import read
 from services.analyzer.passes.shapes import COUNT, SHARE, Schema, fields, items, nullable
 from services.analyzer.passes.turns import Turn, turns_of
 
@@ -35,6 +37,7 @@ POSITIVE_FROM: Final = 0.05
 NEGATIVE_TO: Final = -0.05
 PIECE_CHARACTERS: Final = 500
 MESSAGE_CHARACTERS: Final = 10_000
+USER_CHARACTERS: Final = 100_000
 
 _SCORE: Final[Schema] = {"type": "number", "minimum": -1, "maximum": 1}
 SCHEMA: Final = fields(
@@ -52,7 +55,8 @@ SCHEMA: Final = fields(
 def run(segment: SegmentText) -> Output:
     """The sentiment of a segment; nulls where the user said nothing."""
     turns = [turn for turn in turns_of(segment.messages) if turn.role is Role.USER]
-    scores = [_turn_score(turn) for turn in turns]
+    reading = read(_texts(turns), MESSAGE_CHARACTERS, USER_CHARACTERS)
+    scores = list(_turn_scores(turns, iter(reading.parts)))
     return {
         "user_turn_count": len(turns),
         "turn_scores": [_round(score) for score in scores],
@@ -61,18 +65,25 @@ def run(segment: SegmentText) -> Output:
         "neutral_share": _share(scores, lambda score: NEGATIVE_TO < score < POSITIVE_FROM),
         "negative_share": _share(scores, lambda score: score <= NEGATIVE_TO),
         "trend": _trend(scores),
-        "cut_message_count": sum(_is_cut(message) for turn in turns for message in turn.messages),
+        "cut_message_count": reading.cut_count,
     }
 
 
-def _turn_score(turn: Turn) -> float:
-    pieces = [piece for message in turn.messages for piece in _pieces(message.content.text)]
-    return fmean(_compound(piece) for piece in pieces)
+def _texts(turns: Iterable[Turn]) -> Iterator[str]:
+    return (message.content.text for turn in turns for message in turn.messages)
+
+
+def _turn_scores(turns: Iterable[Turn], parts: Iterator[str]) -> Iterator[float]:
+    """A score for each turn of which anything was read; `parts` are of all their messages."""
+    for turn in turns:
+        own = list(islice(parts, len(turn.messages)))
+        if own:
+            yield fmean(_compound(piece) for part in own for piece in _pieces(part))
 
 
 def _pieces(text: str) -> list[str]:
     """The text in pieces, cut between words where a word is not longer than a piece."""
-    rest = text[:MESSAGE_CHARACTERS]
+    rest = text
     pieces = []
     while len(rest) > PIECE_CHARACTERS:
         end = rest.rfind(" ", 1, PIECE_CHARACTERS + 1)
@@ -80,10 +91,6 @@ def _pieces(text: str) -> list[str]:
         pieces.append(rest[:end])
         rest = rest[end:]
     return [*pieces, rest]
-
-
-def _is_cut(message: SpokenMember) -> bool:
-    return len(message.content.text) > MESSAGE_CHARACTERS
 
 
 def _compound(text: str) -> float:
@@ -126,6 +133,7 @@ SENTIMENT: Final = CodePass(
             "negative_to": NEGATIVE_TO,
             "piece_characters": PIECE_CHARACTERS,
             "message_characters": MESSAGE_CHARACTERS,
+            "user_characters": USER_CHARACTERS,
         },
     ),
     run,

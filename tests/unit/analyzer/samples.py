@@ -67,13 +67,24 @@ def attempt(of: Segment, name: str, attempt_count: int = 1, failure_count: int =
     return Attempt(job, attempt_count, failure_count, at(200))
 
 
+SAYINGS = [
+    "",
+    "great!!!",
+    "this is BAD :(",
+    "no but 😀😀",
+    "The parcel with my new keyboard has not been delivered to my house.",
+    "Die Lieferung meiner neuen Tastatur ist leider noch nicht angekommen.",
+    "你好，我的订单还没有到，请帮我查一下。",
+    "שלום, ההזמנה שלי עדיין לא הגיעה",
+    "write to ada@example.org or call +44 20 7946 0958",
+]
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 MESSAGES = st.lists(
     st.builds(
         spoken,
         st.floats(0, 86_400, allow_nan=False),
         st.sampled_from(Role),
-        st.one_of(TEXTS, st.sampled_from(["great!!!", "this is BAD :(", "no but 😀😀", ""])),
+        st.one_of(TEXTS, st.sampled_from(SAYINGS)),
     ),
     max_size=12,
 ).map(lambda messages: sorted(messages, key=lambda one: (one.event_time, one.event_id)))

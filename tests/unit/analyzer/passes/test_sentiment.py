@@ -4,7 +4,12 @@ import pytest
 
 from parley.digests import SpokenMember
 from parley.events import Role
-from services.analyzer.passes.sentiment import MESSAGE_CHARACTERS, _pieces, run
+from services.analyzer.passes.sentiment import (
+    MESSAGE_CHARACTERS,
+    USER_CHARACTERS,
+    _pieces,
+    run,
+)
 from tests.unit.analyzer.samples import assistant, spoken, text, user
 
 NOTHING = {
@@ -96,7 +101,20 @@ def test_what_lies_beyond_the_limit_is_not_scored_and_told() -> None:
     assert output["mean"] == 0.0
 
 
-@pytest.mark.timeout(20)
+def test_turns_after_the_limit_of_all_have_no_score_and_are_told() -> None:
+    calm = "the table is here. " * (MESSAGE_CHARACTERS // 19)
+    turns = USER_CHARACTERS // len(calm) + 3
+    talk = [one for at in range(turns) for one in (user(2 * at, calm), assistant(2 * at + 1, "?"))]
+    output = run(text(*talk, user(9_999, "hate hate hate")))
+    scores = output["turn_scores"]
+    assert isinstance(scores, list)
+    assert output["user_turn_count"] == turns + 1
+    assert len(scores) == USER_CHARACTERS // len(calm) + 1
+    assert output["cut_message_count"] == 4
+    assert output["mean"] == 0.0
+
+
+@pytest.mark.timeout(60)
 def test_a_flood_of_emoji_ends_within_seconds() -> None:
     # Each becomes several words to VADER, whose time grows with their square.
     assert run(text(user(0, "😀" * 200_000)))["cut_message_count"] == 1
