@@ -19,10 +19,11 @@ from parley.local.stack import Endpoints
 from parley.log.admin import apply_topics
 from parley.settings import Settings
 from tests.support.apart import settings_apart
-from tests.support.stacks import running_stack
+from tests.support.stack_note import StackNote, tell
+from tests.support.stacks import choose, running_stack
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Processes that tests interrupt must hear of it, also where a shell runs the tests with `&`.
 
     Such a shell lets its children ignore Ctrl-C, and theirs after them.
@@ -32,6 +33,7 @@ def pytest_configure() -> None:
     # How long an example takes says more of the machine than of the code.
     hypothesis.settings.register_profile("parley", deadline=None)
     hypothesis.settings.load_profile("parley")
+    config.pluginmanager.register(StackNote())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,9 +58,11 @@ def plain_logs() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Endpoints]:
+def stack(pytestconfig: pytest.Config) -> Iterator[Endpoints]:
     """A running Kafka and PostgreSQL for the whole run."""
-    with running_stack() as endpoints:
+    choice = choose()
+    tell(pytestconfig, str(choice))
+    with running_stack(choice) as endpoints:
         yield endpoints
 
 

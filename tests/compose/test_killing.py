@@ -1,6 +1,7 @@
 """Containers are killed while people talk: nothing acknowledged is lost, nothing is there twice."""
 
 import json
+from asyncio import to_thread
 
 import pytest
 
@@ -10,9 +11,6 @@ from tests.support.wait import eventually
 
 pytestmark = pytest.mark.compose
 
-# The init of a container lives on in spite of them: then its end is the service's.
-KILL_9 = "import os, signal; os.kill(-1, signal.SIGKILL)"
-
 
 @pytest.mark.parametrize("service", [*SCALE, "activity"])
 async def test_a_service_that_dies_is_restarted_by_the_engine(
@@ -20,10 +18,10 @@ async def test_a_service_that_dies_is_restarted_by_the_engine(
 ) -> None:
     async with talking(scaled) as talk:
         victim = scaled.containers(service)[0]
-        scaled.docker("exec", victim, "sh", "-c", f"python -c '{KILL_9}' || true")
+        await to_thread(scaled.kill_inside, victim)
 
         async def is_back() -> bool:
-            facts = scaled.inspect(victim)
+            facts = await to_thread(scaled.inspect, victim)
             healthy = facts["State"].get("Health", {}).get("Status") == "healthy"
             return bool(facts["RestartCount"] == 1 and healthy)
 
@@ -36,10 +34,10 @@ async def test_a_container_that_is_killed_is_missed_by_nobody(
     service: str, scaled: Project
 ) -> None:
     async with talking(scaled) as talk:
-        scaled.docker("kill", scaled.containers(service)[0])
+        await to_thread(scaled.docker, "kill", scaled.containers(service)[0])
         # Where there was one, the others go on; where it was the only one, the talk does.
         await talk.goes_on()
-        scaled.up(**SCALE)
+        await to_thread(scaled.up, **SCALE)
 
 
 @pytest.mark.parametrize("service", ["kafka", "postgres", "proxy"])
@@ -48,9 +46,9 @@ async def test_after_the_death_of_what_there_is_once_all_goes_on(
 ) -> None:
     async with talking(scaled) as talk:
         victim = scaled.containers(service)[0]
-        scaled.docker("kill", victim)
+        await to_thread(scaled.docker, "kill", victim)
         # Killed by hand it stays down, as the engine thinks that it is meant.
-        scaled.docker("start", victim)
+        await to_thread(scaled.docker, "start", victim)
         await talk.goes_on(100)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from asyncio import to_thread
 from collections.abc import Iterator
 from string import Template
 from textwrap import dedent
@@ -43,7 +44,7 @@ def next_release(scaled: Project) -> Iterator[Project]:
 async def test_setting_up_again_changes_nothing(scaled: Project) -> None:
     async with talking(scaled):
         before = scaled.command("topics", "list", "-o", "json").output
-        ended = scaled.start_with("setup")
+        ended = await to_thread(scaled.start_with, "setup")
         assert ended.status == 0, ended
         assert scaled.command("db", "status").status == 0
         assert scaled.command("topics", "list", "-o", "json").output == before
@@ -51,7 +52,7 @@ async def test_setting_up_again_changes_nothing(scaled: Project) -> None:
 
 async def test_an_upgrade_under_traffic_loses_and_doubles_nothing(next_release: Project) -> None:
     async with talking(next_release) as talk:
-        next_release.upgrade()
+        await to_thread(next_release.upgrade)
         await talk.goes_on()
         for service in SERVICES:
             running = next_release.containers(service)

@@ -4,12 +4,15 @@ import gc
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 import docker
 from docker.errors import DockerException, ImageNotFound
+from requests.exceptions import RequestException
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
@@ -19,37 +22,71 @@ from tests.support.processes import ROOT, free_port
 KAFKA_IMAGE = "apache/kafka:4.1.1"
 POSTGRES_IMAGE = "postgres:17"
 PASSWORD = "only-for-tests"
+# How long an engine may be silent; a pull is not, while it gets on.
+PULL_S = 60
+
+Kind = Literal["named", "containers", "embedded"]
+_WORDS: Final[Mapping[Kind, str]] = {
+    "named": "a stack that runs already",
+    "containers": "containers of this run",
+    "embedded": "an embedded stack",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Where a run's servers come from, and why."""
+
+    kind: Kind
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{_WORDS[self.kind]}: {self.reason}"
+
+
+def choose() -> Choice:
+    """The stack that PARLEY_TEST_STATE_DIR names, or of the kind that PARLEY_TEST_STACK names.
+
+    Else containers where an engine has the images or gets them in time, else an embedded one.
+    """
+    if os.environ.get("PARLEY_TEST_STATE_DIR"):
+        return Choice("named", "PARLEY_TEST_STATE_DIR names it")
+    wanted = os.environ.get("PARLEY_TEST_STACK")
+    if wanted == "embedded":
+        return Choice("embedded", "PARLEY_TEST_STACK wants it")
+    if wanted == "containers":
+        return Choice("containers", "PARLEY_TEST_STACK wants them")
+    if wanted:
+        raise ValueError(f"PARLEY_TEST_STACK is {wanted}: it is embedded, containers or unset")
+    problem = what_is_missing()
+    if problem is None:
+        return Choice("containers", "a Docker engine has their images")
+    return Choice("embedded", problem)
 
 
 @contextmanager
-def running_stack() -> Iterator[Endpoints]:
-    """The stack that PARLEY_TEST_STATE_DIR names, else containers where an engine has the images.
-
-    Otherwise, and where PARLEY_TEST_STACK is `embedded`, an embedded stack of this run's own.
-    """
-    named = os.environ.get("PARLEY_TEST_STATE_DIR")
-    if named:
-        yield Stack(Path(named)).up(print)
+def running_stack(choice: Choice) -> Iterator[Endpoints]:
+    """Servers from where was chosen, stopped at the end unless somebody else runs them."""
+    if choice.kind == "named":
+        yield Stack(Path(os.environ["PARLEY_TEST_STATE_DIR"])).up(print)
         return
-    wanted = os.environ.get("PARLEY_TEST_STACK")
-    use_containers = wanted == "containers" or (wanted is None and has_engine())
-    with _containers() if use_containers else _embedded() as endpoints:
+    with _containers() if choice.kind == "containers" else _embedded() as endpoints:
         yield endpoints
 
 
-def has_engine() -> bool:
-    """Whether a Docker engine answers and has, or can have, both images."""
+def what_is_missing() -> str | None:
+    """Why there can be no containers; None where an engine answers and has both images."""
     client = _client()
     if client is None:
-        return False
+        return "no Docker engine answers"
     try:
         for image in (KAFKA_IMAGE, POSTGRES_IMAGE):
             _have(client, image)
-    except DockerException:
-        return False
+    except (DockerException, RequestException) as error:
+        return f"the Docker engine has no {image} and gets none ({type(error).__name__})"
     finally:
         client.close()
-    return True
+    return None
 
 
 def _client() -> docker.DockerClient | None:
@@ -59,7 +96,7 @@ def _client() -> docker.DockerClient | None:
         warnings.simplefilter("ignore", ResourceWarning)
         client = None
         with suppress(DockerException):
-            client = docker.from_env()
+            client = docker.from_env(timeout=PULL_S)
         gc.collect()
     return client
 
@@ -107,6 +144,10 @@ def _kafka(port: int) -> DockerContainer:
         "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
         "KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "1000",
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+        "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "10",
+        # As small as the embedded one: several processes have one each.
+        "KAFKA_HEAP_OPTS": "-Xms128m -Xmx384m",
+        "KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     }
     container = _container(KAFKA_IMAGE, 9092, port, settings)
     return container.waiting_for(LogMessageWaitStrategy("Kafka Server started"))
@@ -120,7 +161,8 @@ def _postgres(port: int) -> DockerContainer:
     }
     # Once while it initialises, once for good.
     ready = LogMessageWaitStrategy("database system is ready to accept connections", times=2)
-    return _container(POSTGRES_IMAGE, 5432, port, settings).waiting_for(ready)
+    container = _container(POSTGRES_IMAGE, 5432, port, settings)
+    return container.with_command("postgres -c max_connections=200").waiting_for(ready)
 
 
 def _container(image: str, inside: int, outside: int, settings: dict[str, str]) -> DockerContainer:
