@@ -14,7 +14,7 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 from requests.exceptions import RequestException
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+from testcontainers.core.wait_strategies import ExecWaitStrategy, LogMessageWaitStrategy
 
 from parley.local.stack import Endpoints, Stack
 from tests.support.processes import ROOT, free_port
@@ -159,8 +159,8 @@ def _postgres(port: int) -> DockerContainer:
         "POSTGRES_PASSWORD": PASSWORD,
         "POSTGRES_DB": "parley",
     }
-    # Once while it initialises, once for good.
-    ready = LogMessageWaitStrategy("database system is ready to accept connections", times=2)
+    # Over TCP: while the image makes the database, its server listens on a socket only.
+    ready = ExecWaitStrategy(["pg_isready", "-h", "127.0.0.1", "-U", "parley", "-d", "parley"])
     container = _container(POSTGRES_IMAGE, 5432, port, settings)
     return container.with_command("postgres -c max_connections=200").waiting_for(ready)
 
