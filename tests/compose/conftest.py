@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from parley.ids import random_id
-from tests.compose.project import SCALE, STEADY, Project
+from tests.compose.project import SCALE, STEADY, Project, hurried_rules
 
 
 @pytest.fixture(scope="session")
-def project() -> Iterator[Project]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Images that were built now, and every service scaled."""
-    made = Project(f"parley-test-{random_id()[:8]}")
+    rules = hurried_rules(tmp_path_factory.mktemp("rules"))
+    made = Project(f"parley-test-{random_id()[:8]}", rules)
     try:
         made.compose("build", timeout_s=1_200)
         made.up(**SCALE)
