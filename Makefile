@@ -41,9 +41,12 @@ format: $(VENV)/.ready-dev ## Put the code into its format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-.PHONY: metrics alerts
+.PHONY: metrics configuration alerts
 metrics: $(VENV)/.ready-dev ## Write docs/metrics.md anew from the code
 	@$(BIN)/python -m deploy.observing.page
+
+configuration: $(VENV)/.ready-dev ## Write docs/configuration.md anew from the code
+	@$(BIN)/python -m deploy.observing.settings_page
 
 alerts: ## Check the alert rules and run their tests (needs promtool)
 	@cd deploy/prometheus/rules && promtool check rules --lint-fatal *.yml

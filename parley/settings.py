@@ -188,7 +188,7 @@ class Settings(BaseSettings):
         """Read the environment, then the running local stack; raises UserError by name."""
         _refuse_unknown(cls)
         try:
-            settings = cls(**{**_local_stack(cls), **overrides})
+            settings = cls(**{**local_stack(cls), **overrides})
         except ValidationError as error:
             raise _explain(error) from error
         _check_policies(settings)
@@ -211,7 +211,7 @@ class Settings(BaseSettings):
 
 
 def _refuse_unknown(settings: type[Settings]) -> None:
-    known = {_variable(settings, name) for name in settings.model_fields} | set(OUTSIDE)
+    known = {variable_of(settings, name) for name in settings.model_fields} | set(OUTSIDE)
     # A service knows its own settings; the other services' are theirs to check.
     others = tuple(
         prefix
@@ -238,7 +238,7 @@ def _check_policies(settings: Settings) -> None:
             raise UserError(problem, "Correct it or unset it.") from error
 
 
-def _variable(settings: type[Settings], name: str) -> str:
+def variable_of(settings: type[Settings], name: str) -> str:
     """The variable of a field: its own name for those that everybody uses, as DATABASE_URL."""
     alias = settings.model_fields[name].validation_alias
     return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"{PREFIX}{name.upper()}"
@@ -257,7 +257,14 @@ def kafka_variables(settings: Settings) -> dict[str, str]:
     }
 
 
-def _local_stack(settings: type[Settings]) -> dict[str, Any]:
+def source_of(settings: type[Settings], name: str) -> str:
+    """From where a field has its value: `environment`, `local stack` or `default`."""
+    if variable_of(settings, name) in os.environ:
+        return "environment"
+    return "local stack" if name in local_stack(settings) else "default"
+
+
+def local_stack(settings: type[Settings]) -> dict[str, Any]:
     """Where the stack of `parley local up` is, for what the environment leaves open."""
     path = local_stack_file()
     if not path.is_file():

@@ -80,6 +80,11 @@ class Commands(LazyGroup):
             "doctor",
             "Check Kafka, topics, database, services, consumers and this machine.",
         ),
+        "settings": Place(
+            "parley.cli.settings",
+            "settings",
+            "Show the settings in force and from where they are; exit status 1 when one is wrong.",
+        ),
         "local": Place(
             "parley.cli.local", "app", "Run Kafka, PostgreSQL and the services on this machine."
         ),
