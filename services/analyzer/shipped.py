@@ -4,6 +4,7 @@
 """
 
 import sys
+from contextlib import redirect_stdout
 
 from parley.codec.definitions import encode_definition
 from services.analyzer.passes import SHIPPED, load_installed
@@ -11,7 +12,10 @@ from services.analyzer.passes import SHIPPED, load_installed
 
 def main() -> None:
     """Be the process `python -m services.analyzer.shipped`."""
-    for one in load_installed(SHIPPED).passes:
+    # What a package prints while it is imported, or the log says of a broken one, is no definition.
+    with redirect_stdout(sys.stderr):
+        installed = load_installed(SHIPPED)
+    for one in installed.passes:
         sys.stdout.write(f"{encode_definition(one.definition)}\n")
 
 
