@@ -26,7 +26,6 @@ scripts and full-width forms are read as plain ones; marks of direction are pass
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from typing import Final
@@ -61,11 +60,13 @@ def run(segment: SegmentText) -> Output:
     reading = read(
         (one.content.text for one in segment.messages), MESSAGE_CHARACTERS, TEXT_CHARACTERS
     )
-    found = [_findings(part) for part in reading.parts]
     roles = {side: Counter[str]() for side in SIDES}
-    for message, counts in zip(segment.messages, found, strict=False):
+    message_count = 0
+    for message, part in zip(segment.messages, reading.parts, strict=False):
+        counts = _findings(part)
         roles[message.role.value if message.role.value in SIDES else "other"].update(counts)
-    return _told(roles, found, reading)
+        message_count += counts.total() > 0
+    return _told(roles, message_count, reading)
 
 
 def _findings(text: str) -> Counter[str]:
@@ -105,15 +106,13 @@ def _plain_characters() -> dict[int, str | None]:
     return table
 
 
-def _told(
-    roles: dict[str, Counter[str]], found: Iterable[Counter[str]], reading: Reading
-) -> Output:
+def _told(roles: dict[str, Counter[str]], message_count: int, reading: Reading) -> Output:
     total = sum(roles.values(), Counter[str]())
     return {
         "total": _by_kind(total),
         "roles": {side: _by_kind(counts) for side, counts in roles.items()},
         "finding_count": total.total(),
-        "message_count": sum(counts.total() > 0 for counts in found),
+        "message_count": message_count,
         "cut_message_count": reading.cut_count,
     }
 
