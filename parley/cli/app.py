@@ -110,6 +110,11 @@ class Commands(LazyGroup):
             "app",
             "Apply, enable and look at passes, the analyses of segments.",
         ),
+        "backfill": Place(
+            "parley.cli.backfill",
+            "app",
+            "Run passes over segments that were sealed before, and look after such runs.",
+        ),
         "rules": Place("parley.cli.rules", "app", "See and activate versions of the sealing rule."),
         "verdicts": Place("parley.cli.verdicts", "app", "See what the passes found out."),
         "dead-letters": Place(

@@ -65,6 +65,7 @@ _SPOKEN: Final = (
     *("segments", "verdicts", "user_preferences"),
 )
 _ACTIVITY: Final = (f"{OPERATIONS}.activity", f"{OPERATIONS}.activity_partitions")
+_PASSES: Final = ("pass_definitions", "pass_activations", "pass_subscriptions")
 _PEOPLE: Final = (
     *_grants("r", *_SPOKEN, "message_versions", "conversation_events", "segment_revisions"),
     *_grants("r", "tenants", *rules.VIEWS),
@@ -74,13 +75,15 @@ GRANTS: Final = MappingProxyType(
         Role.GATEWAY: (
             *_grants("r", *_SPOKEN, "conversation_events", "segment_revisions", "fences"),
             *_grants("r", *_ACTIVITY, "current_segments"),
+            *_grants("riu", f"{OPERATIONS}.backfill_runs"),
+            *_grants("r", f"{OPERATIONS}.backfill_partitions", f"{OPERATIONS}.jobs", *_PASSES),
         ),
         Role.PERSISTER: (
             *_grants("riu", *_SPOKEN, "conversation_events", "fences", "ledger"),
             *_grants("ri", "message_versions", "segment_revisions"),
             *_grants("rid", "dead_letters"),
             *_grants("riud", "tenants", "api_keys", "retention", "gap_policies"),
-            *_grants("riud", "pass_definitions", "pass_activations", "pass_subscriptions"),
+            *_grants("riud", *_PASSES),
             *_grants("riud", "outbox", "ledger_minutes"),
             *_grants("rud", f"{OPERATIONS}.inbox"),
         ),
@@ -90,10 +93,13 @@ GRANTS: Final = MappingProxyType(
             *_grants("riud", "sealer_cuts", "sealer_sessions"),
         ),
         Role.ANALYZER: (
-            *_grants("riu", "fences", f"{OPERATIONS}.jobs"),
+            *_grants("riu", "fences", f"{OPERATIONS}.jobs", f"{OPERATIONS}.backfill_partitions"),
+            *_grants("ru", f"{OPERATIONS}.backfill_runs"),
             *_grants("riud", "outbox", f"{OPERATIONS}.job_ends"),
             # Of the events only when they came: after a grow, places say nothing about order.
             *_grants("r", "conversation_messages", "message_versions", "conversation_events"),
+            # Backfills ask what is current, and what is covered.
+            *_grants("r", "segments", "segment_revisions", "verdicts"),
         ),
         Role.ACTIVITY: _grants("riud", *_ACTIVITY),
         Role.READER: _PEOPLE,

@@ -14,6 +14,7 @@ from parley.log.admin import topic_ends
 from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
 from parley.topics import Topic
+from services.analyzer.backfilling import Backfills
 from services.analyzer.core.outcomes import Attempting
 from services.analyzer.ends import CONSUMER as ENDS
 from services.analyzer.ends import EndsHandler, Gate
@@ -66,8 +67,10 @@ async def _run(
     app = FastAPI(title="Parley analyzer")
     health = _health(pool, producer, consumer, ends, installed, in_force, gauge)
     app.include_router(health_router(health))
+    backfills = Backfills(settings, pool, in_force.catalog, worker_id, bell.set, consumer.ring)
     tasks: list[Task] = [in_force.run, consumer.run, ends.run, gate.run, gauge.run]
     tasks += (gate.behind(worker.run) for worker in workers)
+    tasks.append(gate.behind(backfills.run))
     await serve(app, settings, stop, *tasks)
 
 

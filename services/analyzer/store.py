@@ -82,7 +82,7 @@ async def end_stale(connection: Connection, stale: Sequence[Stale]) -> list[tupl
     if not stale:
         return []
     rows = await connection.fetch(_SQL["end_stale_jobs"], *_columns(map(astuple, stale)))
-    return [(_attempt(row), row["reason"]) for row in rows]
+    return [(attempt_of(row), row["reason"]) for row in rows]
 
 
 def to_outgoing(settings: AnalyzerSettings, ended: JobEnded) -> Outgoing:
@@ -114,7 +114,7 @@ class JobStore:
             settings.analyzer_lease,
             settings.analyzer_claim_backfill_jobs,
         )
-        return Claim(token, tuple(_attempt(row) for row in rows))
+        return Claim(token, tuple(attempt_of(row) for row in rows))
 
     async def extend(self, claim: Claim) -> None:
         """Say that the holder of the claim is alive."""
@@ -239,7 +239,8 @@ def _outcome_row(outcome: Outcome) -> tuple[Any, ...]:
     return (*_key(outcome.job), state, reason, outcome.failure_count, outcome.due_in)
 
 
-def _attempt(row: Any) -> Attempt:
+def attempt_of(row: Any) -> Attempt:
+    """A job's row as an attempt that begins now."""
     segment = Segment(
         tenant_id=row["tenant_id"],
         conversation_id=row["conversation_id"],

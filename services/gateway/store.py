@@ -19,6 +19,7 @@ from parley.db.sql import load
 from parley.position import Position
 from parley.results import reading as results
 from parley.topics import Topic
+from services.gateway.backfills import Backfills
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger(__name__)
@@ -113,6 +114,7 @@ class Store:
     def __init__(self, pool: Pool, settings: GatewaySettings) -> None:
         self._pool = pool
         self._topic = settings.topic(Topic.EVENTS)
+        self.backfills = Backfills(pool, self._unless_away)
 
     async def check(self) -> None:
         """Raises StoreUnavailable when PostgreSQL does not answer."""

@@ -327,4 +327,42 @@ MUTATIONS: Final = (
         "tests/unit/log/test_simulated_fence.py::"
         "test_a_seed_ends_with_every_record_applied_once_in_order",
     ),
+    Mutation(
+        "a backfill's progress moves without a compare-and-set",
+        (
+            Edit(
+                "services/analyzer/backfilling/queries.sql",
+                "       leased_until = now() + $9::interval\n"
+                " WHERE run_id = $1 AND partition = $2 AND owner = $3 AND next_offset = $4",
+                "       leased_until = now() + $9::interval\n"
+                " WHERE run_id = $1 AND partition = $2"
+                " AND ($3::uuid IS NOT NULL OR next_offset = $4)",
+            ),
+        ),
+        "tests/integration/backfilling/test_slices.py::test_a_former_holders_slice_has_no_effect",
+    ),
+    Mutation(
+        "a backfill takes revisions that are not current",
+        (
+            Edit(
+                "parley/backfilling/core.py",
+                "    if known.is_retracted or known.revision != pair.sealed.revision:\n",
+                "    if known.is_retracted:\n",
+            ),
+        ),
+        "tests/unit/backfilling/test_core.py::"
+        "test_a_revision_that_is_not_the_greatest_is_nobodys_gap",
+    ),
+    Mutation(
+        "a backfill does not wait for the persister",
+        (
+            Edit(
+                "services/analyzer/backfilling/slices.py",
+                "            if stored.get(partition, 0) < read[partition]:\n",
+                "            if stored.get(partition, 0) < 0:\n",
+            ),
+        ),
+        "tests/integration/backfilling/test_slices.py::"
+        "test_nothing_is_decided_before_it_is_known_what_is_current",
+    ),
 )

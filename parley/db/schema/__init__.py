@@ -7,6 +7,7 @@ from sqlalchemy import Table
 from parley.db.schema import (
     activity,
     analysis,
+    backfilling,
     config,
     conversations,
     importing,
@@ -25,6 +26,7 @@ __all__ = [
     "HOUSEKEEPING",
     "activity",
     "analysis",
+    "backfilling",
     "config",
     "conversations",
     "importing",

@@ -178,3 +178,9 @@ Index(
     jobs.c.lane,
     postgresql_where=jobs.c.state.in_(("open", "claimed", "parked")),
 )
+Index(
+    "ix_jobs_backfill",
+    jobs.c.backfill_run_id,
+    jobs.c.state,
+    postgresql_where=jobs.c.backfill_run_id.is_not(None),
+)

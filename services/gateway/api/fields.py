@@ -29,11 +29,15 @@ UserId = Annotated[
         examples=["u-1"],
     ),
 ]
-_UUID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-ImportId = Annotated[str, Path(pattern=_UUID, examples=["0d6fc0c1-6a3e-5c1b-8d55-0e9a7b2f4c11"])]
-SegmentId = Annotated[str, Path(pattern=_UUID, examples=["0f8fad5b-d9cb-569f-a165-70867728950e"])]
+UUID_PATTERN: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+ImportId = Annotated[
+    str, Path(pattern=UUID_PATTERN, examples=["0d6fc0c1-6a3e-5c1b-8d55-0e9a7b2f4c11"])
+]
+SegmentId = Annotated[
+    str, Path(pattern=UUID_PATTERN, examples=["0f8fad5b-d9cb-569f-a165-70867728950e"])
+]
 ImportIdInQuery = Annotated[
-    str | None, Query(pattern=_UUID, description="The import that the messages belong to.")
+    str | None, Query(pattern=UUID_PATTERN, description="The import that the messages belong to.")
 ]
 
 IdempotencyKey = Annotated[

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.api import (
     activity,
+    backfills,
     batch,
     conversations,
     imports,
@@ -20,7 +21,13 @@ from services.gateway.api.strict_json import strict_json_route
 
 def api_routers(parts: Parts) -> list[APIRouter]:
     """All routes but those for trying out."""
-    return [_writing(parts), _batches(parts), _reading(parts), _live(parts)]
+    return [
+        _writing(parts),
+        _batches(parts),
+        _reading(parts),
+        _live(parts),
+        _running(parts),
+    ]
 
 
 def _writing(parts: Parts) -> APIRouter:
@@ -63,4 +70,15 @@ def _live(parts: Parts) -> APIRouter:
     # Of this moment, so there is no write to wait for.
     router = APIRouter(responses=documented(401, 403, 503))
     activity.add_reading(router, parts)
+    return router
+
+
+def _running(parts: Parts) -> APIRouter:
+    # No event is written, so there is none to wait for.
+    router = APIRouter(
+        route_class=strict_json_route(parts.settings.gateway_max_frame_bytes),
+        responses=documented(401, 403, 404, 409, 413, 415, 422, 503),
+    )
+    backfills.add_reading(router, parts)
+    backfills.add_writing(router, parts)
     return router

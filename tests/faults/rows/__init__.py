@@ -5,6 +5,7 @@ from typing import Final
 from tests.faults.row import Row
 from tests.faults.rows import (
     any_order,
+    backfills,
     deadlocks,
     disk_full,
     failpoints,
@@ -39,6 +40,7 @@ ROWS: Final[dict[str, Row]] = {
         simulation.ROW,
         *sealers.ROWS,
         open_windows.ROW,
+        *backfills.ROWS,
         sealing_replays.ROW,
         sealing_properties.ROW,
         mutations.ROW,

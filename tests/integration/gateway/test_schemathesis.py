@@ -90,6 +90,11 @@ ROUTES: Final = {
     "/api/conversations/{conversation_id}/ai-response": {"post"},
     "/api/v2/users/{user_id}/preferences": {"get", "put"},
     "/api/v2/activity": {"get"},
+    "/api/v2/backfills": {"get", "post"},
+    "/api/v2/backfills/{run_id}": {"get"},
+    "/api/v2/backfills/{run_id}/pause": {"post"},
+    "/api/v2/backfills/{run_id}/resume": {"post"},
+    "/api/v2/backfills/{run_id}/cancel": {"post"},
     "/api/v2/events:batch": {"post"},
     "/api/v2/imports": {"post"},
     "/api/v2/imports/{import_id}/finish": {"post"},
@@ -137,6 +142,8 @@ async def test_every_read_of_what_is_stored_may_wait_for_a_write(document: dict[
         "/api/test/system-status",
         "/api/test/{conversation_id}/stress-test",
         "/api/v2/activity",
+        "/api/v2/backfills",
+        "/api/v2/backfills/{run_id}",
     }
 
 

@@ -377,6 +377,103 @@ def upgrade() -> None:
         prefixes=["UNLOGGED"],
     )
     op.create_table(
+        "backfill_runs",
+        sa.Column("id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("state", sa.Text(), server_default=sa.text("'running'"), nullable=False),
+        sa.Column(
+            "reason",
+            sa.Text(),
+            server_default=sa.text("''"),
+            nullable=False,
+            comment="why it stands so",
+        ),
+        sa.Column(
+            "passes",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="versions, fingerprints, targets",
+        ),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tenant_id", sa.Text(), nullable=True),
+        sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("conversation_id", sa.Text(), nullable=True),
+        sa.Column("job_limit", sa.BigInteger(), nullable=True),
+        sa.Column("is_newest_first", sa.Boolean(), nullable=False),
+        sa.Column("is_from_segments", sa.Boolean(), nullable=False),
+        sa.Column("rate", sa.Float(), nullable=True, comment="most jobs enqueued in a second"),
+        sa.Column(
+            "concurrency",
+            sa.Integer(),
+            nullable=False,
+            comment="most unfinished jobs at one time",
+        ),
+        sa.Column("budget_micro_usd", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "topic", sa.Text(), nullable=True, comment="the seals topic's name when it began"
+        ),
+        sa.Column("enqueued_count", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "paced_until",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("started_by", sa.Text(), nullable=False),
+        sa.Column("changed_by", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("prepared_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("enqueued_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backfill_runs")),
+        schema="operations",
+        comment="passes run over segments of the past; operational: backed up, not rebuilt",
+    )
+    op.create_table(
+        "backfill_partitions",
+        sa.Column("run_id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("incarnation", sa.Text(), nullable=False),
+        sa.Column("begin_offset", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "end_offset",
+            sa.BigInteger(),
+            nullable=False,
+            comment="the log's end when the run began",
+        ),
+        sa.Column("next_offset", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "cursor",
+            sa.Text(),
+            nullable=True,
+            comment="of stored segments: the last one that was passed",
+        ),
+        sa.Column("is_done", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("lost_count", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "counts",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+        ),
+        sa.Column("owner", sa.UUID(as_uuid=False), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["operations.backfill_runs.id"],
+            name=op.f("fk_backfill_partitions_run_id"),
+        ),
+        sa.PrimaryKeyConstraint("run_id", "partition", name=op.f("pk_backfill_partitions")),
+        schema="operations",
+        comment="how far a backfill is; operational: backed up, not rebuilt",
+    )
+    op.create_table(
         "import_bookmarks",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("import_id", sa.Text(), nullable=False),
@@ -516,6 +613,14 @@ def upgrade() -> None:
         ),
         schema="operations",
         comment="passes to run; operational: backed up, not rebuilt",
+    )
+    op.create_index(
+        "ix_jobs_backfill",
+        "jobs",
+        ["backfill_run_id", "state"],
+        unique=False,
+        schema="operations",
+        postgresql_where=sa.text("backfill_run_id IS NOT NULL"),
     )
     op.create_index(
         "ix_jobs_unfinished",
@@ -1062,6 +1167,12 @@ def downgrade() -> None:
         schema="operations",
         postgresql_where=sa.text("state IN ('open', 'claimed', 'parked')"),
     )
+    op.drop_index(
+        "ix_jobs_backfill",
+        table_name="jobs",
+        schema="operations",
+        postgresql_where=sa.text("backfill_run_id IS NOT NULL"),
+    )
     op.drop_table("jobs", schema="operations")
     op.drop_table("job_ends", schema="operations")
     op.drop_index(
@@ -1079,6 +1190,8 @@ def downgrade() -> None:
     op.drop_index("ix_inbox_published", table_name="inbox", schema="operations")
     op.drop_table("inbox", schema="operations")
     op.drop_table("import_bookmarks", schema="operations")
+    op.drop_table("backfill_partitions", schema="operations")
+    op.drop_table("backfill_runs", schema="operations")
     op.drop_table("activity_partitions", schema="operations")
     op.drop_table("activity", schema="operations")
     op.drop_table("message_versions")

@@ -1,6 +1,7 @@
 """What goes in and out over HTTP, with the examples that the documentation shows."""
 
 from services.gateway.api.models.activity import ActivityOut, ChannelOut, WindowOut
+from services.gateway.api.models.backfills import BackfillIn, BackfillOut, BackfillsOut
 from services.gateway.api.models.base import Id, Request, Text
 from services.gateway.api.models.conversations import (
     ConversationCreatedOut,
@@ -43,6 +44,9 @@ __all__ = [
     "ActivityOut",
     "AskIn",
     "AskedOut",
+    "BackfillIn",
+    "BackfillOut",
+    "BackfillsOut",
     "ChannelOut",
     "ConversationCreatedOut",
     "ConversationIn",

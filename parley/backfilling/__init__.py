@@ -1,0 +1,1 @@
+"""Backfills: passes run over segments that were sealed before the passes existed."""
