@@ -22,6 +22,7 @@ from parley import event_loop, logs
 from parley.errors import UserError
 from parley.log.connections import tell_of_closed_connections
 from parley.settings import Settings
+from parley.tracing import TRACING
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,8 @@ def run_service(
         tell_of_closed_connections()
         # When each counter began: as many series again, which nobody reads.
         disable_created_metrics()  # type: ignore[no-untyped-call]
+        if settings.tracing:
+            TRACING.start(name)
         uvloop.run(_until_signal(start, settings))
     except UserError as error:
         _give_up([error])
@@ -60,6 +63,8 @@ def run_service(
         if unknown is not None or told is None:
             raise
         _give_up(told.exceptions)
+    finally:
+        TRACING.stop()
 
 
 def _give_up(errors: Sequence[BaseException]) -> NoReturn:

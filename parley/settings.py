@@ -107,6 +107,10 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = Field(
         default="json", description="json for machines, text for people"
     )
+    tracing: bool = Field(
+        default=False,
+        description="send OpenTelemetry traces, to where OTEL_EXPORTER_OTLP_ENDPOINT says",
+    )
     http_host: str = Field(default="127.0.0.1", description="address that the service listens on")
     http_port: int = Field(default=8080, ge=0, le=65535, description="0 picks a free port")
     state_dir: Path = Field(default=DEFAULT_STATE_DIR, description="the local stack's folder")

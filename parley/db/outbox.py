@@ -15,6 +15,7 @@ from parley.db.headers import headers_from_json, headers_to_json
 from parley.db.pool import Connection, Pool
 from parley.db.sql import load
 from parley.log.producer import Producer, check_size
+from parley.tracing import TRACING
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ async def enqueue(connection: Connection, source: FenceKey, batch: Sequence[Outg
         return
     for outgoing in batch:
         check_size(outgoing)
+    traced = TRACING.headers()
     await connection.execute(
         _SQL["insert_outbox"],
         source.consumer,
@@ -44,7 +46,7 @@ async def enqueue(connection: Connection, source: FenceKey, batch: Sequence[Outg
         [one.partition for one in batch],
         [one.key for one in batch],
         [one.value for one in batch],
-        [headers_to_json(one.headers) for one in batch],
+        [headers_to_json((*one.headers, *traced)) for one in batch],
     )
 
 

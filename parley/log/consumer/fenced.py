@@ -25,6 +25,7 @@ from parley.log.producer import Producer, RecordTooLarge
 from parley.log.records import tail_of, to_log_record
 from parley.log.topic_ids import UnknownTopic, topic_incarnation
 from parley.settings import Settings
+from parley.tracing import TRACING
 
 log = structlog.get_logger(__name__)
 
@@ -167,7 +168,8 @@ class FencedConsumer:
                 if len(batch.records) < len(records):
                     # The rest may be the log's end, so that nothing more would come to tell of it.
                     self._kafka.seek(tp, batch.last_offset + 1)
-                await self._commit_batch(tp, claim, batch)
+                with TRACING.of_batch(self._reader.consumer, batch.records):
+                    await self._commit_batch(tp, claim, batch)
             elif expected_tail and not claim.expects_tail:
                 # The log is the one that was read, whatever was said of it before.
                 await self._claims.go_on(tp.partition)

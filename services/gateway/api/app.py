@@ -16,6 +16,7 @@ from services.gateway.api.parts import Parts
 from services.gateway.api.problems import refusal_response
 from services.gateway.api.routes import api_routers
 from services.gateway.api.strict_json import strict_json_route
+from services.gateway.api.trace_parent import TraceParent
 from services.gateway.api.trying import trying_router
 from services.gateway.connection.connections import Connections
 from services.gateway.core.parsing import check_conversation_id
@@ -102,6 +103,8 @@ def build_app(
     # The last one added comes first: who may connect at all, then who it is.
     app.add_middleware(AccessGuard, access=access)
     app.add_middleware(OriginGuard, allowed_origins=settings.gateway_origins, any_host=access.is_on)
+    if settings.tracing:
+        app.add_middleware(TraceParent)
     parts = Parts(settings, publisher, sessions, talk, store, limits, answering, imports)
     for router in api_routers(parts):
         app.include_router(router)

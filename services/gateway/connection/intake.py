@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from parley.events import Role
 from parley.live import InterimTranscript
+from parley.tracing import TRACING
 from services.gateway.access import Identity, Permission
 from services.gateway.connection.frame_socket import FrameSocket, binary_refused
 from services.gateway.connection.greeting import Guest
@@ -117,7 +118,12 @@ class Intake:
                 raise binary_refused()
             raw = open_frame(text)
             self._parts.limits.spend(self._speaker.user, self._speaker.bucket)
-            self._do(raw, _allowed(parse_frame(raw), self._speaker.identity))
+            frame = _allowed(parse_frame(raw), self._speaker.identity)
+            if TRACING.is_on:
+                with TRACING.within(raw.traceparent):
+                    self._do(raw, frame)
+            else:
+                self._do(raw, frame)
         except Refused as refused:
             self._socket.turn_away(raw, refused)
 

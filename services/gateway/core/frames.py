@@ -27,6 +27,7 @@ class RawFrame(NamedTuple):
     type: str
     frame_id: str | None
     payload: Any
+    traceparent: str | None = None
 
 
 class Clocks(NamedTuple):

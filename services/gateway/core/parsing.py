@@ -48,6 +48,7 @@ def open_frame(text: str) -> RawFrame:
         kind if isinstance(kind, str) else "",
         Fields(value).optional_text("id"),
         {} if payload is None else payload,
+        value.get("traceparent"),
     )
 
 

@@ -1,6 +1,9 @@
 """How often somebody may: token buckets, which fill by themselves and hold no clock."""
 
 from collections import OrderedDict
+from typing import Final
+
+ROUNDING_S: Final = 1e-9
 
 
 class TokenBucket:
@@ -31,7 +34,8 @@ class TokenBucket:
             return 0.0
         needed_s = min(takes_s, self._fills_in_s)
         wait_s = self._full_at_s + needed_s - self._fills_in_s - now_s
-        if wait_s > 0:
+        # Who waited as long as it was told is served, whatever the sum of the two was rounded to.
+        if wait_s > ROUNDING_S:
             return wait_s
         self._full_at_s += takes_s
         return 0.0

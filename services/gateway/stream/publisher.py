@@ -22,6 +22,7 @@ from parley.events import Policy
 from parley.live import LiveBody, LiveFrame
 from parley.policies import Policies
 from parley.topics import Topic, partition_of
+from parley.tracing import TRACING
 from services.gateway import metrics
 from services.gateway.core.events import Said, Source, write
 from services.gateway.core.frames import Utterance
@@ -32,6 +33,7 @@ from services.gateway.stream.beat import Beat
 from services.gateway.stream.group_commit import GroupCommit, SendsBatches
 from services.gateway.stream.messages import MessageWriter
 from services.gateway.stream.submission import Outcome, Recorded, Submission, Then, overloaded
+from services.gateway.stream.traced import traced
 from services.gateway.stream.turn_clock import TurnClock
 
 MAX_LIVE_PENDING: Final = 2_000
@@ -137,7 +139,11 @@ class Publisher:
             raise overloaded()
         now_s = clock.monotonic()
         deadline_s = now_s + self._ack_timeout_s
-        submission = Submission(self._topic, key, value, event_id, now_s, deadline_s, then)
+        submission = (
+            traced(self._topic, key, value, event_id, now_s, deadline_s, then)
+            if TRACING.is_on
+            else Submission(self._topic, key, value, event_id, now_s, deadline_s, then)
+        )
         # In a batch it would be refused together with everybody else's.
         if submission.size > MAX_RECORD_BYTES:
             raise Refused(Code.INVALID_FRAME, "it is larger than a record of the log may be")

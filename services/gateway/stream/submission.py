@@ -30,9 +30,17 @@ class Submission:
     `then` is None once that was told: a record that was given up may still be under way.
     """
 
-    __slots__ = ("deadline_s", "event_id", "key", "size", "submitted_s", "then", "topic", "value")
-
-    headers: Final[tuple[Header, ...]] = EVENT_HEADERS
+    __slots__ = (
+        "deadline_s",
+        "event_id",
+        "headers",
+        "key",
+        "size",
+        "submitted_s",
+        "then",
+        "topic",
+        "value",
+    )
 
     def __init__(
         self,
@@ -43,6 +51,7 @@ class Submission:
         submitted_s: float,
         deadline_s: float,
         then: Then,
+        headers: tuple[Header, ...] = EVENT_HEADERS,
     ) -> None:
         self.topic = topic
         self.key = key
@@ -51,6 +60,7 @@ class Submission:
         self.submitted_s = submitted_s
         self.deadline_s = deadline_s
         self.then: Then | None = then
+        self.headers = headers
         # The most bytes that it takes in a batch.
         self.size = size_of(self)
 
