@@ -41,7 +41,7 @@ format: $(VENV)/.ready-dev ## Put the code into its format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-.PHONY: metrics configuration alerts
+.PHONY: metrics configuration alerts dashboards
 metrics: $(VENV)/.ready-dev ## Write docs/metrics.md anew from the code
 	@$(BIN)/python -m deploy.observing.page
 
@@ -51,6 +51,9 @@ configuration: $(VENV)/.ready-dev ## Write docs/configuration.md anew from the c
 alerts: ## Check the alert rules and run their tests (needs promtool)
 	@cd deploy/prometheus/rules && promtool check rules --lint-fatal *.yml
 	@cd deploy/prometheus/tests && promtool test rules *.yml
+
+dashboards: $(VENV)/.ready-dev ## Build the dashboards of Grafana
+	@$(BIN)/python -m deploy.grafana.build
 
 wire: $(VENV)/.ready-dev ## Generate parley/wire from proto/
 	@$(BIN)/python proto/generate.py

@@ -112,6 +112,7 @@ def welcome(ports: Mapping[str, int]) -> list[str]:
     return [
         "ready",
         *(f"  {name:<12} http://127.0.0.1:{port}" for name, port in ports.items()),
+        "each answers /health, and /metrics for Prometheus",
         "try, in another terminal:",
         f"  {parley} simulate --conversations 3 --channel demo",
         f"  {parley} tail events",
