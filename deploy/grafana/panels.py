@@ -87,7 +87,8 @@ def rate(metric: str, by: str = "", where: str = "") -> str:
     matchers = f"{{{where}}}" if where else ""
     grouped = f"sum by ({by}) " if by else "sum"
     never = f'label_replace(vector(0), "{by}", "none", "", "")' if by else "vector(0)"
-    return f"{grouped}(rate({metric}{matchers}[$__rate_interval])) or {never}"
+    # Of what stands after `or on()` nothing is taken where there is anything before it.
+    return f"{grouped}(rate({metric}{matchers}[$__rate_interval])) or on() {never}"
 
 
 def quantile(share: float, histogram: str, by: str = "", where: str = "") -> str:

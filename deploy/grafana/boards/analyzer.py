@@ -51,7 +51,7 @@ ANALYZER: Final = Board(
             [
                 Query(
                     "max by (reason) (parley_analyzer_parked_jobs) "
-                    'or label_replace(vector(0), "reason", "none", "", "")',
+                    'or on() label_replace(vector(0), "reason", "none", "", "")',
                     "{{reason}}",
                 )
             ],
@@ -89,7 +89,12 @@ ANALYZER: Final = Board(
             "Costs of a day",
             Unit.DOLLARS,
             "What the answers of the last 24 hours cost, as far as the models' prices are known.",
-            [Query("sum(increase(parley_analyzer_model_cost_dollars_total[24h]))", "24 hours")],
+            [
+                Query(
+                    "sum(increase(parley_analyzer_model_cost_dollars_total[24h])) or vector(0)",
+                    "24 hours",
+                )
+            ],
         ),
         *consumer_panels("analyzer.*"),
         *process_panels("analyzer"),
