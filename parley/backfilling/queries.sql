@@ -22,8 +22,8 @@ SELECT segment.revision, coalesce(segment.is_retracted, false) AS is_retracted,
     ON job.tenant_id = wanted.tenant_id AND job.segment_id = wanted.segment_id
    AND job.revision = wanted.revision AND job.pass_name = wanted.pass_name
    AND job.pass_version = wanted.pass_version
-  LEFT JOIN operations.job_ends AS ended
-    ON ended.tenant_id = wanted.tenant_id AND ended.segment_id = wanted.segment_id
+  LEFT JOIN operations.job_histories AS ended
+    ON ended.state <> 'open' AND ended.tenant_id = wanted.tenant_id AND ended.segment_id = wanted.segment_id
    AND ended.revision = wanted.revision AND ended.pass_name = wanted.pass_name
    AND ended.pass_version = wanted.pass_version
   LEFT JOIN verdicts AS verdict

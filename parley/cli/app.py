@@ -117,6 +117,11 @@ class Commands(LazyGroup):
         ),
         "rules": Place("parley.cli.rules", "app", "See and activate versions of the sealing rule."),
         "verdicts": Place("parley.cli.verdicts", "app", "See what the passes found out."),
+        "jobs": Place(
+            "parley.cli.jobs",
+            "app",
+            "Look at analysis jobs; have failed and parked ones begin anew, or cancel them.",
+        ),
         "dead-letters": Place(
             "parley.cli.dead_letters",
             "app",

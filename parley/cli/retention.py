@@ -121,6 +121,7 @@ async def _apply(settings: Settings, due: list[Kept], *, dry_run: bool) -> list[
                 with PhaseProgress() as progress:
                     progress.begin(one.tenant_id, sum(counts.values()))
                     await retaining.keep(pool, one, progress.advance)
+                    await retaining.keep_answers(pool, one, progress.advance)
     return rows
 
 

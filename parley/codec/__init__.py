@@ -1,6 +1,6 @@
 """Bytes of the log to values and back, and the one rule of which records are valid."""
 
-from parley.codec.analyses import decode_analysis, encode_job_ended
+from parley.codec.analyses import decode_analysis, encode_analysis, encode_job_ended
 from parley.codec.events import (
     body_digest,
     decode_event,
@@ -24,6 +24,7 @@ __all__ = [
     "decode_event",
     "decode_live",
     "decode_seal",
+    "encode_analysis",
     "encode_event",
     "encode_job_ended",
     "encode_live",

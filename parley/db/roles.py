@@ -66,6 +66,9 @@ _SPOKEN: Final = (
 )
 _ACTIVITY: Final = (f"{OPERATIONS}.activity", f"{OPERATIONS}.activity_partitions")
 _PASSES: Final = ("pass_definitions", "pass_activations", "pass_subscriptions")
+_JOBS: Final = tuple(
+    f"{OPERATIONS}.{name}" for name in ("jobs", "charges", "budget_days", "run_spend", "memo")
+)
 _PEOPLE: Final = (
     *_grants("r", *_SPOKEN, "message_versions", "conversation_events", "segment_revisions"),
     *_grants("r", "tenants", *rules.VIEWS),
@@ -93,9 +96,9 @@ GRANTS: Final = MappingProxyType(
             *_grants("riud", "sealer_cuts", "sealer_sessions"),
         ),
         Role.ANALYZER: (
-            *_grants("riu", "fences", f"{OPERATIONS}.jobs", f"{OPERATIONS}.backfill_partitions"),
+            *_grants("riu", "fences", *_JOBS, f"{OPERATIONS}.backfill_partitions"),
             *_grants("ru", f"{OPERATIONS}.backfill_runs"),
-            *_grants("riud", "outbox", f"{OPERATIONS}.job_ends"),
+            *_grants("riud", "outbox", f"{OPERATIONS}.job_histories", f"{OPERATIONS}.suspensions"),
             # Of the events only when they came: after a grow, places say nothing about order.
             *_grants("r", "conversation_messages", "message_versions", "conversation_events"),
             # Backfills ask what is current, and what is covered.

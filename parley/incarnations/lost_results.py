@@ -1,7 +1,8 @@
 """Seals and verdicts that their topics have lost, from the outbox and from the tables they filled.
 
 The outbox keeps what was published for a day, and has every record as it was. What is older is put
-together from its row; a job's end without a verdict has none, and does not come back. Whoever has
+together from its row; a job's end without a verdict, an attempt and a charge have none, and do not
+come back. Whoever has
 read these records knows them by their keys, so their places need not be the former ones.
 """
 
@@ -11,7 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from parley.analyses import JobEnded, JobEndKind, JobTrigger
+from parley.analyses import (
+    Analysis,
+    AttemptStarted,
+    ChargeRecorded,
+    JobEnded,
+    JobEndKind,
+    JobReopened,
+    JobTrigger,
+)
 from parley.codec import (
     InvalidRecord,
     LogRecord,
@@ -32,7 +41,7 @@ from parley.seals import Cut, Seal, SealCause, SegmentRetracted, SegmentSealed, 
 from parley.settings import Settings
 from parley.topics import Topic, partition_of
 
-Known = Seal | JobEnded
+Known = Seal | Analysis
 # What a session's settling waits for.
 _SETTLES_AFTER: Final = timedelta(minutes=30)
 
@@ -95,23 +104,27 @@ def _key(told: Known) -> Hashable:
         return told.tenant_id, told.segment_id, told.revision
     if isinstance(told, SessionSettled):
         return told.tenant_id, told.session_id, told.generation, told.ended_at
-    return (
-        told.tenant_id,
-        told.segment_id,
-        told.revision,
-        told.pass_name,
-        told.pass_version,
-        told.end,
-    )
+    if isinstance(told, ChargeRecorded):
+        return told.charge.reservation_id, told.charge.actual_micro_usd is None
+    if isinstance(told, AttemptStarted):
+        return told.job.key, told.generation, told.attempt
+    if isinstance(told, JobReopened):
+        return told.job.key, told.generation
+    return told.job.key, told.end, told.generation
 
 
 def _partition(told: Known, situation: Situation) -> int:
-    return partition_of(event_key(told.tenant_id, told.conversation_id), len(situation.ends))
+    return partition_of(_record_key(told), len(situation.ends))
+
+
+def _record_key(told: Known) -> bytes:
+    whose = told if isinstance(told, SegmentSealed | SessionSettled) else told.job
+    return event_key(whose.tenant_id, whose.conversation_id)
 
 
 def _record(situation: Situation, partition: int, result: _Result) -> LogRecord:
     headers = SEAL_HEADERS if situation.kind is Topic.SEALS else ANALYSIS_HEADERS
-    key = event_key(result.told.tenant_id, result.told.conversation_id)
+    key = _record_key(result.told)
     return LogRecord(situation.source, partition, -1, result.at, key, result.value, headers)
 
 

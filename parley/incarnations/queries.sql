@@ -157,5 +157,7 @@ SELECT tenant_id, conversation_id, session_id, generation, ended_at
 -- Every verdict.
 SELECT tenant_id, conversation_id, segment_id::text, revision, pass_name, pass_version,
        fingerprint, member_digest, content_digest, output_schema_version,
-       output::text AS output_json, trigger, attempt_count, started_at, ended_at, worker_id
+       output::text AS output_json, trigger, attempt_count, started_at, ended_at, worker_id,
+       coalesce(backfill_run_id::text, '') AS backfill_run_id, model, prompt_digest, input_tokens,
+       output_tokens, cost_micro_usd, latency, is_from_memo
   FROM verdicts ORDER BY ended_at, segment_id, revision, pass_name, pass_version

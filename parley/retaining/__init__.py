@@ -1,5 +1,5 @@
 """Retention of the tables: what was said before a moment goes, and an empty copy follows suit."""
 
-from parley.retaining.retain import Kept, count, keep, recorded
+from parley.retaining.retain import Kept, count, keep, keep_answers, recorded
 
-__all__ = ["Kept", "count", "keep", "recorded"]
+__all__ = ["Kept", "count", "keep", "keep_answers", "recorded"]

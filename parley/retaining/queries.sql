@@ -113,6 +113,24 @@ DELETE FROM dead_letters WHERE id IN (
      AND starts_with(encode(key, 'hex'), encode(convert_to($1, 'UTF8'), 'hex') || '00')
    LIMIT $3)
 
+-- name: delete_answers
+-- Answers of models by when they were made.
+DELETE FROM operations.memo
+ WHERE tenant_id = $1 AND memo_key IN (
+       SELECT memo_key FROM operations.memo WHERE tenant_id = $1 AND made_at < $2 LIMIT $3)
+
+-- name: clear_raw_answers
+-- What models said of segments that had ended, and was no valid answer: it may quote them. How many.
+WITH cleared AS (
+    UPDATE operations.jobs SET raw_answer = NULL
+     WHERE tenant_id = $1 AND (segment_id, revision, pass_name, pass_version) IN (
+           SELECT segment_id, revision, pass_name, pass_version FROM operations.jobs
+            WHERE tenant_id = $1 AND ended_at < $2 AND raw_answer IS NOT NULL
+            LIMIT $3)
+    RETURNING 1
+)
+SELECT count(*) FROM cleared
+
 -- name: count
 -- How many rows would go, by table.
 SELECT (SELECT count(*) FROM conversation_messages WHERE tenant_id = $1 AND event_time < $2)
@@ -128,4 +146,5 @@ SELECT (SELECT count(*) FROM conversation_messages WHERE tenant_id = $1 AND even
        (SELECT count(*) FROM dead_letters
          WHERE append_time < $2
            AND starts_with(encode(key, 'hex'), encode(convert_to($1, 'UTF8'), 'hex') || '00'))
-           AS dead_letters
+           AS dead_letters,
+       (SELECT count(*) FROM operations.memo WHERE tenant_id = $1 AND made_at < $2) AS answers

@@ -79,6 +79,14 @@ async def keep(pool: Pool, kept: Kept, progress: Progress = lambda _: None) -> N
         after = rows[-1]["conversation_id"]
 
 
+async def keep_answers(pool: Pool, kept: Kept, progress: Progress = lambda _: None) -> None:
+    """Delete what models said of it before the cutoff; no replay has tables of its own for that."""
+    arguments = (kept.tenant_id, kept.cutoff, ROWS)
+    await _delete(pool, "answers", arguments, progress)
+    while await _patiently(pool.fetchval, _SQL["clear_raw_answers"], *arguments):
+        continue
+
+
 async def _keep_conversations(
     pool: Pool, kept: Kept, conversation_ids: list[str], progress: Progress
 ) -> None:

@@ -1,4 +1,4 @@
-"""Reads the analyses topic back: a job whose end is there is never run again.
+"""Reads the analyses topic back: what has ended is never run again, and no spend is forgotten.
 
 So neither a database that was restored from an older backup nor an empty one calls a model for
 what it has already said.
@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from parley.analyses import JobEnded
+from parley.analyses import Analysis
 from parley.codec import InvalidRecord, decode_analysis
 from parley.db.errors import is_transient
 from parley.db.fence import Fence
@@ -26,7 +26,7 @@ POLL_S: Final = 0.2
 
 
 class EndsHandler:
-    """Ends the jobs that have ended, and keeps the ends of those that there are not yet."""
+    """Brings jobs, charges and answers to where the topic has them."""
 
     async def claimed(self, claim: Fence) -> None:
         """Nothing is kept in memory for a partition."""
@@ -34,27 +34,26 @@ class EndsHandler:
     def released(self, partition: int) -> None:
         """Nothing is kept in memory for a partition."""
 
-    async def prepare(self, batch: Batch) -> Sequence[JobEnded]:
+    async def prepare(self, batch: Batch) -> Sequence[Analysis]:
         """What the records say; the persister keeps those that say nothing."""
-        ends: dict[object, JobEnded] = {}
+        told: list[Analysis] = []
         for record in batch.records:
             try:
-                ended = decode_analysis(record.value)
+                told.append(decode_analysis(record.value))
             except InvalidRecord:
                 continue
-            ends[store.key_of_end(ended)] = ended
-        return list(ends.values())
+        return told
 
-    async def apply(self, connection: Connection, work: Sequence[JobEnded]) -> None:
-        """Write them, under the fence of the analyses topic."""
-        await store.apply_ends(connection, work)
+    async def apply(self, connection: Connection, work: Sequence[Analysis]) -> None:
+        """Write it, under the fence of the analyses topic."""
+        await store.apply_told(connection, work)
 
-    async def committed(self, work: Sequence[JobEnded]) -> None:
-        """Nobody waits for an end."""
+    async def committed(self, work: Sequence[Analysis]) -> None:
+        """Nobody waits for it."""
 
 
 class Gate:
-    """Keeps the workers waiting until all ends that the topic held at the start are applied."""
+    """Keeps the workers waiting until all that the topic held at the start is applied."""
 
     def __init__(self, pool: Pool, topic: str, ends: Mapping[int, int]) -> None:
         self._pool = pool

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 SUSPENDED: Final = Gauge(
     "parley_analyzer_suspended_passes",
-    "Passes in force whose jobs wait, since this process has other code than what was applied.",
+    "Passes whose jobs wait: for other code than this process has, or for a model that takes them.",
     ["pass_name", "reason"],
 )
 

@@ -15,24 +15,23 @@ from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
 from parley.topics import Topic
 from services.analyzer.backfilling import Backfills
-from services.analyzer.core.outcomes import Attempting
 from services.analyzer.ends import CONSUMER as ENDS
 from services.analyzer.ends import EndsHandler, Gate
+from services.analyzer.engine import Engine, pool_size
 from services.analyzer.in_force import PassesInForce
+from services.analyzer.known import AppliedPasses
+from services.analyzer.model.chat import ChatModel
 from services.analyzer.passes import SHIPPED, Installed, load_installed
-from services.analyzer.runner import Runner
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import CONSUMER, JobStore
 from services.analyzer.stream import SealsHandler
-from services.analyzer.worker import JobGauge, Worker
 
 BATCHING: Final = Batching(max_records=1_000, linger=timedelta(milliseconds=50))
 
 
 async def start(settings: AnalyzerSettings, stop: asyncio.Event) -> None:
     """Run until `stop`."""
-    # Each worker may write and beat at once; the rest is for the consumer and its relays.
-    pool = await connect(settings, max_size=8 + 2 * settings.analyzer_workers)
+    pool = await connect(settings, max_size=pool_size(settings))
     producer = Producer(settings)
     try:
         await producer.start()
@@ -59,37 +58,22 @@ async def _run(
     ends = FencedConsumer(
         ENDS, ended_topic, EndsHandler(), settings, pool, producer, BATCHING, worker_id
     )
-    known = {one.partition: one.end for one in await topic_ends(settings, ended_topic)}
-    gate = Gate(pool, ended_topic, known)
-    store = JobStore(pool, settings, installed.passes)
-    workers = _workers(settings, store, installed, worker_id, bell, consumer)
-    gauge = JobGauge(store)
+    ends_at = {one.partition: one.end for one in await topic_ends(settings, ended_topic)}
+    gate = Gate(pool, ended_topic, ends_at)
+    model = ChatModel(settings)
+    known = AppliedPasses(in_force.catalog, installed.passes)
+    engine = Engine(settings, JobStore(pool, settings), known, model, worker_id)
     app = FastAPI(title="Parley analyzer")
-    health = _health(pool, producer, consumer, ends, installed, in_force, gauge)
+    health = _health(pool, producer, consumer, ends, installed, in_force, engine)
     app.include_router(health_router(health))
     backfills = Backfills(settings, pool, in_force.catalog, worker_id, bell.set, consumer.ring)
-    tasks: list[Task] = [in_force.run, consumer.run, ends.run, gate.run, gauge.run]
-    tasks += (gate.behind(worker.run) for worker in workers)
+    tasks: list[Task] = [in_force.run, consumer.run, ends.run, gate.run, engine.gauge.run]
+    tasks += (gate.behind(task) for task in engine.tasks(bell, consumer.ring))
     tasks.append(gate.behind(backfills.run))
-    await serve(app, settings, stop, *tasks)
-
-
-def _workers(
-    settings: AnalyzerSettings,
-    store: JobStore,
-    installed: Installed,
-    worker_id: str,
-    bell: asyncio.Event,
-    consumer: FencedConsumer,
-) -> list[Worker]:
-    rules = Attempting(worker_id, settings.analyzer_attempts, settings.analyzer_rest)
-    runner = Runner(installed.passes, rules)
-    # A third of the lease: two heartbeats may be missed.
-    heartbeat_s = settings.analyzer_lease.total_seconds() / 3
-    return [
-        Worker(store, runner, bell, consumer.ring, heartbeat_s)
-        for _ in range(settings.analyzer_workers)
-    ]
+    try:
+        await serve(app, settings, stop, *tasks)
+    finally:
+        await model.close()
 
 
 def _health(
@@ -99,7 +83,7 @@ def _health(
     ends: FencedConsumer,
     installed: Installed,
     in_force: PassesInForce,
-    gauge: JobGauge,
+    engine: Engine,
 ) -> Health:
     async def database() -> None:
         await pool.fetchval("SELECT 1")
@@ -111,7 +95,7 @@ def _health(
 
     def facts() -> dict[str, Any]:
         passes = [f"{one.definition.name} {one.definition.version}" for one in installed.passes]
-        return {"partitions": sorted(consumer.claims), "jobs": gauge.counts, "passes": passes}
+        return {"partitions": sorted(consumer.claims), "passes": passes, **engine.facts()}
 
     checks: dict[str, Check] = {
         "database": database,
@@ -119,9 +103,10 @@ def _health(
         "partitions": partitions,
         "passes": installed.check,
         "passes_in_force": in_force.check,
+        "models": engine.check,
     }
-    # Without one pass the others are still run.
-    optional = frozenset({"passes", "passes_in_force"})
+    # Without one pass, or one model, the others are still run.
+    optional = frozenset({"passes", "passes_in_force", "models"})
     return Health(CONSUMER, checks, optional=optional, facts=facts)
 
 

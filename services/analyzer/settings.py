@@ -34,13 +34,38 @@ class AnalyzerSettings(Settings):
         ge=timedelta(seconds=1),
         description="silence after which a worker's jobs are given to another",
     )
-    analyzer_attempts: int = Field(
-        default=3, ge=1, le=100, description="failures after which a job has failed"
-    )
     analyzer_rest: Span = Field(
         default=timedelta(seconds=1),
         ge=timedelta(0),
         description="wait after a job's first failure; it doubles with each",
+    )
+    analyzer_calls: int = Field(
+        default=16, ge=1, le=1_000, description="calls of models that are under way at one time"
+    )
+    analyzer_live_calls: int = Field(
+        default=4, ge=0, description="of these so many are kept for live jobs"
+    )
+    analyzer_live_share: float = Field(
+        default=0.5, ge=0, le=1, description="of a daily budget so much is kept for live jobs"
+    )
+    analyzer_call_rest: Span = Field(
+        default=timedelta(seconds=1),
+        ge=timedelta(0),
+        description="longest wait after a call's first failure; it doubles with each in a row",
+    )
+    analyzer_call_longest_rest: Span = Field(
+        default=timedelta(minutes=1), ge=timedelta(0), description="where that ends"
+    )
+    analyzer_circuit_failures: int = Field(
+        default=5, ge=1, description="failures in a row after which a model is left alone"
+    )
+    analyzer_circuit_rest: Span = Field(
+        default=timedelta(seconds=5),
+        ge=timedelta(0),
+        description="for how long, the first time; it doubles until it answers",
+    )
+    analyzer_circuit_longest_rest: Span = Field(
+        default=timedelta(minutes=5), ge=timedelta(0), description="and at most"
     )
     openai_api_key: SecretStr | None = Field(
         default=None,

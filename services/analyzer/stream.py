@@ -29,8 +29,8 @@ from services.analyzer.core.jobs import (
     stale_after,
 )
 from services.analyzer.core.outcomes import end_of
+from services.analyzer.metrics import JOBS_ENDED
 from services.analyzer.settings import AnalyzerSettings
-from services.analyzer.worker import JOBS_ENDED
 
 log = structlog.get_logger(__name__)
 

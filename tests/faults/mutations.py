@@ -365,4 +365,62 @@ MUTATIONS: Final = (
         "tests/integration/backfilling/test_slices.py::"
         "test_nothing_is_decided_before_it_is_known_what_is_current",
     ),
+    Mutation(
+        "answers are remembered without their tenant",
+        (
+            Edit(
+                "services/analyzer/core/memo.py",
+                "for part in (tenant_id.encode(), content_digest,",
+                "for part in (content_digest,",
+            ),
+        ),
+        "tests/unit/analyzer/core/test_memo.py::test_tenant_content_and_fingerprint_make_the_key",
+    ),
+    Mutation(
+        "a call is made before it is reserved for",
+        (
+            Edit(
+                "services/analyzer/prompts/asking.py",
+                "            await question.purse.reserve(estimated_micro_usd)\n",
+                "            await asyncio.sleep(0)\n",
+            ),
+        ),
+        "tests/integration/analyzer/test_prompts.py::"
+        "test_an_attempt_and_its_reservation_are_committed_before_the_call",
+    ),
+    Mutation(
+        "a verdict is written without the claim's token",
+        (
+            Edit(
+                "services/analyzer/store/queries.sql",
+                "   WHERE job.state = 'claimed' AND job.lease_token = $1\n   ORDER BY",
+                "   WHERE job.state <> 'verdict' AND $1::uuid IS NOT NULL\n   ORDER BY",
+            ),
+        ),
+        "tests/integration/analyzer/test_outcomes.py::test_a_verdict_without_the_token_is_refused",
+    ),
+    Mutation(
+        "a backfill is claimed before live jobs",
+        (
+            Edit(
+                "services/analyzer/store/queries.sql",
+                "   ORDER BY job.lane, job.priority DESC, job.due_at, job.segment_id\n",
+                "   ORDER BY job.priority DESC, job.due_at, job.segment_id\n",
+            ),
+        ),
+        "tests/integration/analyzer/test_order.py::"
+        "test_a_live_job_goes_before_a_backfill_that_is_older_and_more_urgent",
+    ),
+    Mutation(
+        "an end of before a redrive ends the job again",
+        (
+            Edit(
+                "services/analyzer/core/history.py",
+                "        if other.generation < self.generation:\n",
+                "        if other.generation < 0:\n",
+            ),
+        ),
+        "tests/unit/analyzer/core/test_history.py::"
+        "test_a_job_that_was_reopened_is_open_though_its_end_is_read_again",
+    ),
 )

@@ -1,4 +1,4 @@
-"""Segments and verdicts, which the persister fills, and the analyzer's own jobs."""
+"""Segments and verdicts, which the persister fills."""
 
 from sqlalchemy import (
     BigInteger,
@@ -9,15 +9,13 @@ from sqlalchemy import (
     Integer,
     Interval,
     LargeBinary,
-    SmallInteger,
     Table,
     Text,
-    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from parley.db.schema.base import OPERATIONS, metadata
+from parley.db.schema.base import metadata
 
 segments = Table(
     "segments",
@@ -103,84 +101,15 @@ verdicts = Table(
     Column("started_at", DateTime(timezone=True), nullable=False),
     Column("ended_at", DateTime(timezone=True), nullable=False),
     Column("worker_id", Text, nullable=False),
+    Column("backfill_run_id", UUID(as_uuid=False)),
+    # Empty for passes that are code.
+    Column("model", Text, nullable=False, server_default=text("''")),
+    Column("prompt_digest", LargeBinary, nullable=False, server_default=text("''")),
+    Column("input_tokens", BigInteger, nullable=False, server_default=text("0")),
+    Column("output_tokens", BigInteger, nullable=False, server_default=text("0")),
+    Column("cost_micro_usd", BigInteger, nullable=False, server_default=text("0")),
+    Column("latency", Interval, nullable=False, server_default=text("'0'")),
+    Column("is_from_memo", Boolean, nullable=False, server_default=text("false")),
     comment="results of passes; source: parley.analyses.v1",
 )
 Index("ix_verdicts_conversation", verdicts.c.tenant_id, verdicts.c.conversation_id)
-
-jobs = Table(
-    "jobs",
-    metadata,
-    Column("tenant_id", Text, primary_key=True),
-    Column("segment_id", UUID(as_uuid=False), primary_key=True),
-    Column("revision", BigInteger, primary_key=True),
-    Column("pass_name", Text, primary_key=True),
-    Column("pass_version", BigInteger, primary_key=True),
-    Column("conversation_id", Text, nullable=False),
-    Column("fingerprint", Text, nullable=False),
-    # Of the seals topic: the relay of this partition publishes the job's end.
-    Column("source_partition", Integer, nullable=False),
-    # Of the events topic: the job waits until the persister has passed this offset.
-    Column("incarnation", Text, nullable=False),
-    Column("events_partition", Integer, nullable=False),
-    Column("decided_offset", BigInteger, nullable=False),
-    Column("started_at", DateTime(timezone=True), nullable=False),
-    Column("ended_at", DateTime(timezone=True), nullable=False),
-    Column("first_event_id", UUID(as_uuid=False), nullable=False),
-    Column("last_event_id", UUID(as_uuid=False), nullable=False),
-    Column("message_count", Integer, nullable=False),
-    Column("member_digest", LargeBinary, nullable=False),
-    Column("trigger", Text, nullable=False),
-    # 0 is the live lane, 1 that of backfills.
-    Column("lane", SmallInteger, nullable=False, server_default=text("0")),
-    Column("priority", Integer, nullable=False, server_default=text("0")),
-    Column("backfill_run_id", UUID(as_uuid=False)),
-    Column("sealed_at", DateTime(timezone=True), nullable=False, comment="the seal's append time"),
-    # open, claimed, verdict, failed, superseded, parked
-    Column("state", Text, nullable=False, server_default=text("'open'")),
-    Column("reason", Text, nullable=False, server_default=text("''")),
-    Column("attempt_count", Integer, nullable=False, server_default=text("0")),
-    # Attempts that raised; the others ended with their worker.
-    Column("failure_count", Integer, nullable=False, server_default=text("0")),
-    Column("lease_token", UUID(as_uuid=False)),
-    # When the job may be claimed: of a claimed one, when its lease runs out.
-    Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    schema=OPERATIONS,
-    comment="passes to run; operational: backed up, not rebuilt",
-)
-job_ends = Table(
-    "job_ends",
-    metadata,
-    Column("tenant_id", Text, primary_key=True),
-    Column("segment_id", UUID(as_uuid=False), primary_key=True),
-    Column("revision", BigInteger, primary_key=True),
-    Column("pass_name", Text, primary_key=True),
-    Column("pass_version", BigInteger, primary_key=True),
-    Column("state", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    schema=OPERATIONS,
-    comment="ends, in parley.analyses.v1, of jobs that are not there yet: they are not run again",
-)
-
-# Each claim asks for the first jobs of each of its passes, so that what waits of others costs
-# nothing.
-Index(
-    "ix_jobs_waiting",
-    jobs.c.fingerprint,
-    jobs.c.lane,
-    jobs.c.priority.desc(),
-    jobs.c.due_at,
-    jobs.c.segment_id,
-    postgresql_where=jobs.c.state.in_(("open", "claimed")),
-)
-Index(
-    "ix_jobs_unfinished",
-    jobs.c.state,
-    jobs.c.lane,
-    postgresql_where=jobs.c.state.in_(("open", "claimed", "parked")),
-)
-Index(
-    "ix_jobs_backfill",
-    jobs.c.backfill_run_id,
-    jobs.c.state,
-    postgresql_where=jobs.c.backfill_run_id.is_not(None),
-)

@@ -60,7 +60,7 @@ class Backfills:
         self._worker_id = worker_id
         self._ring_workers = ring_workers
         self._ring_relay = ring_relay
-        self._slices = SliceStore(pool, settings.analyzer_lease)
+        self._slices = SliceStore(pool, settings.analyzer_lease, settings)
         self._replays: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:

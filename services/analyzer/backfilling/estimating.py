@@ -46,7 +46,7 @@ def main() -> None:
 
 async def _answer(settings: AnalyzerSettings) -> None:
     pool = await connect(settings, max_size=1)
-    model, store = ChatModel(settings), JobStore(pool, settings, ())
+    model, store = ChatModel(settings), JobStore(pool, settings)
     try:
         while line := await asyncio.to_thread(sys.stdin.buffer.readline):
             told = orjson.loads(line)

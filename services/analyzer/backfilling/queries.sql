@@ -159,17 +159,19 @@ UPDATE operations.backfill_runs AS run SET state = 'cancelled', finished_at = no
 RETURNING id
 
 -- name: reopen_jobs
--- Jobs that another backfill was cancelled over are this run's now.
+-- Jobs that another backfill was cancelled over are this run's now: of another generation, so that
+-- their former end, read from the log again, does not end them.
 UPDATE operations.jobs AS job
    SET state = 'open', reason = '', trigger = 'backfill', lane = 1, backfill_run_id = $6,
        fingerprint = wanted.fingerprint, priority = wanted.priority, due_at = now(),
-       attempt_count = 0, failure_count = 0
+       failure_count = 0, released_count = job.attempt_count, generation = job.generation + 1
   FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $7::int[],
               $8::text[])
        AS wanted (tenant_id, segment_id, revision, pass_name, pass_version, priority, fingerprint)
  WHERE job.tenant_id = wanted.tenant_id AND job.segment_id = wanted.segment_id
    AND job.revision = wanted.revision AND job.pass_name = wanted.pass_name
    AND job.pass_version = wanted.pass_version AND job.state = 'cancelled'
+RETURNING job.*
 
 -- name: count_runs
 -- Runs by state, as far as they are not over.

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
-from parley import ids
-from parley.analyses import JobTrigger, Lane
+from parley import clock, ids
+from parley.analyses import JobReopened, JobTrigger, Lane
 from parley.backfilling.core import Found, Pair, Plan, Tally, pairs_of, plan
 from parley.backfilling.judging import judge, key_of
 from parley.backfilling.order import Span, places_after
@@ -17,8 +17,9 @@ from parley.backfilling.sources import cursor_of
 from parley.db.pool import Connection, Pool
 from parley.db.sql import load
 from parley.passes.catalog import Catalog
+from parley.settings import Settings
 from services.analyzer import store
-from services.analyzer.core.jobs import Job, segment_of
+from services.analyzer.core.jobs import Attempt, Job, segment_of
 
 _SQL: Final = load(__package__)
 
@@ -83,7 +84,8 @@ class Wait:
 class SliceStore:
     """The rows of runs, as the replaying process sees them."""
 
-    def __init__(self, pool: Pool, lease: timedelta) -> None:
+    def __init__(self, pool: Pool, lease: timedelta, settings: Settings) -> None:
+        self._settings = settings
         self._pool = pool
         self._lease = lease
 
@@ -143,7 +145,8 @@ class SliceStore:
             pairs = pairs_of(found, held.run.passes, held.run.filters, catalog)
             judged = await judge(connection, pairs, held.run.id)
             planned = plan(found, judged, room, left)
-            await insert(connection, held.run, planned.jobs)
+            reopened = await insert(connection, held.run, planned.jobs)
+            await store.publish(connection, self._settings, reopened)
             moved = await self._advance(connection, held, found[: planned.taken], planned)
             await connection.execute(_SQL["note_enqueued"], held.run.id, len(planned.jobs))
             if planned.is_last:
@@ -234,15 +237,35 @@ class SliceStore:
         held.expected[number] = place
 
 
-async def insert(connection: Connection, run: Run, pairs: Sequence[Pair]) -> None:
-    """Write the jobs; those that a cancelled backfill has left behind are opened again."""
+async def insert(
+    connection: Connection, run: Run, pairs: Sequence[Pair]
+) -> list[tuple[int, JobReopened]]:
+    """Write the jobs; those that a cancelled backfill has left behind are opened again.
+
+    Returns what the log is to be told of these, by the partitions of their seals.
+    """
     if not pairs:
-        return
+        return []
     await store.insert_jobs(connection, [job_of(run, pair) for pair in pairs])
     key = zip(*map(key_of, pairs), strict=True)
     priorities = [pair.one.priority for pair in pairs]
     fingerprints = [pair.one.fingerprint for pair in pairs]
-    await connection.execute(_SQL["reopen_jobs"], *key, run.id, priorities, fingerprints)
+    rows = await connection.fetch(_SQL["reopen_jobs"], *key, run.id, priorities, fingerprints)
+    now = clock.now()
+    return [
+        (row["source_partition"], _reopened(store.attempt_of(row), run.id, now)) for row in rows
+    ]
+
+
+def _reopened(attempt: Attempt, run_id: str, now: datetime) -> JobReopened:
+    return JobReopened(
+        attempt.job.ref,
+        attempt.generation,
+        attempt.attempt_count,
+        JobTrigger.BACKFILL,
+        f"backfill {run_id}",
+        now,
+    )
 
 
 def job_of(run: Run, pair: Pair) -> Job:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from parley.analyses import JobTrigger, Lane
+from parley.analyses import JobRef, JobTrigger, Lane
 from parley.digests import Member, SpokenMember, member_digest
 from parley.passes.applied import AppliedPass
 from parley.passes.catalog import SegmentFacts
@@ -53,15 +53,40 @@ class Job:
     priority: int = 0
     backfill_run_id: str = ""
 
+    @property
+    def ref(self) -> JobRef:
+        """The job as the analyses topic names it."""
+        segment = self.segment
+        return JobRef(
+            segment.tenant_id,
+            segment.conversation_id,
+            segment.segment_id,
+            segment.revision,
+            self.pass_name,
+            self.pass_version,
+            self.fingerprint,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A claimed job: its attempts including this one, and those before that raised."""
+    """A claimed job: its attempts including this one, and those before that raised.
+
+    `released_count` attempts do not count: the provider was away, or the budget was spent. What is
+    left of them was lost with a worker. `generation` is how often the job was reopened.
+    """
 
     job: Job
     attempt_count: int
     failure_count: int
     started_at: datetime
+    released_count: int = 0
+    generation: int = 0
+
+    @property
+    def lost_count(self) -> int:
+        """Attempts, including this one, of which nobody has said how they ended."""
+        return self.attempt_count - self.failure_count - self.released_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Decides what becomes of a job after an attempt: its end, another attempt, or a stop."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from parley.analyses import JobEnded, JobEndKind
+from parley.analyses import Charge, JobEnded, JobEndKind
 from parley.passes.definition import PassDefinition
 from services.analyzer.core.jobs import Attempt, Job
 
@@ -15,6 +16,8 @@ from services.analyzer.core.jobs import Attempt, Job
 MAX_LOST_ATTEMPTS: Final = 20
 # A record is refused above 1,000,000 bytes, and the ids in it need some of them.
 MAX_OUTPUT_BYTES: Final = 900_000
+# Of an answer that is none the beginning shows what a model makes of the prompt.
+MAX_RAW_CHARACTERS: Final = 20_000
 
 
 class JobState(StrEnum):
@@ -26,76 +29,168 @@ class JobState(StrEnum):
     VERDICT = "verdict"
     FAILED = "failed"
     SUPERSEDED = "superseded"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attempt makes of its job; `ended` is what is told of it, where it is the end."""
+    """What an attempt makes of its job; `ended` is what is told of it, where it is the end.
+
+    `charges` are what its calls cost, as far as that is known. With `suspends` no job of the pass
+    can succeed as things are set, and why.
+    """
 
     job: Job
     state: JobState
     reason: str = ""
     failure_count: int = 0
+    released_count: int = 0
     due_in: timedelta = timedelta(0)
     ended: JobEnded | None = None
+    charges: tuple[Charge, ...] = ()
+    estimated_micro_usd: int | None = None
+    raw_answer: str | None = None
+    suspends: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempting:
-    """Who attempts, how often a job may fail, and how long it first rests after it did."""
+    """Who attempts, and how long a job first rests after it failed."""
 
     worker_id: str
-    max_failures: int
     first_rest: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a pass made of a text, as JSON."""
+    """What a pass made of a text, as JSON, and for prompts where it is from."""
 
     used: PassDefinition
     output_json: str
+    model: str = ""
+    prompt_digest: bytes = b""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    charges: tuple[Charge, ...] = ()
+    latency: timedelta = timedelta(0)
+    is_from_memo: bool = False
 
 
 def has_lost_too_many(attempt: Attempt) -> bool:
     """Whether so many workers died over the job that it is not tried again."""
-    return attempt.attempt_count - attempt.failure_count > MAX_LOST_ATTEMPTS
+    return attempt.lost_count > MAX_LOST_ATTEMPTS
 
 
 def abandoned(attempt: Attempt, rules: Attempting, now: datetime) -> Outcome:
     """The job's workers died too often."""
-    return _failed(attempt, "worker_lost", b"", rules, now)
+    end = end_of(attempt, JobEndKind.FAILED, "worker_lost", rules.worker_id, now)
+    return _outcome(attempt, JobState.FAILED, "worker_lost", ended=end)
 
 
-def parked(attempt: Attempt, reason: str) -> Outcome:
-    """The job can neither be run nor ended until somebody looks."""
-    return Outcome(attempt.job, JobState.PARKED, reason, attempt.failure_count)
+def parked(attempt: Attempt, reason: str, estimated_micro_usd: int | None = None) -> Outcome:
+    """The job can neither be run nor ended as things are: the attempt does not count."""
+    outcome = _outcome(attempt, JobState.PARKED, reason, is_released=True)
+    return replace(outcome, estimated_micro_usd=estimated_micro_usd)
+
+
+def released(
+    attempt: Attempt, reason: str, due_in: timedelta, charges: Sequence[Charge] = ()
+) -> Outcome:
+    """The job is no worse than before: later again, and the attempt does not count."""
+    outcome = _outcome(attempt, JobState.OPEN, reason, is_released=True)
+    return replace(outcome, due_in=due_in, charges=tuple(charges))
 
 
 def succeeded(
     attempt: Attempt, result: Result, content_digest: bytes, rules: Attempting, now: datetime
 ) -> Outcome:
-    """There is a verdict, unless no record can hold it."""
+    """The pass gave a result."""
     if len(result.output_json.encode()) > MAX_OUTPUT_BYTES:
-        return _failed(attempt, "output_too_large", content_digest, rules, now)
+        return failed(
+            attempt, "output_too_large", content_digest, rules, now, charges=result.charges
+        )
     verdict = replace(
         end_of(attempt, JobEndKind.VERDICT, "", rules.worker_id, now),
         content_digest=content_digest,
         output_schema_version=result.used.output_schema_version,
         output_json=result.output_json,
+        model=result.model,
+        prompt_digest=result.prompt_digest,
+        input_tokens=result.input_tokens,
+        output_tokens=result.output_tokens,
+        cost_micro_usd=sum(charge.counted_micro_usd for charge in result.charges),
+        charges=result.charges,
+        latency=result.latency,
+        is_from_memo=result.is_from_memo,
     )
-    return Outcome(attempt.job, JobState.VERDICT, "", attempt.failure_count, ended=verdict)
+    return _outcome(attempt, JobState.VERDICT, "", ended=verdict, charges=result.charges)
 
 
 def raised(
-    attempt: Attempt, error_type: str, content_digest: bytes, rules: Attempting, now: datetime
+    attempt: Attempt,
+    used: PassDefinition,
+    error_type: str,
+    content_digest: bytes,
+    rules: Attempting,
+    now: datetime,
+    charges: Sequence[Charge] = (),
 ) -> Outcome:
     """The pass raised: again after a rest that doubles each time, until it failed too often."""
     failures = attempt.failure_count + 1
-    if failures >= rules.max_failures:
-        return _failed(attempt, error_type, content_digest, rules, now)
+    if failures >= used.attempts:
+        return failed(attempt, error_type, content_digest, rules, now, charges=charges)
+    outcome = _outcome(attempt, JobState.OPEN, error_type, charges=charges)
     rest = rules.first_rest * 2 ** (failures - 1)
-    return Outcome(attempt.job, JobState.OPEN, error_type, failures, due_in=rest)
+    return replace(outcome, failure_count=failures, due_in=rest)
+
+
+def failed(
+    attempt: Attempt,
+    reason: str,
+    content_digest: bytes,
+    rules: Attempting,
+    now: datetime,
+    *,
+    charges: Sequence[Charge] = (),
+    raw_answer: str | None = None,
+) -> Outcome:
+    """No other attempt is made, until somebody redrives the job."""
+    end = replace(
+        end_of(attempt, JobEndKind.FAILED, reason, rules.worker_id, now),
+        content_digest=content_digest,
+        cost_micro_usd=sum(charge.counted_micro_usd for charge in charges),
+        charges=tuple(charges),
+    )
+    outcome = _outcome(attempt, JobState.FAILED, reason, ended=end, charges=charges)
+    raw = None if raw_answer is None else _storable(raw_answer)
+    return replace(outcome, failure_count=attempt.failure_count + 1, raw_answer=raw)
+
+
+def _storable(raw: str) -> str:
+    """The beginning, without what PostgreSQL's text cannot hold."""
+    cut = raw[:MAX_RAW_CHARACTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return cut.encode(errors="replace").decode()
+
+
+def _outcome(
+    attempt: Attempt,
+    state: JobState,
+    reason: str,
+    *,
+    is_released: bool = False,
+    ended: JobEnded | None = None,
+    charges: Sequence[Charge] = (),
+) -> Outcome:
+    return Outcome(
+        attempt.job,
+        state,
+        reason,
+        attempt.failure_count,
+        attempt.released_count + is_released,
+        ended=ended,
+        charges=tuple(charges),
+    )
 
 
 def end_of(
@@ -122,13 +217,6 @@ def end_of(
         started_at=attempt.started_at,
         ended_at=now,
         worker_id=worker_id,
+        backfill_run_id=job.backfill_run_id,
+        generation=attempt.generation,
     )
-
-
-def _failed(
-    attempt: Attempt, reason: str, content_digest: bytes, rules: Attempting, now: datetime
-) -> Outcome:
-    end = end_of(attempt, JobEndKind.FAILED, reason, rules.worker_id, now)
-    failures = attempt.failure_count + (reason != "worker_lost")
-    told = replace(end, content_digest=content_digest)
-    return Outcome(attempt.job, JobState.FAILED, reason, failures, ended=told)

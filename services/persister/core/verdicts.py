@@ -1,6 +1,6 @@
 """Turns the ends of analysis jobs into verdicts."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from parley.analyses import JobEnded
@@ -50,6 +50,14 @@ class VerdictRow(NamedTuple):
     started_at: datetime
     ended_at: datetime
     worker_id: str
+    backfill_run_id: str | None
+    model: str
+    prompt_digest: bytes
+    input_tokens: int
+    output_tokens: int
+    cost_micro_usd: int
+    latency: timedelta
+    is_from_memo: bool
 
 
 def verdict_row(received: ReceivedVerdict) -> VerdictRow:
@@ -72,4 +80,12 @@ def verdict_row(received: ReceivedVerdict) -> VerdictRow:
         started_at=ended.started_at,
         ended_at=ended.ended_at,
         worker_id=ended.worker_id,
+        backfill_run_id=ended.backfill_run_id or None,
+        model=ended.model,
+        prompt_digest=ended.prompt_digest,
+        input_tokens=ended.input_tokens,
+        output_tokens=ended.output_tokens,
+        cost_micro_usd=ended.cost_micro_usd,
+        latency=ended.latency,
+        is_from_memo=ended.is_from_memo,
     )

@@ -67,7 +67,9 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_verdicts (
     tenant_id text, segment_id uuid, revision bigint, pass_name text, pass_version bigint,
     conversation_id text, fingerprint text, member_digest bytea, content_digest bytea,
     output_schema_version int, output jsonb, trigger text, attempt_count int,
-    started_at timestamptz, ended_at timestamptz, worker_id text
+    started_at timestamptz, ended_at timestamptz, worker_id text, backfill_run_id uuid,
+    model text, prompt_digest bytea, input_tokens bigint, output_tokens bigint,
+    cost_micro_usd bigint, latency interval, is_from_memo boolean
 ) ON COMMIT DELETE ROWS
 
 -- name: empty_event_tables
@@ -374,10 +376,12 @@ WITH inserted AS (
     INSERT INTO verdicts (
         tenant_id, segment_id, revision, pass_name, pass_version, conversation_id,
         fingerprint, member_digest, content_digest, output_schema_version, output,
-        trigger, attempt_count, started_at, ended_at, worker_id)
+        trigger, attempt_count, started_at, ended_at, worker_id, backfill_run_id, model,
+        prompt_digest, input_tokens, output_tokens, cost_micro_usd, latency, is_from_memo)
     SELECT tenant_id, segment_id, revision, pass_name, pass_version, conversation_id,
            fingerprint, member_digest, content_digest, output_schema_version, output,
-           trigger, attempt_count, started_at, ended_at, worker_id
+           trigger, attempt_count, started_at, ended_at, worker_id, backfill_run_id, model,
+           prompt_digest, input_tokens, output_tokens, cost_micro_usd, latency, is_from_memo
       FROM incoming_verdicts
      ORDER BY tenant_id, segment_id, revision, pass_name, pass_version
     ON CONFLICT (tenant_id, segment_id, revision, pass_name, pass_version) DO NOTHING

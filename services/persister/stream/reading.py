@@ -1,6 +1,6 @@
 """Parses the records of each topic into what the tables take; None is not for the tables."""
 
-from parley.analyses import JobEndKind
+from parley.analyses import JobEnded, JobEndKind
 from parley.codec import LogRecord, decode_analysis, decode_event, decode_seal
 from parley.codec.events import EVENT_HEADERS
 from parley.events import PARTITION_WIDE
@@ -28,9 +28,9 @@ def read_seal(record: LogRecord, incarnation: str) -> ReceivedSeal:
 
 
 def read_verdict(record: LogRecord, incarnation: str) -> ReceivedVerdict | None:
-    """A verdict; other ends of jobs are the analyzer's own. Raises InvalidRecord."""
+    """A verdict; all else that became of jobs is the analyzer's own. Raises InvalidRecord."""
     ended = decode_analysis(record.value)
-    if ended.end is not JobEndKind.VERDICT:
+    if not isinstance(ended, JobEnded) or ended.end is not JobEndKind.VERDICT:
         return None
     return ReceivedVerdict(ended, _place(record, incarnation))
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.faults.row import Row
 from tests.faults.rows import (
+    analyzers,
     any_order,
     backfills,
     deadlocks,
@@ -43,6 +44,7 @@ ROWS: Final[dict[str, Row]] = {
         *backfills.ROWS,
         sealing_replays.ROW,
         sealing_properties.ROW,
+        analyzers.ROW,
         mutations.ROW,
         *suites.ROWS,
     )

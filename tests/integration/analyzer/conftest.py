@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from parley.settings import Settings
-from services.analyzer.passes import SHIPPED
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import JobStore
 from tests.integration.analyzer.stage import Tables, analyzer_settings
@@ -27,7 +26,7 @@ def own_settings(settings: Settings) -> AnalyzerSettings:
 
 @pytest.fixture
 def store(pool: Any, own_settings: AnalyzerSettings) -> JobStore:
-    return JobStore(pool, own_settings, SHIPPED)
+    return JobStore(pool, own_settings)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from services.analyzer.core.jobs import Job, jobs_of, segment_of
 from services.analyzer.passes.sentiment import SENTIMENT
 from services.analyzer.passes.turn_statistics import TURN_STATISTICS
 from services.analyzer.settings import AnalyzerSettings
+from services.analyzer.store import Claim, JobStore, Slots
 
 # What is to be counted needs no more passes than these.
 TWO_PASSES = (TURN_STATISTICS, SENTIMENT)
@@ -51,6 +52,14 @@ def talk(conversation_id: str, count: int = 4) -> list[SpokenMember]:
             Content(f"this is great, number {number}"),
         )
         for number in range(count)
+    ]
+
+
+def own_talk(conversation_id: str, count: int = 4) -> list[SpokenMember]:
+    """A conversation in which things are said that no other one holds."""
+    return [
+        one._replace(content=Content(f"{one.content.text} of {conversation_id}"))
+        for one in talk(conversation_id, count)
     ]
 
 
@@ -89,6 +98,12 @@ def sealed(
         "user_ids": (),
     }
     return SegmentSealed(**{**whole, **fields})
+
+
+async def claim(store: JobStore, live: int = 64, backfill: int = 16) -> Claim:
+    """Jobs of the two passes."""
+    known = [one.definition.fingerprint for one in TWO_PASSES]
+    return await store.claim(known, Slots(live, backfill))
 
 
 def jobs_for(seal: SegmentSealed, source_partition: int = 0) -> list[Job]:
@@ -206,7 +221,7 @@ class Analyses:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._values: dict[tuple[str, int, str], set[bytes]] = defaultdict(set)
+        self._ends: dict[tuple[str, int, str], list[JobEnded]] = defaultdict(list)
 
     async def __aenter__(self) -> "Analyses":
         topic = self._settings.topic(Topic.ANALYSES)
@@ -229,15 +244,14 @@ class Analyses:
                 for record in map(to_log_record, records):
                     self._note(record)
             await asyncio.sleep(0)
-        return {
-            key: [decode_analysis(value) for value in values]
-            for key, values in self._values.items()
-        }
+        return dict(self._ends)
 
     def _note(self, record: LogRecord) -> None:
         ended = decode_analysis(record.value)
-        key = (ended.segment_id, ended.revision, ended.pass_name)
-        self._values[key].add(record.value or b"")
+        if isinstance(ended, JobEnded):
+            key = (ended.segment_id, ended.revision, ended.pass_name)
+            if ended not in self._ends[key]:
+                self._ends[key].append(ended)
 
 
 def revised(member: SpokenMember, version_id: str, text: str) -> SpokenMember:

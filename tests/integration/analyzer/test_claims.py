@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from parley.analyses import Lane
 from services.analyzer import store as jobs_table
 from services.analyzer.core.jobs import Job
 from services.analyzer.settings import AnalyzerSettings
-from services.analyzer.store import Claim, JobStore
+from services.analyzer.store import Claim, JobStore, Slots
 from tests.integration.analyzer.stage import (
     DECIDED_OFFSET,
     TWO_PASSES,
     Tables,
+    claim,
     jobs_for,
     sealed,
     talk,
@@ -37,30 +39,30 @@ async def lapse(pool: Any) -> None:
     )
 
 
-def keys(claim: Claim) -> set[tuple[str, str]]:
-    return {(one.job.segment.segment_id, one.job.pass_name) for one in claim.attempts}
+def keys(held: Claim) -> set[tuple[str, str]]:
+    return {(one.job.segment.segment_id, one.job.pass_name) for one in held.attempts}
 
 
 async def test_a_job_waits_until_the_persister_has_passed_the_position(
     pool: Any, store: JobStore, tables: Tables
 ) -> None:
     await insert(pool, "c")
-    assert (await store.claim()).attempts == ()
+    assert (await claim(store)).attempts == ()
     await tables.persister_is_at(DECIDED_OFFSET)
-    assert (await store.claim()).attempts == ()
+    assert (await claim(store)).attempts == ()
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    assert len((await store.claim()).attempts) == len(TWO_PASSES)
+    assert len((await claim(store)).attempts) == len(TWO_PASSES)
 
 
 async def test_a_job_of_a_former_incarnation_need_not_wait(
     pool: Any, store: JobStore, tables: Tables
 ) -> None:
     await insert(pool, "c")
-    assert (await store.claim()).attempts == ()
+    assert (await claim(store)).attempts == ()
     # Before a topic has a successor all of it is stored; the successor's offsets are others.
     await tables.persister_is_at(0)
     await pool.execute("UPDATE fences SET incarnation = 'second'")
-    assert len((await store.claim()).attempts) == len(TWO_PASSES)
+    assert len((await claim(store)).attempts) == len(TWO_PASSES)
 
 
 async def test_inserting_known_jobs_again_changes_nothing(
@@ -68,9 +70,9 @@ async def test_inserting_known_jobs_again_changes_nothing(
 ) -> None:
     await insert(pool, "c", "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    assert len((await store.claim()).attempts) == len(TWO_PASSES)
+    assert len((await claim(store)).attempts) == len(TWO_PASSES)
     await insert(pool, "c")
-    assert (await store.claim()).attempts == ()
+    assert (await claim(store)).attempts == ()
 
 
 async def test_a_claimed_job_is_as_it_was_inserted(
@@ -78,11 +80,11 @@ async def test_a_claimed_job_is_as_it_was_inserted(
 ) -> None:
     jobs = await insert(pool, "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    claim = await store.claim()
-    assert {one.job.pass_name: one.job for one in claim.attempts} == {
+    found = await claim(store)
+    assert {one.job.pass_name: one.job for one in found.attempts} == {
         job.pass_name: job for job in jobs
     }
-    assert [(one.attempt_count, one.failure_count) for one in claim.attempts] == [(1, 0), (1, 0)]
+    assert [(one.attempt_count, one.failure_count) for one in found.attempts] == [(1, 0), (1, 0)]
 
 
 async def test_two_claims_never_hold_the_same_job(
@@ -90,7 +92,7 @@ async def test_two_claims_never_hold_the_same_job(
 ) -> None:
     await insert(pool, *(f"c{number}" for number in range(50)))
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    first, second = await store.claim(), await store.claim()
+    first, second = await claim(store), await claim(store)
     assert (len(first.attempts), len(second.attempts)) == (64, 36)
     assert not keys(first) & keys(second)
 
@@ -104,8 +106,8 @@ async def test_a_locked_job_is_passed_over_rather_than_waited_for(
         await connection.execute(
             "SELECT FROM operations.jobs WHERE pass_name = 'sentiment' FOR UPDATE"
         )
-        claim = await store.claim()
-    assert [one.job.pass_name for one in claim.attempts] == ["turn_statistics"]
+        found = await claim(store)
+    assert [one.job.pass_name for one in found.attempts] == ["turn_statistics"]
 
 
 async def test_a_lease_that_ran_out_gives_the_job_to_another(
@@ -113,10 +115,10 @@ async def test_a_lease_that_ran_out_gives_the_job_to_another(
 ) -> None:
     await insert(pool, "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    lost = await store.claim()
-    assert (await store.claim()).attempts == ()
+    lost = await claim(store)
+    assert (await claim(store)).attempts == ()
     await lapse(pool)
-    found = await store.claim()
+    found = await claim(store)
     assert found.token != lost.token
     assert [one.attempt_count for one in found.attempts] == [2]
 
@@ -126,12 +128,12 @@ async def test_a_heartbeat_keeps_the_lease_of_its_own_claim_only(
 ) -> None:
     await insert(pool, "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    claim = await store.claim()
+    found = await claim(store)
     await lapse(pool)
-    await store.extend(replace(claim, token="00000000-0000-0000-0000-000000000000"))
+    await store.extend(replace(found, token="00000000-0000-0000-0000-000000000000"))
     assert await pool.fetchval("SELECT count(*) FROM operations.jobs WHERE due_at > now()") == 0
-    await store.extend(claim)
-    assert (await store.claim()).attempts == ()
+    await store.extend(found)
+    assert (await claim(store)).attempts == ()
 
 
 async def test_jobs_that_lost_a_worker_are_claimed_alone(
@@ -139,9 +141,9 @@ async def test_jobs_that_lost_a_worker_are_claimed_alone(
 ) -> None:
     await insert(pool, "c", "d")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    assert len((await store.claim()).attempts) == 4
+    assert len((await claim(store)).attempts) == 4
     await lapse(pool)
-    assert [len((await store.claim()).attempts) for _ in range(5)] == [1, 1, 1, 1, 0]
+    assert [len((await claim(store)).attempts) for _ in range(5)] == [1, 1, 1, 1, 0]
 
 
 async def test_a_claim_holds_no_more_messages_than_it_may_but_at_least_one_job(
@@ -150,21 +152,20 @@ async def test_a_claim_holds_no_more_messages_than_it_may_but_at_least_one_job(
     few = own_settings.model_copy(update={"analyzer_claim_messages": 10})
     await insert(pool, "long", count=11)
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    store = JobStore(tables.pool, few, TWO_PASSES)
-    assert [len((await store.claim()).attempts) for _ in range(3)] == [1, 1, 0]
+    store = JobStore(tables.pool, few)
+    assert [len((await claim(store)).attempts) for _ in range(3)] == [1, 1, 0]
     await insert(pool, "c", "d", count=3)
-    assert [len((await store.claim()).attempts) for _ in range(3)] == [3, 1, 0]
+    assert [len((await claim(store)).attempts) for _ in range(3)] == [3, 1, 0]
 
 
 async def test_a_worker_leaves_passes_that_it_does_not_have(
-    pool: Any, own_settings: AnalyzerSettings, tables: Tables
+    pool: Any, store: JobStore, tables: Tables
 ) -> None:
     await insert(pool, "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    other = replace(TWO_PASSES[1].definition, parameters={"vader": "4"})
-    changed = replace(TWO_PASSES[1], definition=other)
-    claim = await JobStore(pool, own_settings, [TWO_PASSES[0], changed]).claim()
-    assert [one.job.pass_name for one in claim.attempts] == [TWO_PASSES[0].definition.name]
+    known = [TWO_PASSES[0].definition.fingerprint, "another"]
+    found = await store.claim(known, Slots(64, 16))
+    assert [one.job.pass_name for one in found.attempts] == [TWO_PASSES[0].definition.name]
 
 
 async def test_a_rest_keeps_a_job_from_being_claimed(
@@ -173,7 +174,7 @@ async def test_a_rest_keeps_a_job_from_being_claimed(
     await insert(pool, "c")
     await tables.persister_is_at(DECIDED_OFFSET + 1)
     await pool.execute("UPDATE operations.jobs SET due_at = now() + $1", timedelta(seconds=60))
-    assert (await store.claim()).attempts == ()
+    assert (await claim(store)).attempts == ()
 
 
 async def test_parked_jobs_are_counted_by_what_they_wait_for(pool: Any, store: JobStore) -> None:
@@ -181,4 +182,8 @@ async def test_parked_jobs_are_counted_by_what_they_wait_for(pool: Any, store: J
     await pool.execute(
         "UPDATE operations.jobs SET state = 'parked', reason = 'budget' WHERE conversation_id = 'c'"
     )
-    assert await store.count_parked() == {"budget": len(jobs) // 2}
+    counts = await store.count_unfinished()
+    assert counts == {
+        ("open", Lane.LIVE, ""): len(jobs) // 2,
+        ("parked", Lane.LIVE, "budget"): len(jobs) // 2,
+    }

@@ -8,10 +8,8 @@ import pytest
 from parley.analyses import JobTrigger, Lane
 from services.analyzer import store as jobs_table
 from services.analyzer.core.jobs import Job
-from services.analyzer.passes import SHIPPED
-from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import JobStore
-from tests.integration.analyzer.stage import DECIDED_OFFSET, Tables, jobs_for, sealed, talk
+from tests.integration.analyzer.stage import DECIDED_OFFSET, Tables, claim, jobs_for, sealed, talk
 
 pytestmark = pytest.mark.integration
 
@@ -40,57 +38,65 @@ async def insert(pool: Any, *jobs: Job) -> None:
             await jobs_table.insert_jobs(connection, [job])
 
 
-@pytest.fixture
-async def one_by_one(own_settings: AnalyzerSettings, tables: Tables) -> JobStore:
-    """Claims of one job each."""
-    await tables.persister_is_at(DECIDED_OFFSET + 1)
-    few = {"analyzer_claim_jobs": 1, "analyzer_claim_backfill_jobs": 1}
-    return JobStore(tables.pool, own_settings.model_copy(update=few), SHIPPED)
-
-
-async def claimed(store: JobStore, count: int) -> list[str]:
+async def claimed(store: JobStore, count: int, live: int = 1, backfill: int = 1) -> list[str]:
     """The conversations whose jobs come next, in order."""
-    claims = [await store.claim() for _ in range(count)]
-    return [one.job.segment.conversation_id for claim in claims for one in claim.attempts]
+    claims = [await claim(store, live, backfill) for _ in range(count)]
+    return [one.job.segment.conversation_id for found in claims for one in found.attempts]
+
+
+@pytest.fixture
+async def ready(store: JobStore, tables: Tables) -> JobStore:
+    """Everything was stored that jobs wait for."""
+    await tables.persister_is_at(DECIDED_OFFSET + 1)
+    return store
 
 
 async def test_a_live_job_goes_before_a_backfill_that_is_older_and_more_urgent(
-    pool: Any, one_by_one: JobStore
+    pool: Any, ready: JobStore
 ) -> None:
     await insert(pool, of_backfill("old", priority=9), one_job("new"))
-    assert await claimed(one_by_one, 3) == ["new", "old"]
+    assert await claimed(ready, 3) == ["new", "old"]
 
 
 async def test_within_a_lane_the_greater_priority_goes_first_and_then_the_older(
-    pool: Any, one_by_one: JobStore
+    pool: Any, ready: JobStore
 ) -> None:
     await insert(pool, one_job("a"), one_job("b"), one_job("c", priority=1), one_job("d"))
-    assert await claimed(one_by_one, 4) == ["c", "a", "b", "d"]
+    assert await claimed(ready, 4) == ["c", "a", "b", "d"]
 
 
-async def test_a_claim_is_of_one_lane(pool: Any, store: JobStore, tables: Tables) -> None:
-    await tables.persister_is_at(DECIDED_OFFSET + 1)
+async def test_a_claim_is_of_one_lane(pool: Any, ready: JobStore) -> None:
     await insert(pool, of_backfill("x"), one_job("a"), of_backfill("y"), one_job("b"))
-    assert await claimed(store, 1) == ["a", "b"]
-    assert await claimed(store, 1) == ["x", "y"]
+    assert await claimed(ready, 1, 9, 9) == ["a", "b"]
+    assert await claimed(ready, 1, 9, 9) == ["x", "y"]
 
 
-async def test_a_claim_holds_few_jobs_of_a_backfill(
-    pool: Any, own_settings: AnalyzerSettings, tables: Tables
-) -> None:
-    await tables.persister_is_at(DECIDED_OFFSET + 1)
-    few = own_settings.model_copy(update={"analyzer_claim_backfill_jobs": 2})
+async def test_each_lane_has_its_own_bound(pool: Any, ready: JobStore) -> None:
     await insert(pool, *(of_backfill(f"c{number}") for number in range(5)))
-    store = JobStore(pool, few, SHIPPED)
-    assert [len((await store.claim()).attempts) for _ in range(4)] == [2, 2, 1, 0]
+    assert [len((await claim(ready, 9, 2)).attempts) for _ in range(4)] == [2, 2, 1, 0]
+    await insert(pool, one_job("live"), of_backfill("other"))
+    assert await claimed(ready, 2, 9, 0) == ["live"]
 
 
-async def test_a_job_of_a_backfill_knows_its_run(
-    pool: Any, store: JobStore, tables: Tables
+async def test_a_suspended_pass_is_not_claimed_and_the_others_are(
+    pool: Any, ready: JobStore
 ) -> None:
-    await tables.persister_is_at(DECIDED_OFFSET + 1)
+    jobs = jobs_for(sealed("c", talk("c")))
+    await insert(pool, *jobs)
+    await pool.execute(
+        "INSERT INTO operations.suspensions (fingerprint, pass_name, pass_version, reason)"
+        " VALUES ($1, 'x', 1, 'bad_key')",
+        jobs[0].fingerprint,
+    )
+    (attempt,) = (await claim(ready)).attempts
+    assert attempt.job.pass_name == jobs[1].pass_name
+    assert await ready.end_suspensions([jobs[0].fingerprint]) == ["x"]
+    assert len((await claim(ready)).attempts) == 1
+
+
+async def test_a_job_of_a_backfill_knows_its_run(pool: Any, ready: JobStore) -> None:
     await insert(pool, of_backfill("c", priority=3))
-    (attempt,) = (await store.claim()).attempts
+    (attempt,) = (await claim(ready)).attempts
     job = attempt.job
     assert (job.lane, job.priority, job.backfill_run_id) == (Lane.BACKFILL, 3, RUN)
     assert job.trigger is JobTrigger.BACKFILL

@@ -19,9 +19,10 @@ from parley.passes.code import CodePass, Output, SegmentText
 from parley.seals import SegmentRetracted, SegmentSealed
 from parley.topics import Topic
 from services.analyzer.core.outcomes import Attempting
+from services.analyzer.known import FixedPasses
 from services.analyzer.runner import Runner
 from services.analyzer.settings import AnalyzerSettings
-from services.analyzer.store import JobStore
+from services.analyzer.store import JobStore, Slots
 from services.analyzer.stream import SealsHandler
 from services.analyzer.worker import Worker
 from tests.integration.analyzer.stage import (
@@ -29,6 +30,7 @@ from tests.integration.analyzer.stage import (
     INCARNATION,
     TWO_PASSES,
     Tables,
+    claim,
     record_of,
     revised,
     sealed,
@@ -39,7 +41,7 @@ from tests.unit.analyzer.samples import code_pass
 
 pytestmark = pytest.mark.integration
 
-RULES = Attempting("w", max_failures=2, first_rest=timedelta(0))
+RULES = Attempting("w", first_rest=timedelta(0))
 
 
 class Analyzer:
@@ -49,11 +51,14 @@ class Analyzer:
         self.pool = pool
         self.settings = settings
         self.rung: list[int] = []
-        self.store = JobStore(pool, settings, passes)
-        self.runner = Runner(passes, RULES)
+        self.store = JobStore(pool, settings)
+        known = FixedPasses(passes)
+        self.runner = Runner(known, RULES)
         self.bell = asyncio.Event()
         self.handler = SealsHandler(settings, Known(passes), self.bell, "w")
-        self.worker = Worker(self.store, self.runner, self.bell, self.rung.append, 5.0)
+        self.worker = Worker(
+            self.store, known, self.runner, self.bell, self.rung.append, 5.0, Slots(64, 16)
+        )
 
     async def read(self, *seals: SegmentSealed) -> None:
         """Apply a batch of seals of partition 0, as the fenced consumer would."""
@@ -67,7 +72,8 @@ class Analyzer:
     async def ends(self) -> list[JobEnded]:
         """What the outbox holds, in order."""
         rows = await self.pool.fetch("SELECT value FROM outbox ORDER BY id")
-        return [decode_analysis(row["value"]) for row in rows]
+        told = [decode_analysis(row["value"]) for row in rows]
+        return [one for one in told if isinstance(one, JobEnded)]
 
 
 @pytest.fixture
@@ -209,8 +215,8 @@ async def test_a_later_revision_ends_open_claimed_and_parked_jobs_of_the_earlier
     await tables.pool.execute(
         "UPDATE operations.jobs SET state = 'parked' WHERE pass_name = 'sentiment'"
     )
-    claim = await analyzer.store.claim()
-    assert len(claim.attempts) == 1
+    found = await claim(analyzer.store)
+    assert len(found.attempts) == 1
     await analyzer.read(sealed("c", talk("c", 5), revision=2))
     ends = await analyzer.ends()
     assert [(one.revision, one.end, one.reason) for one in ends] == [
@@ -223,29 +229,29 @@ async def test_a_later_revision_ends_open_claimed_and_parked_jobs_of_the_earlier
 async def test_a_verdict_of_a_superseded_job_is_refused(analyzer: Analyzer, tables: Tables) -> None:
     await tables.say("c", talk("c", 5))
     await analyzer.read(sealed("c", talk("c", 4)))
-    claim = await analyzer.store.claim()
-    members = await analyzer.store.load([claim.attempts[0].job.segment])
-    outcomes = analyzer.runner.run(claim.attempts, members)
+    found = await claim(analyzer.store)
+    members = await analyzer.store.load([found.attempts[0].job.segment])
+    outcomes = analyzer.runner.run(found.attempts, members)
     assert {outcome.state for outcome in outcomes} == {"verdict"}
     await analyzer.read(sealed("c", talk("c", 5), revision=2))
-    assert await analyzer.store.settle(claim, outcomes) == []
+    assert await analyzer.store.settle(found, outcomes) == []
     assert {one.end for one in await analyzer.ends()} == {JobEndKind.SUPERSEDED}
 
 
 async def test_a_verdict_without_the_token_is_refused(analyzer: Analyzer, tables: Tables) -> None:
     await tables.say("c", talk("c"))
     await analyzer.read(sealed("c", talk("c")))
-    slow = await analyzer.store.claim()
+    slow = await claim(analyzer.store)
     members = await analyzer.store.load([slow.attempts[0].job.segment])
     await tables.pool.execute("UPDATE operations.jobs SET due_at = now() - interval '1 s'")
-    quick = [await analyzer.store.claim(), await analyzer.store.claim()]
+    quick = [await claim(analyzer.store), await claim(analyzer.store)]
     late = analyzer.runner.run(slow.attempts, members)
     assert await analyzer.store.settle(slow, late) == []
     assert await analyzer.ends() == []
-    for claim in quick:
-        outcomes = analyzer.runner.run(claim.attempts, members)
-        assert await analyzer.store.settle(claim, outcomes) == outcomes
-        assert await analyzer.store.settle(claim, outcomes) == []
+    for held in quick:
+        outcomes = analyzer.runner.run(held.attempts, members)
+        assert await analyzer.store.settle(held, outcomes) == outcomes
+        assert await analyzer.store.settle(held, outcomes) == []
     assert await analyzer.store.settle(slow, late) == []
     assert sorted(one.attempt_count for one in await analyzer.ends()) == [2, 2]
 
@@ -311,7 +317,7 @@ async def test_a_pass_that_raises_is_tried_again_and_then_has_failed(
     def raising(_: SegmentText) -> Output:
         raise LookupError("what was said")
 
-    analyzer = make(code_pass("p", raising))
+    analyzer = make(code_pass("p", raising, attempts=2))
     await tables.persister_is_at(DECIDED_OFFSET + 1)
     await tables.say("c", talk("c"))
     await analyzer.read(sealed("c", talk("c")))

@@ -44,7 +44,7 @@ def found(begin: int = 0) -> list[Found]:
 @pytest.fixture
 def slices(pool: Any, settings: Settings) -> SliceStore:
     own = AnalyzerSettings(**settings.model_dump())
-    return SliceStore(pool, own.analyzer_lease)
+    return SliceStore(pool, own.analyzer_lease, own)
 
 
 @pytest.fixture

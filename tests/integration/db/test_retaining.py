@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from parley.events import Event, PreferencesChanged
-from parley.retaining import Kept, count, keep
+from parley.retaining import Kept, count, keep, keep_answers
 from parley.settings import Settings
 from services.persister.core.rows import ReceivedEvent
 from services.persister.store.events import EventTables
@@ -86,11 +86,39 @@ async def test_segments_verdicts_and_dead_letters_go_as_well(pool: Any) -> None:
         **dict.fromkeys(("conversation_messages", "message_versions", "conversation_events"), 2),
         **dict.fromkeys(("segments", "segment_revisions", "verdicts"), 2),
         "dead_letters": 1,
+        "answers": 0,
     }
     await keep(pool, kept)
     assert not any((await count(pool, kept)).values())
     assert await pool.fetchval("SELECT count(*) FROM verdicts WHERE tenant_id = 'other'") == 2
     assert await pool.fetchval("SELECT key FROM dead_letters") == b"acme2\0c"
+
+
+async def test_what_models_said_goes_as_well(pool: Any) -> None:
+    await pool.execute(
+        "INSERT INTO operations.memo SELECT tenant, '', 'c', '{}', 'm', '', $1"
+        " FROM unnest(ARRAY['kept', 'other']) AS tenant",
+        at(1),
+    )
+    await pool.execute(
+        "INSERT INTO operations.jobs (tenant_id, segment_id, revision, pass_name, pass_version,"
+        " conversation_id, fingerprint, source_partition, incarnation, events_partition,"
+        " decided_offset, started_at, ended_at, first_event_id, last_event_id, message_count,"
+        " member_digest, trigger, sealed_at, raw_answer)"
+        " SELECT 'kept', gen_random_uuid(), 1, 'p', 1, 'c', 'f', 0, 'i', 0, 0, $1, ended,"
+        " gen_random_uuid(), gen_random_uuid(), 1, '', 'seal', $1, 'she said'"
+        " FROM unnest(ARRAY[$1, $2]::timestamptz[]) AS ended",
+        at(1),
+        at(20),
+    )
+    kept = Kept("kept", at(15))
+    assert (await count(pool, kept))["answers"] == 1
+    await keep_answers(pool, kept)
+    assert [row["tenant_id"] for row in await pool.fetch("SELECT * FROM operations.memo")] == [
+        "other"
+    ]
+    rows = await pool.fetch("SELECT raw_answer FROM operations.jobs ORDER BY ended_at")
+    assert [row["raw_answer"] for row in rows] == [None, "she said"]
 
 
 async def test_the_command_counts_records_and_deletes(settings: Settings, pool: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from parley.analyses import JobEndKind
+from parley.analyses import JobEnded, JobEndKind
 from parley.codec import decode_analysis
 from parley.db import pool as database
 from parley.local.databases import create_database, drop_database
@@ -108,7 +108,7 @@ async def assert_analysed_once(settings: Settings) -> None:
     verdicts: dict[tuple[Any, ...], set[bytes]] = defaultdict(set)
     for record in await read_records(settings, Topic.ANALYSES):
         ended = decode_analysis(record.value)
-        if ended.end is JobEndKind.VERDICT:
+        if isinstance(ended, JobEnded) and ended.end is JobEndKind.VERDICT:
             key = (ended.segment_id, ended.revision, ended.pass_name, ended.pass_version)
             verdicts[key].add(record.value or b"")
     assert verdicts

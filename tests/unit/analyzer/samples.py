@@ -62,9 +62,16 @@ def segment(members: Sequence[SpokenMember] = (), **fields: Any) -> Segment:
     return Segment(**{**whole, **fields})
 
 
-def attempt(of: Segment, name: str, attempt_count: int = 1, failure_count: int = 0) -> Attempt:
-    job = Job(of, name, 1, "f", JobTrigger.SEAL)
+def attempt(
+    of: Segment, name: str, attempt_count: int = 1, failure_count: int = 0, fingerprint: str = "f"
+) -> Attempt:
+    job = Job(of, name, 1, fingerprint, JobTrigger.SEAL)
     return Attempt(job, attempt_count, failure_count, at(200))
+
+
+def attempt_at(one: CodePass, of: Segment) -> Attempt:
+    """The first attempt at a job of that pass."""
+    return attempt(of, one.definition.name, fingerprint=one.definition.fingerprint)
 
 
 SAYINGS = [
@@ -90,7 +97,7 @@ MESSAGES = st.lists(
 ).map(lambda messages: sorted(messages, key=lambda one: (one.event_time, one.event_id)))
 
 
-def code_pass(name: str, run: Callable[[SegmentText], Output]) -> CodePass:
+def code_pass(name: str, run: Callable[[SegmentText], Output], attempts: int = 3) -> CodePass:
     """A pass of a test's own."""
     definition = PassDefinition(
         name=name,
@@ -99,5 +106,6 @@ def code_pass(name: str, run: Callable[[SegmentText], Output]) -> CodePass:
         category="test",
         description="a test's own",
         output_schema={"type": "object"},
+        attempts=attempts,
     )
     return CodePass(definition, run)

@@ -10,12 +10,13 @@ import structlog
 from parley.digests import SpokenMember, content_digest
 from parley.passes.code import CodePass, Output, SegmentText
 from services.analyzer.core.outcomes import Attempting, JobState, Outcome
+from services.analyzer.known import FixedPasses
 from services.analyzer.passes import SHIPPED
 from services.analyzer.passes.shapes import fields
 from services.analyzer.runner import Runner
-from tests.unit.analyzer.samples import attempt, code_pass, segment, user
+from tests.unit.analyzer.samples import attempt_at, code_pass, segment, user
 
-RULES = Attempting("w", max_failures=3, first_rest=timedelta(seconds=1))
+RULES = Attempting("w", first_rest=timedelta(seconds=1))
 MEMBERS = [user(0, "my secret"), user(1, "is out")]
 WORDS_ARE_NUMBERS = fields(words={"type": "integer"})
 
@@ -30,7 +31,7 @@ def made(run: Callable[[SegmentText], Output]) -> CodePass:
 
 def outcome_of(one: CodePass, members: Sequence[SpokenMember] = MEMBERS) -> Outcome:
     of = segment(MEMBERS)
-    (outcome,) = Runner([one], RULES).run([attempt(of, one.definition.name)], {of: members})
+    (outcome,) = Runner(FixedPasses([one]), RULES).run([attempt_at(one, of)], {of: members})
     return outcome
 
 
@@ -76,8 +77,9 @@ def test_a_result_that_is_as_its_schema_says_is_a_verdict() -> None:
 
 def test_after_its_attempts_a_job_with_an_invalid_result_has_failed() -> None:
     of = segment(MEMBERS)
-    runner = Runner([made(lambda _: {"score": float("nan")})], RULES)
-    (outcome,) = runner.run([attempt(of, "p", attempt_count=3, failure_count=2)], {of: MEMBERS})
+    one = made(lambda _: {"score": float("nan")})
+    third = replace(attempt_at(one, of), attempt_count=3, failure_count=2)
+    (outcome,) = Runner(FixedPasses([one]), RULES).run([third], {of: MEMBERS})
     assert (outcome.state, outcome.reason) == (JobState.FAILED, "invalid_output")
 
 
@@ -91,7 +93,7 @@ def test_other_members_than_the_sealed_ones_park_the_job() -> None:
 
 def test_one_job_that_fails_takes_no_other_along() -> None:
     of = segment(MEMBERS)
-    runner = Runner([made(raising), *SHIPPED], RULES)
-    names = ["turn_statistics", "p", "sentiment"]
-    outcomes = runner.run([attempt(of, name) for name in names], {of: MEMBERS})
+    passes = [SHIPPED[0], made(raising), SHIPPED[1]]
+    runner = Runner(FixedPasses(passes), RULES)
+    outcomes = runner.run([attempt_at(one, of) for one in passes], {of: MEMBERS})
     assert [outcome.state for outcome in outcomes] == ["verdict", "open", "verdict"]

@@ -1,17 +1,28 @@
 """Seals and ends of jobs survive the wire, byte for byte the same each time."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.analyses import JobEnded, JobEndKind, JobTrigger
+from parley.analyses import (
+    Analysis,
+    AttemptStarted,
+    Charge,
+    ChargeRecorded,
+    JobEnded,
+    JobEndKind,
+    JobReopened,
+    JobTrigger,
+    Lane,
+)
 from parley.codec import (
     InvalidRecord,
     decode_analysis,
     decode_seal,
-    encode_job_ended,
+    encode_analysis,
     encode_seal,
 )
 from parley.events import EndReason
@@ -78,8 +89,56 @@ def test_seals_survive_the_wire(seal: SegmentSealed | SessionSettled) -> None:
     assert decode_seal(encode_seal(seal)) == seal
 
 
-def test_the_end_of_a_job_survives_the_wire() -> None:
-    assert decode_analysis(encode_job_ended(ENDED)) == ENDED
+CHARGE = Charge(EVENT_ID, date(2026, 3, 1), Lane.BACKFILL, OTHER_ID, 100)
+PAID = replace(
+    ENDED,
+    backfill_run_id=OTHER_ID,
+    model="m",
+    prompt_digest=b"p",
+    input_tokens=11,
+    output_tokens=7,
+    cost_micro_usd=40,
+    charges=(replace(CHARGE, actual_micro_usd=40), replace(CHARGE, lane=Lane.LIVE)),
+    latency=timedelta(milliseconds=1_234),
+    is_from_memo=True,
+    generation=3,
+)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ENDED,
+        PAID,
+        AttemptStarted(ENDED.job, 4, 1, 2, 3, "w", NOON),
+        ChargeRecorded(ENDED.job, CHARGE),
+        ChargeRecorded(ENDED.job, replace(CHARGE, actual_micro_usd=0, backfill_run_id="")),
+        JobReopened(ENDED.job, 1, 4, JobTrigger.REDRIVE, "ada", NOON),
+    ],
+    ids=["end", "paid", "attempt", "charge", "settled", "reopened"],
+)
+def test_what_becomes_of_a_job_survives_the_wire(told: Analysis) -> None:
+    assert decode_analysis(encode_analysis(told)) == told
+
+
+@pytest.mark.parametrize(
+    ("charge", "reason"),
+    [
+        (replace(CHARGE, reservation_id="r"), "event_id"),
+        (replace(CHARGE, backfill_run_id="r"), "event_id"),
+        (replace(CHARGE, estimated_micro_usd=-1), "charge"),
+        (replace(CHARGE, actual_micro_usd=-1), "charge"),
+    ],
+)
+def test_a_charge_that_no_table_can_hold_is_refused(charge: Charge, reason: str) -> None:
+    with pytest.raises(InvalidRecord) as refusal:
+        decode_analysis(encode_analysis(ChargeRecorded(ENDED.job, charge)))
+    assert refusal.value.reason == reason
+
+
+def test_a_name_with_a_nul_is_refused() -> None:
+    with pytest.raises(InvalidRecord, match="nul"):
+        decode_analysis(encode_analysis(replace(ENDED, pass_name="a\0b")))
 
 
 @given(st.one_of(st.none(), st.binary(max_size=200)))

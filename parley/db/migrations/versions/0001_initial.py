@@ -552,7 +552,43 @@ def upgrade() -> None:
         postgresql_where=sa.text("published_at IS NULL AND refused_at IS NULL"),
     )
     op.create_table(
-        "job_ends",
+        "budget_days",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("pass_name", sa.Text(), nullable=False),
+        sa.Column("utc_day", sa.Date(), nullable=False),
+        sa.Column("live_micro_usd", sa.BigInteger(), nullable=False),
+        sa.Column("backfill_micro_usd", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "pass_name", "utc_day", name=op.f("pk_budget_days")),
+        schema="operations",
+        comment="the sums of the charges by tenant, pass and UTC day",
+    )
+    op.create_table(
+        "charges",
+        sa.Column("reservation_id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("conversation_id", sa.Text(), nullable=False),
+        sa.Column("segment_id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("pass_name", sa.Text(), nullable=False),
+        sa.Column("pass_version", sa.BigInteger(), nullable=False),
+        sa.Column("utc_day", sa.Date(), nullable=False),
+        sa.Column("lane", sa.SmallInteger(), nullable=False),
+        sa.Column("backfill_run_id", sa.UUID(as_uuid=False), nullable=True),
+        sa.Column("estimated_micro_usd", sa.BigInteger(), nullable=False),
+        sa.Column("actual_micro_usd", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("reservation_id", name=op.f("pk_charges")),
+        schema="operations",
+        comment="money reserved for calls of models, written before each; source: parley.analyses.v1",
+    )
+    op.create_index(
+        "ix_charges_day",
+        "charges",
+        ["tenant_id", "pass_name", "utc_day"],
+        unique=False,
+        schema="operations",
+    )
+    op.create_table(
+        "job_histories",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("segment_id", sa.UUID(as_uuid=False), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
@@ -560,16 +596,20 @@ def upgrade() -> None:
         sa.Column("pass_version", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("attempt_count", sa.Integer(), nullable=False),
+        sa.Column("failure_count", sa.Integer(), nullable=False),
+        sa.Column("released_count", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint(
             "tenant_id",
             "segment_id",
             "revision",
             "pass_name",
             "pass_version",
-            name=op.f("pk_job_ends"),
+            name=op.f("pk_job_histories"),
         ),
         schema="operations",
-        comment="ends, in parley.analyses.v1, of jobs that are not there yet: they are not run again",
+        comment="what parley.analyses.v1 says of jobs that are not there yet: no end is forgotten",
     )
     op.create_table(
         "jobs",
@@ -608,6 +648,10 @@ def upgrade() -> None:
         sa.Column(
             "due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
+        sa.Column("released_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("generation", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("estimated_micro_usd", sa.BigInteger(), nullable=True),
+        sa.Column("raw_answer", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint(
             "tenant_id", "segment_id", "revision", "pass_name", "pass_version", name=op.f("pk_jobs")
         ),
@@ -621,6 +665,21 @@ def upgrade() -> None:
         unique=False,
         schema="operations",
         postgresql_where=sa.text("backfill_run_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_jobs_conversation",
+        "jobs",
+        ["tenant_id", "conversation_id"],
+        unique=False,
+        schema="operations",
+    )
+    op.create_index(
+        "ix_jobs_parked",
+        "jobs",
+        ["reason", "lane", "due_at"],
+        unique=False,
+        schema="operations",
+        postgresql_where=sa.text("state = 'parked'"),
     )
     op.create_index(
         "ix_jobs_unfinished",
@@ -637,6 +696,43 @@ def upgrade() -> None:
         unique=False,
         schema="operations",
         postgresql_where=sa.text("state IN ('open', 'claimed')"),
+    )
+    op.create_table(
+        "memo",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("memo_key", sa.LargeBinary(), nullable=False),
+        sa.Column("conversation_id", sa.Text(), nullable=False),
+        sa.Column("output_json", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("prompt_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "memo_key", name=op.f("pk_memo")),
+        schema="operations",
+        comment="answers that are paid for, by content and fingerprint; source: parley.analyses.v1",
+    )
+    op.create_table(
+        "run_spend",
+        sa.Column("backfill_run_id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("spent_micro_usd", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("backfill_run_id", name=op.f("pk_run_spend")),
+        schema="operations",
+        comment="the sums of the charges by backfill",
+    )
+    op.create_table(
+        "suspensions",
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("pass_name", sa.Text(), nullable=False),
+        sa.Column("pass_version", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column(
+            "suspended_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_suspensions")),
+        schema="operations",
+        comment="passes of which no job can succeed as things are set: none is claimed",
     )
     op.create_table(
         "logins",
@@ -1029,6 +1125,14 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("worker_id", sa.Text(), nullable=False),
+        sa.Column("backfill_run_id", sa.UUID(as_uuid=False), nullable=True),
+        sa.Column("model", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("prompt_digest", sa.LargeBinary(), server_default=sa.text("''"), nullable=False),
+        sa.Column("input_tokens", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("output_tokens", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("cost_micro_usd", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("latency", sa.Interval(), server_default=sa.text("'0'"), nullable=False),
+        sa.Column("is_from_memo", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint(
             "tenant_id",
             "segment_id",
@@ -1155,11 +1259,15 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_published", table_name="outbox")
     op.drop_table("outbox")
     op.drop_table("logins", schema="operations")
+    op.drop_table("suspensions", schema="operations")
+    op.drop_table("run_spend", schema="operations")
+    op.drop_table("memo", schema="operations")
+    op.drop_index("ix_jobs_conversation", table_name="jobs", schema="operations")
     op.drop_index(
-        "ix_jobs_waiting",
+        "ix_jobs_parked",
         table_name="jobs",
         schema="operations",
-        postgresql_where=sa.text("state IN ('open', 'claimed')"),
+        postgresql_where=sa.text("state = 'parked'"),
     )
     op.drop_index(
         "ix_jobs_unfinished",
@@ -1168,13 +1276,22 @@ def downgrade() -> None:
         postgresql_where=sa.text("state IN ('open', 'claimed', 'parked')"),
     )
     op.drop_index(
+        "ix_jobs_waiting",
+        table_name="jobs",
+        schema="operations",
+        postgresql_where=sa.text("state IN ('open', 'claimed')"),
+    )
+    op.drop_index(
         "ix_jobs_backfill",
         table_name="jobs",
         schema="operations",
         postgresql_where=sa.text("backfill_run_id IS NOT NULL"),
     )
     op.drop_table("jobs", schema="operations")
-    op.drop_table("job_ends", schema="operations")
+    op.drop_table("job_histories", schema="operations")
+    op.drop_index("ix_charges_day", table_name="charges", schema="operations")
+    op.drop_table("charges", schema="operations")
+    op.drop_table("budget_days", schema="operations")
     op.drop_index(
         "ix_inbox_waiting",
         table_name="inbox",

@@ -19,7 +19,8 @@ from services.analyzer.core.outcomes import (
 from services.analyzer.passes import SHIPPED
 from tests.unit.analyzer.samples import at, attempt, segment
 
-RULES = Attempting("w", max_failures=3, first_rest=timedelta(seconds=2))
+RULES = Attempting("w", first_rest=timedelta(seconds=2))
+USED = SHIPPED[0].definition
 RESULT = Result(SHIPPED[0].definition, '{"a":1}')
 
 
@@ -35,7 +36,7 @@ def test_a_result_is_a_verdict_with_all_that_it_came_from() -> None:
 
 def test_a_job_that_raises_rests_twice_as_long_each_time_and_then_has_failed() -> None:
     outcomes = [
-        raised(attempt(segment(), "p", number + 1, number), "KeyError", b"c", RULES, at(300))
+        raised(attempt(segment(), "p", number + 1, number), USED, "KeyError", b"c", RULES, at(300))
         for number in range(3)
     ]
     assert [outcome.state for outcome in outcomes] == ["open", "open", "failed"]
@@ -48,7 +49,7 @@ def test_a_job_that_raises_rests_twice_as_long_each_time_and_then_has_failed() -
 
 
 def test_attempts_that_were_lost_with_their_worker_are_no_failures() -> None:
-    outcome = raised(attempt(segment(), "p", 9, 0), "KeyError", b"c", RULES, at(300))
+    outcome = raised(attempt(segment(), "p", 9, 0), USED, "KeyError", b"c", RULES, at(300))
     assert outcome.state is JobState.OPEN
 
 

@@ -19,49 +19,67 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[
  ORDER BY tenant_id, segment_id, revision, pass_name, pass_version
     ON CONFLICT DO NOTHING
 
--- name: lock_ends_shared
--- Until the end of the transaction nobody keeps ends of unknown jobs.
+-- name: lock_histories_shared
+-- Until the end of the transaction nobody keeps histories of unknown jobs.
 SELECT pg_advisory_xact_lock_shared(7261307)
 
--- name: lock_ends
+-- name: lock_histories
 -- Until the end of the transaction nobody inserts jobs.
 SELECT pg_advisory_xact_lock(7261307)
 
--- name: end_known_jobs
--- Ends those of new jobs whose end was read before them.
+-- name: use_histories
+-- New jobs begin where the topic has left them, if it was read before their seals.
 WITH used AS (
-  DELETE FROM operations.job_ends AS ended
+  DELETE FROM operations.job_histories AS known
    USING unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])
          AS key (tenant_id, segment_id, revision, pass_name, pass_version)
-   WHERE ended.tenant_id = key.tenant_id AND ended.segment_id = key.segment_id
-     AND ended.revision = key.revision AND ended.pass_name = key.pass_name
-     AND ended.pass_version = key.pass_version
-  RETURNING ended.*
+   WHERE known.tenant_id = key.tenant_id AND known.segment_id = key.segment_id
+     AND known.revision = key.revision AND known.pass_name = key.pass_name
+     AND known.pass_version = key.pass_version
+  RETURNING known.*
 )
-UPDATE operations.jobs AS job SET state = used.state, reason = used.reason
+UPDATE operations.jobs AS job
+   SET state = used.state, reason = used.reason, generation = used.generation,
+       attempt_count = used.attempt_count, failure_count = used.failure_count,
+       released_count = used.released_count
   FROM used
  WHERE job.tenant_id = used.tenant_id AND job.segment_id = used.segment_id
    AND job.revision = used.revision AND job.pass_name = used.pass_name
    AND job.pass_version = used.pass_version
    AND job.state IN ('open', 'claimed', 'parked')
 
--- name: apply_ends
--- Ends unfinished jobs that the analyses topic says have ended. As a rule there are none: who
--- published an end has written it before.
-WITH ended AS (
+-- name: apply_histories
+-- Ends unfinished jobs that the topic says have ended, reopens those that it says were, and counts
+-- attempts. As a rule there is nothing to do: who published it has written it before.
+-- A later generation counts whatever there is; within one the first end does.
+WITH told AS (
   SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $6::text[],
-                       $7::text[])
-             AS row (tenant_id, segment_id, revision, pass_name, pass_version, state, reason)
+                       $7::text[], $8::int[], $9::int[], $10::int[], $11::int[])
+             AS row (tenant_id, segment_id, revision, pass_name, pass_version, state, reason,
+                     generation, attempt_count, failure_count, released_count)
 ), locked AS (
-  SELECT ended.*
-    FROM ended
+  SELECT told.*,
+         told.generation > job.generation
+           OR (told.generation = job.generation AND told.state <> 'open'
+               AND job.state IN ('open', 'claimed', 'parked')) AS is_news
+    FROM told
     JOIN operations.jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
-   WHERE job.state IN ('open', 'claimed', 'parked')
+   WHERE told.generation > job.generation OR told.attempt_count > job.attempt_count
+      OR (told.generation = job.generation AND told.state <> 'open'
+          AND job.state IN ('open', 'claimed', 'parked'))
    ORDER BY job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
      FOR UPDATE OF job
 )
 UPDATE operations.jobs AS job
-   SET state = locked.state, reason = locked.reason, lease_token = NULL
+   SET state = CASE WHEN is_news THEN locked.state ELSE job.state END,
+       reason = CASE WHEN is_news THEN locked.reason ELSE job.reason END,
+       lease_token = CASE WHEN is_news THEN NULL ELSE job.lease_token END,
+       generation = greatest(job.generation, locked.generation),
+       failure_count = CASE WHEN locked.generation > job.generation THEN locked.failure_count
+                            WHEN locked.generation < job.generation THEN job.failure_count
+                            ELSE greatest(job.failure_count, locked.failure_count) END,
+       attempt_count = greatest(job.attempt_count, locked.attempt_count),
+       released_count = greatest(job.released_count, locked.released_count)
   FROM locked
  WHERE job.tenant_id = locked.tenant_id AND job.segment_id = locked.segment_id
    AND job.revision = locked.revision AND job.pass_name = locked.pass_name
@@ -78,13 +96,26 @@ SELECT EXISTS (
               AND job.revision = key.revision AND job.pass_name = key.pass_name
               AND job.pass_version = key.pass_version))
 
--- name: keep_ends
--- Ends of jobs whose seals have still to be read; the latest end of a job counts.
-INSERT INTO operations.job_ends AS ended (
-    tenant_id, segment_id, revision, pass_name, pass_version, state, reason)
+-- name: kept_histories
+-- What is kept of these jobs so far.
+SELECT known.tenant_id, known.segment_id::text, known.revision, known.pass_name,
+       known.pass_version, known.state, known.reason, known.generation, known.attempt_count,
+       known.failure_count, known.released_count
+  FROM operations.job_histories AS known
+  JOIN unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])
+       AS key (tenant_id, segment_id, revision, pass_name, pass_version)
+       USING (tenant_id, segment_id, revision, pass_name, pass_version)
+   FOR UPDATE OF known
+
+-- name: keep_histories
+-- Histories of jobs whose seals have still to be read.
+INSERT INTO operations.job_histories AS known (
+    tenant_id, segment_id, revision, pass_name, pass_version, state, reason, generation,
+    attempt_count, failure_count, released_count)
 SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[], $6::text[],
-                     $7::text[])
-           AS row (tenant_id, segment_id, revision, pass_name, pass_version, state, reason)
+                     $7::text[], $8::int[], $9::int[], $10::int[], $11::int[])
+           AS row (tenant_id, segment_id, revision, pass_name, pass_version, state, reason,
+                   generation, attempt_count, failure_count, released_count)
  WHERE NOT EXISTS (
          SELECT FROM operations.jobs AS job
           WHERE job.tenant_id = row.tenant_id AND job.segment_id = row.segment_id
@@ -92,7 +123,9 @@ SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::bigin
             AND job.pass_version = row.pass_version)
  ORDER BY tenant_id, segment_id, revision, pass_name, pass_version
 ON CONFLICT (tenant_id, segment_id, revision, pass_name, pass_version) DO UPDATE
-   SET state = excluded.state, reason = excluded.reason
+   SET state = excluded.state, reason = excluded.reason, generation = excluded.generation,
+       attempt_count = excluded.attempt_count, failure_count = excluded.failure_count,
+       released_count = excluded.released_count
 
 -- name: passed_ends
 -- Up to where the ends of each partition are applied.
@@ -124,7 +157,8 @@ RETURNING job.*
 -- Leases jobs whose messages the persister has stored: live ones before those of backfills, then
 -- the greater priority, then the older. A claim is of one lane: at most $3 live jobs or $7 of
 -- backfills, as many as hold $4 messages together, at least one. A job that lost a worker weighs as
--- much as all, so it comes alone. Only passes that this worker has, by their fingerprints.
+-- much as all, so it comes alone. Only passes that this worker has, by their fingerprints, and
+-- none that is suspended.
 -- Of each pass and lane the first are looked up in the index, so that a backlog of others costs
 -- nothing; four times as many as wanted, since other workers may be locking the first. The fence
 -- is asked row by row: joined to it, PostgreSQL expects next to no rows and sorts the whole backlog.
@@ -147,10 +181,13 @@ WITH ahead AS (
             ORDER BY job.priority DESC, job.due_at, job.segment_id
             LIMIT queue.most * 4
          ) AS first
+   WHERE NOT EXISTS (SELECT FROM operations.suspensions AS one
+                      WHERE one.fingerprint = known.fingerprint)
 ), due AS (
   SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version, job.lane,
          job.priority, job.due_at,
-         CASE WHEN job.attempt_count > job.failure_count THEN $4 ELSE job.message_count END AS weight
+         CASE WHEN job.attempt_count > job.failure_count + job.released_count THEN $4
+              ELSE job.message_count END AS weight
     FROM ahead
     JOIN operations.jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
    WHERE job.state IN ('open', 'claimed') AND job.due_at <= now()
@@ -198,9 +235,10 @@ UPDATE operations.jobs AS job SET due_at = now() + $7::interval
 -- Writes what became of claimed jobs, under their token only: who lost it changes nothing.
 WITH outcome AS (
   SELECT * FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::text[],
-                       $8::text[], $9::int[], $10::interval[])
+                       $8::text[], $9::int[], $10::int[], $11::interval[], $12::bigint[],
+                       $13::text[])
              AS row (tenant_id, segment_id, revision, pass_name, pass_version, state, reason,
-                     failure_count, due_in)
+                     failure_count, released_count, due_in, estimated_micro_usd, raw_answer)
 ), locked AS (
   SELECT outcome.*
     FROM outcome
@@ -211,7 +249,9 @@ WITH outcome AS (
 )
 UPDATE operations.jobs AS job
    SET state = locked.state, reason = locked.reason, failure_count = locked.failure_count,
-       due_at = now() + locked.due_in, lease_token = NULL
+       released_count = locked.released_count, due_at = now() + locked.due_in,
+       estimated_micro_usd = locked.estimated_micro_usd,
+       raw_answer = coalesce(locked.raw_answer, job.raw_answer), lease_token = NULL
   FROM locked
  WHERE job.tenant_id = locked.tenant_id AND job.segment_id = locked.segment_id
    AND job.revision = locked.revision AND job.pass_name = locked.pass_name
@@ -265,12 +305,48 @@ SELECT wanted.number, message.id, message.event_time, message.role,
        ) AS version ON true
  ORDER BY wanted.number, message.event_time, message.id
 
--- name: count_parked
--- What parked jobs wait for.
-SELECT reason, count(*) AS jobs FROM operations.jobs WHERE state = 'parked' GROUP BY reason
-
 -- name: count_unfinished
--- How many jobs are not at their end, by state and lane.
-SELECT state, lane, count(*) AS jobs FROM operations.jobs
+-- How many jobs are not at their end, by state, lane and reason: only parked ones have one that
+-- matters.
+SELECT state, lane, CASE state WHEN 'parked' THEN reason ELSE '' END AS reason, count(*) AS jobs FROM operations.jobs
  WHERE state IN ('open', 'claimed', 'parked')
- GROUP BY state, lane
+ GROUP BY 1, 2, 3
+
+-- name: count_open
+-- How many jobs of these passes wait for a worker.
+SELECT count(*) FROM operations.jobs WHERE state = 'open' AND fingerprint = ANY ($1::text[])
+
+-- name: reopen_parked
+-- Lets parked jobs of these passes be claimed again: what they waited for is there.
+UPDATE operations.jobs SET state = 'open', reason = '', due_at = now()
+ WHERE state = 'parked' AND reason = $1 AND fingerprint = ANY ($2::text[])
+
+-- name: suspend
+-- No job of this pass is claimed, by anybody.
+INSERT INTO operations.suspensions (fingerprint, pass_name, pass_version, reason)
+VALUES ($1, $2, $3, $4)
+    ON CONFLICT (fingerprint) DO NOTHING
+
+-- name: end_suspensions
+-- The jobs of these passes are claimed again; if nothing has changed, the first ones suspend it again.
+DELETE FROM operations.suspensions WHERE fingerprint = ANY ($1::text[])
+RETURNING pass_name, pass_version, reason
+
+-- name: suspensions
+-- The passes that are suspended, and why.
+SELECT pass_name, pass_version, fingerprint, reason FROM operations.suspensions
+ ORDER BY pass_name, pass_version
+
+-- name: recall
+-- An answer that is paid for.
+SELECT output_json, model, prompt_digest FROM operations.memo WHERE tenant_id = $1 AND memo_key = $2
+
+-- name: remember
+-- Answers that are paid for; the first one of each content and fingerprint counts.
+INSERT INTO operations.memo (tenant_id, memo_key, conversation_id, output_json, model,
+                             prompt_digest, made_at)
+SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::bytea[],
+                     $7::timestamptz[])
+           AS row (tenant_id, memo_key, conversation_id, output_json, model, prompt_digest, made_at)
+ ORDER BY tenant_id, memo_key
+    ON CONFLICT DO NOTHING

@@ -1,0 +1,1 @@
+"""Runs jobs of passes that are prompts: one call after another is paid for."""

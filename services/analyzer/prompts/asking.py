@@ -1,0 +1,242 @@
+"""Makes an attempt at a prompt job: checks its text, recalls or asks, says what became of it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from parley import clock, ids
+from parley.analyses import Charge
+from parley.db.errors import is_transient
+from parley.digests import content_digest
+from parley.passes.code import SegmentText
+from parley.passes.definition import PassDefinition
+from services.analyzer import metrics
+from services.analyzer.core.budget import Limits, limits_of
+from services.analyzer.core.charges import refused, settled
+from services.analyzer.core.jobs import Attempt, text_of
+from services.analyzer.core.memo import memo_key
+from services.analyzer.core.outcomes import (
+    Attempting,
+    Outcome,
+    Result,
+    abandoned,
+    failed,
+    has_lost_too_many,
+    parked,
+    raised,
+    released,
+    succeeded,
+)
+from services.analyzer.model.contract import (
+    Answer,
+    InvalidAnswer,
+    Model,
+    ModelError,
+    ModelMisconfigured,
+    ModelUnavailable,
+    NoProvider,
+    PromptTooLarge,
+    RenderedPrompt,
+)
+from services.analyzer.prompts.circuits import Circuits
+from services.analyzer.runner import DIGEST_MISMATCH, names, note_failure
+from services.analyzer.store import BudgetSpent, JobStore, LeaseLost
+
+log = structlog.get_logger(__name__)
+
+# An answer and its repair, each within the pass's timeout, and their reservations.
+CALLS_AT_MOST: Final = 2
+GRACE: Final = timedelta(seconds=10)
+# Budgets that were spent are looked at again and again by who reopens jobs.
+NOW: Final = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What attempts need to know besides the job."""
+
+    attempting: Attempting
+    live_share: float
+
+
+class Purse:
+    """What the calls of one attempt have reserved: each is counted before it is made."""
+
+    def __init__(
+        self, store: JobStore, token: str, attempt: Attempt, worker_id: str, limits: Limits
+    ) -> None:
+        self._store = store
+        self._token = token
+        self._attempt = attempt
+        self._worker_id = worker_id
+        self._limits = limits
+        self.reserved: list[Charge] = []
+
+    async def reserve(self, estimated_micro_usd: int) -> None:
+        """Count a call; raises LeaseLost or BudgetSpent, and then it is not to be made."""
+        job = self._attempt.job
+        charge = Charge(
+            ids.random_id(),
+            clock.now().date(),
+            job.lane,
+            job.backfill_run_id,
+            estimated_micro_usd,
+        )
+        await self._store.reserve(self._token, self._attempt, charge, self._limits, self._worker_id)
+        self.reserved.append(charge)
+        metrics.CALLS.labels(job.pass_name).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One attempt on its way: what is asked about, and what it has reserved."""
+
+    attempt: Attempt
+    definition: PassDefinition
+    content_digest: bytes
+    purse: Purse
+
+
+class Asker:
+    """Makes attempts at jobs whose passes are prompts."""
+
+    def __init__(self, store: JobStore, model: Model, circuits: Circuits, asking: Asking) -> None:
+        self._store = store
+        self._model = model
+        self._circuits = circuits
+        self._asking = asking
+        self._rules = asking.attempting
+
+    async def attempt(
+        self, token: str, attempt: Attempt, definition: PassDefinition
+    ) -> Outcome | None:
+        """What becomes of the job; None where the claim was lost, and nothing more is to be done.
+
+        Raises what the database raises: then the job is claimed again when its lease is out.
+        """
+        members = await self._store.load([attempt.job.segment])
+        text = text_of(attempt.job.segment, members[attempt.job.segment])
+        if text is None:
+            log.error("digest_mismatch", **names(attempt.job))
+            return parked(attempt, DIGEST_MISMATCH)
+        if has_lost_too_many(attempt):
+            log.error("job_lost_its_workers", **names(attempt.job))
+            return abandoned(attempt, self._rules, clock.now())
+        digest = content_digest(text.messages)
+        recalled = await self._recall(attempt, definition, digest)
+        return recalled or await self._ask(token, attempt, definition, text, digest)
+
+    async def _recall(
+        self, attempt: Attempt, definition: PassDefinition, digest: bytes
+    ) -> Outcome | None:
+        """The verdict that the same text had under the same fingerprint: it is paid for."""
+        tenant_id = attempt.job.segment.tenant_id
+        key = memo_key(tenant_id, digest, definition.fingerprint)
+        known = await self._store.recall(tenant_id, key)
+        if known is None:
+            return None
+        metrics.MEMO_HITS.labels(definition.name).inc()
+        result = Result(
+            definition, known.output_json, known.model, known.prompt_digest, is_from_memo=True
+        )
+        return succeeded(attempt, result, digest, self._rules, clock.now())
+
+    async def _ask(
+        self,
+        token: str,
+        attempt: Attempt,
+        definition: PassDefinition,
+        text: SegmentText,
+        digest: bytes,
+    ) -> Outcome | None:
+        limits = limits_of(definition.daily_budget_micro_usd, self._asking.live_share)
+        purse = Purse(self._store, token, attempt, self._rules.worker_id, limits)
+        question = _Question(attempt, definition, digest, purse)
+        estimated = 0
+        try:
+            prompt = await asyncio.to_thread(self._model.render, definition, text)
+            estimated = self._model.estimate_micro_usd(definition, prompt)
+            answer = await self._answer(question, prompt, estimated)
+        except LeaseLost:
+            return None
+        except BudgetSpent as spent:
+            outcome = parked(attempt, spent.reason, estimated)
+            # What the call before cost is told only by an answer.
+            return replace(outcome, due_in=NOW)
+        except ModelError as error:
+            return self._refused(question, error)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            note_failure(attempt.job, error)
+            reason = type(error).__name__
+            return raised(attempt, definition, reason, digest, self._rules, clock.now())
+        return self._answered(question, prompt, answer)
+
+    async def _answer(
+        self, question: _Question, prompt: RenderedPrompt, estimated_micro_usd: int
+    ) -> Answer:
+        async def before_call() -> None:
+            await question.purse.reserve(estimated_micro_usd)
+
+        longest = CALLS_AT_MOST * question.definition.timeout + GRACE
+        try:
+            async with asyncio.timeout(longest.total_seconds()):
+                return await self._model.ask(question.definition, prompt, before_call)
+        except TimeoutError as error:
+            raise ModelUnavailable("timeout") from error
+
+    def _answered(self, question: _Question, prompt: RenderedPrompt, answer: Answer) -> Outcome:
+        self._circuits.answered(question.definition.model)
+        usage = answer.usage
+        result = Result(
+            question.definition,
+            answer.output_json,
+            answer.model,
+            prompt.digest,
+            usage.input_tokens,
+            usage.output_tokens,
+            settled(question.purse.reserved, usage.cost_micro_usd),
+            answer.latency,
+        )
+        attempt, digest = question.attempt, question.content_digest
+        return succeeded(attempt, result, digest, self._rules, clock.now())
+
+    def _refused(self, question: _Question, error: ModelError) -> Outcome:
+        attempt, model = question.attempt, question.definition.model
+        charges = self._charges(question.purse.reserved, error)
+        if isinstance(error, NoProvider):
+            self._circuits.undecided(model)
+            return parked(attempt, "no_provider")
+        if isinstance(error, ModelUnavailable):
+            rest = self._circuits.failed(model, error.retry_after)
+            log.info("model_unavailable", **names(attempt.job), reason=error.reason)
+            return released(attempt, error.reason, rest, charges)
+        if question.purse.reserved:
+            self._circuits.answered(model)
+        if isinstance(error, ModelMisconfigured):
+            log.error("pass_suspended", **names(attempt.job), reason=error.reason)
+            return replace(released(attempt, error.reason, NOW, charges), suspends=error.reason)
+        return self._failed(question, error, charges)
+
+    def _charges(self, reserved: Sequence[Charge], error: ModelError) -> tuple[Charge, ...]:
+        cost = error.usage.cost_micro_usd
+        if isinstance(error, InvalidAnswer):
+            return settled(reserved, cost)
+        return refused(reserved, cost, error.reason)
+
+    def _failed(self, question: _Question, error: ModelError, charges: Sequence[Charge]) -> Outcome:
+        attempt, digest, now = question.attempt, question.content_digest, clock.now()
+        if isinstance(error, InvalidAnswer):
+            return failed(
+                *(attempt, error.reason, digest, self._rules, now),
+                charges=charges,
+                raw_answer=error.raw,
+            )
+        if isinstance(error, PromptTooLarge):
+            return failed(attempt, error.reason, digest, self._rules, now, charges=charges)
+        return raised(attempt, question.definition, error.reason, digest, self._rules, now, charges)

@@ -1,0 +1,22 @@
+"""The analyzer's tables: jobs, what is known of them from the log, money, answers."""
+
+from services.analyzer.store.claims import Claim, JobStore, Slots
+from services.analyzer.store.jobs import apply_told, end_stale, insert_jobs, passed_ends
+from services.analyzer.store.money import BudgetSpent, LeaseLost
+from services.analyzer.store.rows import CONSUMER, attempt_of, publish, to_outgoing
+
+__all__ = [
+    "CONSUMER",
+    "BudgetSpent",
+    "Claim",
+    "JobStore",
+    "LeaseLost",
+    "Slots",
+    "apply_told",
+    "attempt_of",
+    "end_stale",
+    "insert_jobs",
+    "passed_ends",
+    "publish",
+    "to_outgoing",
+]

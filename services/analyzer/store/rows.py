@@ -1,0 +1,180 @@
+"""Rows to the analyzer's values and back."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Final
+
+from parley import clock
+from parley.analyses import Analysis, Charge, JobKey, JobRef, JobTrigger, Lane
+from parley.codec import Outgoing, encode_analysis, event_key
+from parley.codec.analyses import ANALYSIS_HEADERS
+from parley.db import outbox
+from parley.db.fence import FenceKey
+from parley.db.pool import Connection
+from parley.db.sql import load
+from parley.digests import SpokenMember
+from parley.events import Content, Role
+from parley.settings import Settings
+from parley.topics import Topic
+from services.analyzer.core.jobs import Attempt, Job, Segment
+
+CONSUMER: Final = "analyzer"
+
+SQL: Final = {**load(__package__), **load(__package__, "budgets.sql")}
+
+
+def to_outgoing(settings: Settings, told: Analysis) -> Outgoing:
+    """What became of a job as a record of the analyses topic."""
+    key = event_key(told.job.tenant_id, told.job.conversation_id)
+    topic = settings.topic(Topic.ANALYSES)
+    return Outgoing(topic, key, encode_analysis(told), ANALYSIS_HEADERS)
+
+
+async def publish(
+    connection: Connection, settings: Settings, told: Iterable[tuple[int, Analysis]]
+) -> None:
+    """Write records into the outbox within the caller's transaction, by their seals' partitions."""
+    by_partition: dict[int, list[Outgoing]] = defaultdict(list)
+    for partition, one in told:
+        by_partition[partition].append(to_outgoing(settings, one))
+    for partition, batch in sorted(by_partition.items()):
+        source = FenceKey(CONSUMER, settings.topic(Topic.SEALS), partition)
+        await outbox.enqueue(connection, source, batch)
+
+
+def columns(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows of equal length, of which there is at least one, as columns."""
+    return list(zip(*rows, strict=True))
+
+
+def key_of(job: Job) -> JobKey:
+    """The job's key."""
+    return job.ref.key
+
+
+def key_of_row(row: Any) -> JobKey:
+    """The key of a job's row."""
+    return (
+        row["tenant_id"],
+        str(row["segment_id"]),
+        row["revision"],
+        row["pass_name"],
+        row["pass_version"],
+    )
+
+
+def job_row(job: Job) -> tuple[Any, ...]:
+    """A new job."""
+    segment = job.segment
+    return (
+        segment.tenant_id,
+        segment.conversation_id,
+        segment.segment_id,
+        segment.revision,
+        job.pass_name,
+        job.pass_version,
+        job.fingerprint,
+        segment.started_at,
+        segment.ended_at,
+        segment.first_event_id,
+        segment.last_event_id,
+        segment.message_count,
+        segment.member_digest,
+        segment.incarnation,
+        segment.events_partition,
+        segment.decided_offset,
+        segment.source_partition,
+        segment.sealed_at,
+        job.trigger.value,
+        job.lane.value,
+        job.priority,
+        job.backfill_run_id or None,
+    )
+
+
+def charge_row(job: JobRef, charge: Charge) -> tuple[Any, ...]:
+    """A charge, settled or not."""
+    return (
+        charge.reservation_id,
+        job.tenant_id,
+        job.conversation_id,
+        job.segment_id,
+        job.revision,
+        job.pass_name,
+        job.pass_version,
+        charge.utc_day,
+        charge.lane.value,
+        charge.backfill_run_id or None,
+        charge.estimated_micro_usd,
+        charge.actual_micro_usd,
+    )
+
+
+def bounds(segment: Segment) -> tuple[Any, ...]:
+    """What says which messages a segment has."""
+    return (
+        segment.tenant_id,
+        segment.conversation_id,
+        segment.started_at,
+        segment.first_event_id,
+        segment.ended_at,
+        segment.last_event_id,
+        segment.incarnation,
+        segment.events_partition,
+        segment.decided_offset,
+        segment.sealed_at,
+    )
+
+
+def attempt_of(row: Any) -> Attempt:
+    """A claimed job."""
+    job = Job(
+        _segment(row),
+        row["pass_name"],
+        row["pass_version"],
+        row["fingerprint"],
+        JobTrigger(row["trigger"]),
+        Lane(row["lane"]),
+        row["priority"],
+        str(row["backfill_run_id"] or ""),
+    )
+    return Attempt(
+        job,
+        row["attempt_count"],
+        row["failure_count"],
+        clock.now(),
+        row["released_count"],
+        row["generation"],
+    )
+
+
+def _segment(row: Any) -> Segment:
+    return Segment(
+        tenant_id=row["tenant_id"],
+        conversation_id=row["conversation_id"],
+        segment_id=str(row["segment_id"]),
+        revision=row["revision"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        first_event_id=str(row["first_event_id"]),
+        last_event_id=str(row["last_event_id"]),
+        message_count=row["message_count"],
+        member_digest=row["member_digest"],
+        incarnation=row["incarnation"],
+        events_partition=row["events_partition"],
+        decided_offset=row["decided_offset"],
+        source_partition=row["source_partition"],
+        sealed_at=row["sealed_at"],
+    )
+
+
+def member_of(row: Any) -> SpokenMember:
+    """A message as it was sealed."""
+    return SpokenMember(
+        event_time=row["event_time"],
+        event_id=str(row["id"]),
+        role=Role(row["role"]),
+        content=Content(row["content"], row["audio_url"], row["metadata_text"]),
+        content_version=str(row["content_version"] or ""),
+        is_interrupted=row["is_interrupted"],
+    )
