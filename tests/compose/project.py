@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from parley.local import ports
 from tests.support.processes import ROOT
 
 SERVICES: Final = ("gateway", "persister", "sealer", "analyzer", "activity")
@@ -19,6 +20,7 @@ STEADY: Final = (
     *("proxy", "activity", "kafka", "postgres"),
     *("prometheus", "alertmanager", "grafana"),
 )
+PORTS: Final = ("PARLEY_HTTP", "PROMETHEUS", "ALERTMANAGER", "GRAFANA")
 FILES: Final = (ROOT / "docker-compose.yml", ROOT / "tests" / "compose" / "override.yml")
 IMAGE: Final = "parley-compose-test:local"
 PROXY_IMAGE: Final = "parley-compose-test-proxy:local"
@@ -32,6 +34,10 @@ class Gone:
     status: int
     output: str
     errors: str
+
+
+def _free_ports() -> list[int]:
+    return ports.choose([None] * len(PORTS))
 
 
 def hurried_rules(folder: Path) -> Path:
@@ -55,12 +61,12 @@ class Project:
             **kept,
             "COMPOSE_PROJECT_NAME": name,
             "COMPOSE_FILE": ":".join(str(file) for file in FILES),
-            # Neither .env nor ports of a product that runs beside it.
+            # Neither .env nor ports of a product that runs beside it; a container that starts
+            # again keeps its port.
             "COMPOSE_DISABLE_ENV_FILE": "1",
             "SERVICES_IMAGE": IMAGE,
             "PROXY_IMAGE": PROXY_IMAGE,
-            **dict.fromkeys(("PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT"), "0"),
-            "PARLEY_HTTP_PORT": "0",
+            **{f"{name}_PORT": str(port) for name, port in zip(PORTS, _free_ports(), strict=True)},
             "HURRIED_RULES": str(rules),
         }
 

@@ -50,6 +50,8 @@ async def test_after_the_death_of_what_there_is_once_all_goes_on(
         # Killed by hand it stays down, as the engine thinks that it is meant.
         await to_thread(scaled.docker, "start", victim)
         await talk.goes_on(100)
+        # Messages are taken without PostgreSQL, but nobody can count them yet.
+        await to_thread(scaled.up, **SCALE)
 
 
 async def test_every_record_is_accounted_for_and_the_tables_are_what_the_log_says(
