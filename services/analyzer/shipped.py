@@ -1,4 +1,7 @@
-"""Prints the definitions of the passes whose code is installed here, a line of JSON each.
+"""Prints the definitions of the passes that are installed here, a line of JSON each.
+
+Code that is installed, and the prompts that Parley ships: these are run for tenants that ask for
+them only.
 
 `parley passes apply --shipped` reads them: what is applied is then what a worker will have.
 """
@@ -8,6 +11,7 @@ from contextlib import redirect_stdout
 
 from parley.codec.definitions import encode_definition
 from services.analyzer.passes import SHIPPED, load_installed
+from services.analyzer.passes.prompts import shipped_prompts
 
 
 def main() -> None:
@@ -15,8 +19,9 @@ def main() -> None:
     # What a package prints while it is imported, or the log says of a broken one, is no definition.
     with redirect_stdout(sys.stderr):
         installed = load_installed(SHIPPED)
-    for one in installed.passes:
-        sys.stdout.write(f"{encode_definition(one.definition)}\n")
+    code = [one.definition for one in installed.passes]
+    for definition in (*code, *shipped_prompts()):
+        sys.stdout.write(f"{encode_definition(definition)}\n")
 
 
 if __name__ == "__main__":

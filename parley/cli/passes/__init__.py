@@ -2,9 +2,10 @@
 
 import typer
 
-from parley.cli.passes import applying
+from parley.cli.passes import applying, test
 
 app = typer.Typer(
     help="Apply, enable and look at passes, the analyses of segments.", no_args_is_help=True
 )
 app.command()(applying.apply)
+app.command()(test.test)

@@ -25,8 +25,11 @@ from parley.digests import SpokenMember
 from parley.passes.code import SegmentText
 from parley.passes.prompting.parameters import DEFAULT_TRANSCRIPT_BYTES
 
-# What some programs take for the end of a line, and JSON does not escape.
-_LINE_ENDS: Final = {ord(one): f"\\u{ord(one):04x}" for one in "\x7f\x85\u2028\u2029"}
+# What JSON leaves as it is, although some programs take it for the end of a line, or terminals
+# for a command.
+_ESCAPED: Final = {
+    one: f"\\u{one:04x}" for one in (*range(0x7F, 0xA0), ord("\u2028"), ord("\u2029"))
+}
 _BOUNDARY_DIGITS: Final = 32
 # Bytes of a line beside its text, and of the line that says what is left out.
 _LINE_FRAME: Final = 200
@@ -152,4 +155,4 @@ def _size(text: str) -> int:
 
 def _json(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(_LINE_ENDS)
+    return text.translate(_ESCAPED)

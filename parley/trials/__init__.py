@@ -1,0 +1,1 @@
+"""One run of a pass over one segment, of which nothing is stored."""

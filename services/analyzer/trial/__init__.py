@@ -1,0 +1,1 @@
+"""Runs one pass over one stored segment, and tells everything about it; nothing is written."""
