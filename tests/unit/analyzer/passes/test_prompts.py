@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from parley.codec.definitions import decode_definition, encode_definition
+from parley.config import ConfigBody, ConfigChange
+from parley.passes.applied import ActiveVersion, AppliedPass, PassActivation, Subscription
+from parley.passes.catalog import Catalog, NotDue, SegmentFacts
 from parley.passes.definition import PassDefinition, PassKind
 from services.analyzer.model.outputs import OutputCheck, UnfitOutput, is_strict
 from services.analyzer.passes.prompts import shipped_prompts
 from tests.support.fitting import fitting
 from tests.support.provider import Answers
 from tests.unit.analyzer.model.asking import asking
-from tests.unit.analyzer.samples import assistant, text, user
+from tests.unit.analyzer.samples import NOON, assistant, text, user
 
 PROMPTS = shipped_prompts()
 BY_NAME = {one.name: one for one in PROMPTS}
@@ -86,3 +89,21 @@ def test_an_output_of_another_shape_is_no_output(name: str, change: dict[str, An
     output = {**fitting(schema), **change}
     with pytest.raises(UnfitOutput):
         OutputCheck(schema).output_json(json.dumps(output))
+
+
+@each
+def test_it_is_run_for_tenants_that_ask_for_it_only(definition: PassDefinition) -> None:
+    catalog = Catalog()
+
+    def say(body: ConfigBody, tenant_id: str = "") -> None:
+        catalog.apply(ConfigChange(tenant_id, "tests", NOON, body))
+
+    say(AppliedPass.of(definition))
+    say(PassActivation(definition.name, True, (ActiveVersion(definition.version, NOON),)))
+    say(Subscription(definition.category, is_category=True, is_enabled=True), "eager")
+    eager, others = (
+        catalog.due(SegmentFacts(tenant, "chat", 10, "s")) for tenant in ("eager", "other")
+    )
+    assert [one.name for one in eager.passes] == [definition.name]
+    assert not others.passes
+    assert [why for _, why in others.others] == [NotDue.NOT_SUBSCRIBED]
