@@ -68,7 +68,7 @@ class Asked:
     @property
     def turns(self) -> list[tuple[str, str]]:
         """Role and text of each message."""
-        return [(one["role"], one["content"]) for one in self.body["messages"]]
+        return [(one["role"], one["content"]) for one in self.body.get("messages", ())]
 
     @property
     def prompt_digest(self) -> str:

@@ -1,5 +1,6 @@
 """Schemas that endpoints can be strict about, and outputs that are what a schema says."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.analyzer.model.outputs import InvalidSchema, OutputCheck, UnfitOutput, is_strict
+from tests.support.provider import Sends, running_provider
 from tests.unit.analyzer.model.asking import SCHEMA
 
 CLOSED: dict[str, Any] = {
@@ -51,6 +53,20 @@ def test_strict_is_what_is_closed_whole_and_of_words_that_endpoints_know(
 def test_a_schema_that_is_none_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(InvalidSchema):
         OutputCheck(schema)
+
+
+async def test_a_schema_is_never_fetched() -> None:
+    async with running_provider() as provider:
+        provider.otherwise = Sends(b'{"type": "object"}')
+        with pytest.raises(InvalidSchema):
+            await asyncio.to_thread(OutputCheck, {"$ref": f"{provider.base_url}/schema.json"})
+        assert provider.call_count == 0
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "9" * 5_000])
+def test_a_number_that_no_table_holds_is_no_output(number: str) -> None:
+    with pytest.raises(UnfitOutput):
+        OutputCheck({}).output_json(f"[{number}]")
 
 
 def test_what_is_wrong_is_told_with_its_place() -> None:

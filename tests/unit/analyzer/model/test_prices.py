@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analyzer.model.chat import ChatModel
+from services.analyzer.model.contract import RenderedPrompt
 from services.analyzer.model.prices import Prices, Tokens
 from services.analyzer.model.requests import most_tokens
 from services.analyzer.settings import AnalyzerSettings
@@ -69,10 +70,16 @@ def test_no_prompt_has_more_tokens_than_were_reserved_for_it(said: str) -> None:
     model = ChatModel(AnalyzerSettings(analyzer_model_prices={"some-model": (1.0, 1.0)}))
     prompt = model.render(DEFINITION, text(user(1, said)))
     bound = most_tokens(DEFINITION, prompt)
+    empty = model.render(DEFINITION, text(user(1, "")))
+    assert bound.input - most_tokens(DEFINITION, empty).input == _bytes(prompt) - _bytes(empty)
     # A tokenizer that knows no two bytes that belong together has the most tokens of all.
-    assert bound.input > len(prompt.system.encode()) + len(prompt.user.encode())
+    assert bound.input > _bytes(prompt)
     assert bound.output == 2_000
     assert model.estimate_micro_usd(DEFINITION, prompt) == bound.input + bound.output
+
+
+def _bytes(prompt: RenderedPrompt) -> int:
+    return len(prompt.system.encode()) + len(prompt.user.encode())
 
 
 async def test_a_call_with_a_repair_of_the_longest_answer_keeps_within_its_estimate() -> None:
