@@ -13,10 +13,12 @@ import pytest
 from parley.codec.definitions import decode_definition
 from parley.passes.definition import PassDefinition
 from services.analyzer.passes import SHIPPED
+from services.analyzer.passes.prompts import shipped_prompts
 
 ROOT = Path(__file__).resolve().parents[4]
 PAGE = ROOT / "docs" / "writing-a-pass.md"
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps")
+SHIPPED_NAMES = {one.name for one in (*(one.definition for one in SHIPPED), *shipped_prompts())}
 
 
 def blocks(language: str) -> list[str]:
@@ -62,7 +64,7 @@ def names(found: list[PassDefinition]) -> set[str]:
 
 def test_the_pages_pass_is_found_beside_the_shipped_ones(installed: Path) -> None:
     found = definitions(installed)
-    assert names(found) == {"polite", *(one.definition.name for one in SHIPPED)}
+    assert names(found) == {"polite", *SHIPPED_NAMES}
     (polite,) = [one for one in found if one.name == "polite"]
     assert (polite.version, polite.category) == (1, "manners")
 
@@ -85,7 +87,7 @@ def test_a_package_that_breaks_or_prints_stops_no_other(tmp_path: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[parley.passes]\nloud = loud:PASS\n")
-    assert names(definitions(tmp_path)) == {one.definition.name for one in SHIPPED}
+    assert names(definitions(tmp_path)) == SHIPPED_NAMES
     told = python("-m", "services.analyzer.shipped", path=tmp_path)
     assert "loud of loud" in told.stderr
     assert "LookupError: no model" in told.stderr
