@@ -38,7 +38,7 @@ async def find(pool: Pool, settings: AnalyzerSettings, request: TrialRequest) ->
     definition, code = await _pass(pool, request)
     row = await _segment_row(pool, request)
     segment = _segment(row)
-    members = await JobStore(pool, settings, ()).load([segment])
+    members = await JobStore(pool, settings).load([segment])
     text = text_of(segment, members[segment])
     if text is None:
         raise await _mismatch(pool, settings, segment)
