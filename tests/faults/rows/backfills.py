@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 from statistics import quantiles
-from typing import Any, Final
+from typing import Final
 
 from parley import clock
 from parley.db import pool as database
+from parley.events import Event
 from parley.settings import Settings
 from tests.faults.row import Findings, Row
 from tests.faults.scene import started
@@ -178,12 +179,13 @@ async def _past(settings: Settings) -> AsyncIterator[Past]:
 async def _old(settings: Settings) -> AsyncIterator[Past]:
     """Old segments, sealed and stored: of real talk where there is some."""
     async with _past(settings) as then:
-        if not TALK:
-            await then.seal(conversations(MADE_UP))
-        else:
-            async with started(ServiceProcess("sealer", settings)):
+        async with started(ServiceProcess("sealer", settings)):
+            if TALK:
                 await asyncio.to_thread(_import, settings, Path(TALK))
-                await quiet(settings, then.pool)
+            else:
+                names = conversations(MADE_UP, "old")
+                await publish(settings, [one for name in names for one in _said(name)])
+            await quiet(settings, then.pool)
         await then.is_stored()
         yield then
 
@@ -205,14 +207,15 @@ async def _live(settings: Settings) -> AsyncIterator[asyncio.Event]:
         await talking
 
 
+def _said(name: str) -> list[Event]:
+    policy = short_policy(1.0, 0.2)
+    return [message(name, number, "this is great", policy=policy) for number in range(3)]
+
+
 async def _talk(settings: Settings, stop: asyncio.Event) -> None:
     number = 0
     while not stop.is_set():
-        said: list[Any] = [
-            message(f"live{number}", one, "this is great", policy=short_policy(1.0, 0.2))
-            for one in range(3)
-        ]
-        await publish(settings, said)
+        await publish(settings, _said(f"live{number}"))
         number += 1
         with suppress(TimeoutError):
             async with asyncio.timeout(LIVE_EVERY_S):

@@ -46,7 +46,7 @@ async def test_a_command_that_is_interrupted_leaves_the_run_going_on(then: Past)
     await then.apply()
     parley = Command(then.settings)
     with ServiceProcess("analyzer", then.settings, **OWN):
-        process = parley.start("backfill", NEW.name, "--rate", "15")
+        process = parley.start("backfill", NEW.name, "--rate", "3")
         while not await then.pool.fetchval("SELECT count(*) FROM operations.jobs"):
             time.sleep(0.05)  # noqa: ASYNC251 - nothing else runs here
         process.send_signal(signal.SIGINT)
