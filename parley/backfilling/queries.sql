@@ -23,7 +23,8 @@ SELECT segment.revision, coalesce(segment.is_retracted, false) AS is_retracted,
    AND job.revision = wanted.revision AND job.pass_name = wanted.pass_name
    AND job.pass_version = wanted.pass_version
   LEFT JOIN operations.job_histories AS ended
-    ON ended.state <> 'open' AND ended.tenant_id = wanted.tenant_id AND ended.segment_id = wanted.segment_id
+    ON ended.state <> 'open'
+   AND ended.tenant_id = wanted.tenant_id AND ended.segment_id = wanted.segment_id
    AND ended.revision = wanted.revision AND ended.pass_name = wanted.pass_name
    AND ended.pass_version = wanted.pass_version
   LEFT JOIN verdicts AS verdict
@@ -96,6 +97,15 @@ SELECT run_id::text, partition, begin_offset, end_offset, next_offset, is_done, 
 SELECT backfill_run_id::text AS run_id, pass_name, state, reason, count(*) AS jobs
   FROM operations.jobs WHERE backfill_run_id = ANY ($1::uuid[])
  GROUP BY backfill_run_id, pass_name, state, reason
+
+-- name: spent
+-- What was spent for these runs, with what is reserved for calls that are made just now.
+SELECT backfill_run_id::text AS run_id, spent_micro_usd FROM operations.run_spend
+ WHERE backfill_run_id = ANY ($1::uuid[])
+
+-- name: set_budget
+-- Another budget of a run.
+UPDATE operations.backfill_runs SET budget_micro_usd = $2 WHERE id = $1
 
 -- name: change_state
 -- Moves a run from one of some states into another; no row where it is in none of them.

@@ -11,6 +11,7 @@ from parley.errors import UserError
 DEFAULT_CONCURRENCY: Final = 1_000
 MOST_CONCURRENCY: Final = 100_000
 MICRO: Final = 1_000_000
+MOST_USD: Final = 1_000_000.0
 
 
 @dataclass(frozen=True, slots=True)

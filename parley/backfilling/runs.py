@@ -100,6 +100,7 @@ class Progress:
     jobs: Mapping[str, int]
     by_pass: Mapping[str, Mapping[str, int]]
     parked_because: Mapping[str, int]
+    spent_micro_usd: int = 0
 
     @property
     def ended(self) -> int:
@@ -163,22 +164,33 @@ async def act(pool: Pool, run_id: str, wanted: Act, by: str) -> bool:
     ) is not None
 
 
+async def set_budget(pool: Pool, run_id: str, budget_micro_usd: int) -> None:
+    """Give the run another budget, in millionths of a US dollar; what it spent counts."""
+    await pool.execute(_SQL["set_budget"], run_id, budget_micro_usd)
+
+
 async def progress(pool: Pool, found: Sequence[Run]) -> list[Progress]:
     """How far these runs are, from their jobs themselves, so that nothing is counted twice."""
     wanted = [one.id for one in found]
     partitions = await pool.fetch(_SQL["partitions"], wanted)
     jobs = await pool.fetch(_SQL["job_states"], wanted)
+    spent = {
+        row["run_id"]: row["spent_micro_usd"] for row in await pool.fetch(_SQL["spent"], wanted)
+    }
     return [
         _progress(
             one,
             [row for row in partitions if row["run_id"] == one.id],
             [row for row in jobs if row["run_id"] == one.id],
+            spent.get(one.id, 0),
         )
         for one in found
     ]
 
 
-def _progress(run: Run, partitions: Sequence[Any], jobs: Iterable[Any]) -> Progress:
+def _progress(
+    run: Run, partitions: Sequence[Any], jobs: Iterable[Any], spent_micro_usd: int
+) -> Progress:
     tally, states, parked = Tally(), Counter[str](), Counter[str]()
     by_pass: dict[str, Counter[str]] = {}
     for row in partitions:
@@ -198,6 +210,7 @@ def _progress(run: Run, partitions: Sequence[Any], jobs: Iterable[Any]) -> Progr
         jobs=states,
         by_pass=by_pass,
         parked_because=parked,
+        spent_micro_usd=spent_micro_usd,
     )
 
 

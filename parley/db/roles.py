@@ -80,6 +80,7 @@ GRANTS: Final = MappingProxyType(
             *_grants("r", *_ACTIVITY, "current_segments"),
             *_grants("riu", f"{OPERATIONS}.backfill_runs"),
             *_grants("r", f"{OPERATIONS}.backfill_partitions", f"{OPERATIONS}.jobs", *_PASSES),
+            *_grants("r", f"{OPERATIONS}.run_spend"),
         ),
         Role.PERSISTER: (
             *_grants("riu", *_SPOKEN, "conversation_events", "fences", "ledger"),

@@ -1,8 +1,11 @@
 """`parley backfill pause|resume|cancel`: said to the analyzers, who carry it out."""
 
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from parley.backfilling import runs
+from parley.backfilling.request import MICRO, MOST_USD
 from parley.backfilling.runs import Act
 from parley.cli.backfill.naming import RunArgument, find
 from parley.cli.config_topic import who
@@ -24,9 +27,18 @@ def pause(backfill: RunArgument) -> None:
     run(_act(Settings.load(), backfill, Act.PAUSE))
 
 
-def resume(backfill: RunArgument) -> None:
-    """Let a paused backfill go on where it stood."""
-    run(_act(Settings.load(), backfill, Act.RESUME))
+def resume(
+    backfill: RunArgument,
+    *,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=0.000001, max=MOST_USD, help="At most so many US dollars in all from now on."
+        ),
+    ] = None,
+) -> None:
+    """Let a paused backfill go on where it stood; what it has spent counts in its budget."""
+    run(_act(Settings.load(), backfill, Act.RESUME, budget))
 
 
 def cancel(backfill: RunArgument) -> None:
@@ -34,9 +46,13 @@ def cancel(backfill: RunArgument) -> None:
     run(_act(Settings.load(), backfill, Act.CANCEL))
 
 
-async def _act(settings: Settings, beginning: str, wanted: Act) -> None:
+async def _act(
+    settings: Settings, beginning: str, wanted: Act, budget_usd: float | None = None
+) -> None:
     async with connection_pool(settings) as pool:
         found = await find(pool, beginning)
+        if budget_usd is not None:
+            await runs.set_budget(pool, found.id, round(budget_usd * MICRO))
         if not await runs.act(pool, found.id, wanted, who()):
             raise UserError(
                 f"Backfill {found.id} is {found.state.value}, so there is nothing to "

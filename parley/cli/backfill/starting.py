@@ -1,6 +1,6 @@
 """`parley backfill PASS…`: begin a run, and show how far it is."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from parley.backfilling.request import (
     DEFAULT_CONCURRENCY,
     MICRO,
     MOST_CONCURRENCY,
+    MOST_USD,
     BackfillRequest,
 )
 from parley.cli.backfill.findings import facts_of, print_dry_run
@@ -29,8 +30,6 @@ from parley.log.admin import topic_ends
 from parley.passes.stored import stored_catalog
 from parley.settings import Settings
 from parley.topics import Topic
-
-MOST_USD: Final = 1_000_000.0
 
 
 def start(

@@ -18,6 +18,7 @@ from rich.progress import (
 
 from parley import clock
 from parley.backfilling import runs
+from parley.backfilling.request import MICRO
 from parley.backfilling.runs import Progress as Standing
 from parley.backfilling.runs import RunState
 from parley.cli.backfill.findings import remarks
@@ -120,7 +121,13 @@ class Bars:
 def _waiting(found: Standing) -> str:
     parked = ", ".join(f"{count:,} parked: {why}" for why, count in found.parked_because.items())
     failed = found.jobs.get("failed", 0)
-    return "; ".join(filter(None, (parked, f"{failed:,} failed" if failed else "")))
+    spent = found.spent_micro_usd
+    notes = (parked, f"{failed:,} failed" if failed else "", _usd(spent) if spent else "")
+    return "; ".join(filter(None, notes))
+
+
+def _usd(micro_usd: int) -> str:
+    return f"${micro_usd / MICRO:,.4f}"
 
 
 def sentences(found: Standing) -> list[str]:
@@ -134,6 +141,9 @@ def sentences(found: Standing) -> list[str]:
     ]
     if found.run.reason:
         said.append(f"Because: {found.run.reason}.")
+    if found.spent_micro_usd:
+        of = "" if found.run.budget_micro_usd is None else f" of {_usd(found.run.budget_micro_usd)}"
+        said.append(f"Spent: {_usd(found.spent_micro_usd)}{of}.")
     if found.lost:
         said.append(
             f"WARNING: {counted(found.lost, 'record')} of the seals topic are gone and were passed "
@@ -188,6 +198,7 @@ def facts(found: Standing) -> dict[str, Any]:
         "rate": one.rate,
         "concurrency": one.concurrency,
         "budget_micro_usd": one.budget_micro_usd,
+        "spent_micro_usd": found.spent_micro_usd,
         "records_passed": found.passed,
         "records_total": found.total,
         "records_lost": found.lost,

@@ -36,6 +36,7 @@ LOOK_EVERY_S: Final = 0.5
 MOST_RUNS: Final = 4
 CANCELLED_AT_ONCE: Final = 500
 CANCELLED: Final = "backfill_cancelled"
+SPENT: Final = "its budget is spent"
 
 RUNS: Final = Gauge(
     "parley_backfill_runs", "Backfills that are not over, the same for every analyzer.", ["state"]
@@ -110,7 +111,9 @@ class Backfills:
                 run, self._slices, self._settings, self._pool, self._catalog, self._ring_workers
             )
             self._replays[run.id] = asyncio.create_task(self._replay(run, replay, stop))
-        if await self._pool.fetchval(_SQL["finish_run"], run.id):
+        if await self._pool.fetchval(_SQL["pause_spent_run"], run.id, SPENT):
+            log.warning("backfill_paused", run_id=run.id, reason=SPENT)
+        elif await self._pool.fetchval(_SQL["finish_run"], run.id):
             log.info("backfill_finished", run_id=run.id)
 
     async def _replay(self, run: Run, replay: Replay, stop: asyncio.Event) -> None:

@@ -119,10 +119,20 @@ RETURNING id
 UPDATE operations.backfill_runs SET state = 'stopped', reason = $2, finished_at = now()
  WHERE id = $1 AND state IN ('running', 'paused')
 
--- name: pause_run
--- It waits for a person.
-UPDATE operations.backfill_runs SET state = 'paused', reason = $2, changed_by = '', changed_at = now()
+-- name: pause_spent_run
+-- Its budget holds not even the next call, and nothing is at work that may cost less than reserved:
+-- a person has to raise it.
+UPDATE operations.backfill_runs AS run
+   SET state = 'paused', reason = $2, changed_by = '', changed_at = now()
  WHERE id = $1 AND state = 'running'
+   AND NOT EXISTS (SELECT FROM operations.jobs AS job
+                    WHERE job.backfill_run_id = run.id AND job.state IN ('open', 'claimed'))
+   AND run.budget_micro_usd - coalesce(
+         (SELECT spent_micro_usd FROM operations.run_spend WHERE backfill_run_id = run.id), 0)
+     < (SELECT min(job.estimated_micro_usd) FROM operations.jobs AS job
+         WHERE job.backfill_run_id = run.id AND job.state = 'parked'
+           AND job.reason = 'budget_of_backfill')
+RETURNING id
 
 -- name: hold_jobs
 -- A paused run's jobs wait for ever: those that are at work land.

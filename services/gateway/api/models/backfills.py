@@ -86,6 +86,7 @@ class BackfillOut(BaseModel):
     rate: float | None
     concurrency: int
     budget_micro_usd: int | None
+    spent_micro_usd: int
     records_passed: int
     records_total: int
     records_lost: int = Field(description="Seals that the log holds no more.")
@@ -124,6 +125,7 @@ class BackfillOut(BaseModel):
             rate=one.rate,
             concurrency=one.concurrency,
             budget_micro_usd=one.budget_micro_usd,
+            spent_micro_usd=found.spent_micro_usd,
             records_passed=found.passed,
             records_total=found.total,
             records_lost=found.lost,
