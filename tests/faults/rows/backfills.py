@@ -170,6 +170,7 @@ async def _past(settings: Settings) -> AsyncIterator[Past]:
     pool = await database.connect(settings)
     try:
         async with past(settings, pool) as then:
+            await then.disable_all()
             yield then
     finally:
         pool.terminate()

@@ -22,7 +22,7 @@ from parley.log.producer import Producer
 from parley.passes.applied import AppliedPass
 from parley.passes.code import CodePass
 from parley.passes.planning import Wanted
-from parley.passes.publishing import apply_passes
+from parley.passes.publishing import apply_passes, disable, enable, read_catalog
 from parley.passes.stored import stored_catalog
 from parley.seals import SegmentRetracted, SegmentSealed
 from parley.settings import Settings
@@ -86,6 +86,8 @@ class Past:
         """Put passes in force, for what is sealed from now on; the tables know it, too."""
         wanted = [Wanted(one.definition) for one in passes or (SENTIMENT,)]
         await apply_passes(self.settings, wanted, "tester")
+        for one in wanted:
+            await enable(self.settings, one.definition.name, None, "tester")
 
         async def is_stored() -> bool:
             catalog = await stored_catalog(self.pool)
@@ -96,6 +98,11 @@ class Past:
             )
 
         await eventually(is_stored)
+
+    async def disable_all(self) -> None:
+        """No pass is in force until one is applied."""
+        for name in (await read_catalog(self.settings)).names():
+            await disable(self.settings, name, "tester")
 
     async def begin(self, *passes: BackfillPass, **fields: Any) -> str:
         """Begin a run; its id."""

@@ -46,7 +46,7 @@ async def test_a_command_that_is_interrupted_leaves_the_run_going_on(then: Past)
     await then.apply()
     parley = Command(then.settings)
     with ServiceProcess("analyzer", then.settings, **OWN):
-        process = parley.start("backfill", NEW.name, "--rate", "3")
+        process = parley.start("backfill", NEW.name, "--rate", "0.1")
         while not await then.pool.fetchval("SELECT count(*) FROM operations.jobs"):
             time.sleep(0.05)  # noqa: ASYNC251 - nothing else runs here
         process.send_signal(signal.SIGINT)
@@ -60,8 +60,12 @@ async def test_a_command_that_is_interrupted_leaves_the_run_going_on(then: Past)
         assert refused.returncode == 1
         assert "is paused" in said(refused)
         assert parley("backfill", "resume", run["id"]).returncode == 0
-        watched = parley.json("backfill", "show", run["id"], "--watch")
-    assert (watched["state"], watched["jobs"]) == ("finished", {"verdict": 60})
+        assert parley("backfill", "cancel", run["id"]).returncode == 0
+        watched = parley.json("backfill", "show", run["id"], "--watch", status=1)
+        assert (watched["state"], watched["analyzers"]) == ("cancelled", 0)
+        assert 0 < watched["enqueued"] < 60
+        rest = parley.json("backfill", NEW.name)
+    assert rest["enqueued"] + watched["jobs"].get("verdict", 0) == 60
 
 
 @pytest.mark.timeout(120)
