@@ -48,6 +48,11 @@ metrics: $(VENV)/.ready-dev ## Write docs/metrics.md anew from the code
 configuration: $(VENV)/.ready-dev ## Write docs/configuration.md anew from the code
 	@$(BIN)/python -m deploy.observing.settings_page
 
+.PHONY: docs
+docs: $(VENV)/.ready-dev ## Build the documentation as a site into site/, without a warning
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 alerts: ## Check the alert rules and run their tests (needs promtool)
 	@cd deploy/prometheus/rules && promtool check rules --lint-fatal *.yml
 	@cd deploy/prometheus/tests && promtool test rules *.yml
