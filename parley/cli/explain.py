@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from parley.cli.facts import SQL, connection_pool
+from parley.cli.not_due import not_due
 from parley.cli.output import Output, OutputOption, print_data, stdout
 from parley.cli.running import run
 from parley.cli.timeline import Entry, Row, entries
@@ -17,6 +18,7 @@ from parley.cli.wording import counted
 from parley.codec import event_key
 from parley.db.pool import Pool
 from parley.errors import UserError
+from parley.passes.stored import stored_catalog
 from parley.settings import Settings
 
 # All of these are asked by (tenant, conversation).
@@ -50,7 +52,7 @@ def explain(
     """Show all that is known of a conversation, in order.
 
     What was said and done in it, its sessions, segments with their revisions, cuts and deadlines,
-    passes and verdicts.
+    passes and verdicts, and why other passes were not run.
 
     Try:
 
@@ -84,6 +86,8 @@ async def _gather(
             sections[name] = await pool.fetch(SQL[name], *whose)
         if not any(sections.values()):
             raise await _unknown(pool, tenant_id, conversation_id)
+        catalog = await stored_catalog(pool)
+    sections["not_due"] = not_due(catalog, tenant_id, sections)
     return sections
 
 

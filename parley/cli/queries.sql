@@ -103,7 +103,7 @@ SELECT id, session_id, user_id, role, content, event_time, received_at, content_
 SELECT revision.segment_id, revision.revision, revision.previous_revision, revision.cause,
        revision.started_at, revision.ended_at, revision.message_count, revision.sealed_at,
        revision.watermark, revision.decided_offset, revision.partition, revision.policy_id,
-       revision.policy_version, revision.cut_event_time, revision.retracted,
+       revision.policy_version, revision.cut_event_time, revision.retracted, revision.channel,
        segment.revision = revision.revision AND NOT segment.is_retracted AS is_current,
        segment.is_retracted, segment.merged_into, standing.continues::text
   FROM segment_revisions AS revision

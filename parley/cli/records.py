@@ -38,6 +38,7 @@ _NOT_IN_LINE: Final = frozenset(
         "clientId",
         "clientIpLength",
         "userAgentLength",
+        "definitionJson",
     )
 )
 

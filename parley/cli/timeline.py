@@ -140,6 +140,13 @@ def _jobs(row: Row, _: bool) -> Iterator[Entry]:
     yield Entry(row["sealed_at"], "pass", text, dict(row))
 
 
+def _not_due(row: Row, _: bool) -> Iterator[Entry]:
+    name = f"{row['pass_name']} v{row['pass_version']} over {row['segment_id']}"
+    text = f"{name} revision {row['revision']}: not run, since {row['text']}"
+    facts = {key: value for key, value in row.items() if key != "text"}
+    yield Entry(row["sealed_at"], "no pass", text, facts)
+
+
 def _verdicts(row: Row, with_content: bool) -> Iterator[Entry]:
     output = orjson.loads(row["output"])
     name = f"{row['pass_name']} v{row['pass_version']} over {row['segment_id']}"
@@ -167,5 +174,6 @@ _MAKERS: Final[dict[str, Callable[[Row, bool], Iterator[Entry]]]] = {
     "cuts": _cuts,
     "conversation_jobs": _jobs,
     "verdicts": _verdicts,
+    "not_due": _not_due,
     "conversation_dead_letters": _dead_letters,
 }

@@ -161,7 +161,7 @@ class Catalog:
     def is_subscribed(self, tenant_id: str, definition: PassDefinition) -> bool:
         """Whether a tenant wants the pass: by its name, else its category, else if it is code."""
         for about in (f"pass:{definition.name}", f"category:{definition.category}"):
-            said = self._subscriptions.get((tenant_id, about))
+            said = self.subscription(tenant_id, about)
             if said is not None:
                 return said.body.is_enabled
         return definition.kind is PassKind.CODE
@@ -189,6 +189,10 @@ class Catalog:
     def activation(self, name: str) -> Said[PassActivation] | None:
         """Which version of a pass was put in force last."""
         return self._activations.get(name)
+
+    def subscription(self, tenant_id: str, about: str) -> Said[Subscription] | None:
+        """What a tenant said of a pass or a category, as `Subscription.about` names it."""
+        return self._subscriptions.get((tenant_id, about))
 
     def subscriptions(self) -> list[Said[Subscription]]:
         """What tenants said that they want or do not want, by tenant."""

@@ -61,7 +61,7 @@ def plan(catalog: Catalog, wanted: Sequence[Wanted], now: datetime) -> list[Step
     for one in wanted:
         key = one.definition.name, one.definition.version
         if seen.setdefault(key, one.definition).fingerprint != one.definition.fingerprint:
-            raise _taken(one.definition, "what is applied with it")
+            raise _taken(catalog, one.definition, "what is applied with it")
         check_fingerprint(catalog, one.definition)
     check_prompts(catalog, [one.definition for one in wanted])
     # Earlier versions first, so that the latest of several is in force in the end.
@@ -122,15 +122,22 @@ def check_fingerprint(catalog: Catalog, definition: PassDefinition) -> None:
     """Raise UserError where the log has another fingerprint of the same version."""
     known = catalog.version(definition.name, definition.version)
     if known is not None and known.fingerprint != definition.fingerprint:
-        raise _taken(definition, f"what is applied ({known.fingerprint[:12]}…)")
+        raise _taken(catalog, definition, f"what is applied ({known.fingerprint[:12]}…)")
 
 
-def _taken(definition: PassDefinition, than: str) -> UserError:
+def next_version(catalog: Catalog, definition: PassDefinition) -> int:
+    """A version that the pass does not have yet."""
+    known = [said.body.version for said in catalog.versions(definition.name)]
+    return max([definition.version, *known]) + 1
+
+
+def _taken(catalog: Catalog, definition: PassDefinition, than: str) -> UserError:
     name, version = definition.name, definition.version
     return UserError(
         f"{name} version {version} would give other results than {than}: its fingerprint is "
         f"{definition.fingerprint[:12]}…, and a version has exactly one.",
-        f"Give it version {version + 1}. What differs is shown by `parley passes diff`.",
+        f"Give it version {next_version(catalog, definition)}. What differs is shown by "
+        "`parley passes diff`.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Asks for the definitions of the passes whose code is installed here.
+"""Asks for the definitions of the passes that are installed here.
 
 That is the analyzer's to know, and this package never imports a service: it runs as a child.
 """

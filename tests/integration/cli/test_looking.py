@@ -15,10 +15,14 @@ from parley.digests import Member, member_digest
 from parley.events import SessionStarted
 from parley.ids import segment_id
 from parley.log.producer import Producer
+from parley.passes import publishing as passes
+from parley.passes.applied import Subscription
+from parley.passes.publishing import disable
 from parley.seals import SealCause, SegmentSealed
 from parley.settings import Settings
 from parley.topics import Topic
 from tests.support.command import Command, said
+from tests.support.passes import apply_shipped
 from tests.support.processes import ServiceProcess
 from tests.support.publish import TENANT, event, message, publish
 from tests.support.wait import eventually
@@ -164,6 +168,31 @@ async def test_explain_tells_everything_of_a_conversation_and_suggests_near_name
     assert all(row["residue"] == 0 for row in status["ledger"])
     lag = {row["consumer"]: row["lag"] for row in status["consumers"]}
     assert (lag["persister"], lag["persister-seals"], lag["sealer"]) == (0, 0, 3)
+
+
+async def test_explain_says_why_passes_were_not_run_over_a_segment(
+    migrated: Settings, parley: Command
+) -> None:
+    await apply_shipped(migrated)
+    await disable(migrated, "sentiment", "ops")
+    unwanted = Subscription("turn_statistics", is_category=False, is_enabled=False)
+    await passes.publish(migrated, [unwanted], "ops", TENANT)
+    await talk(migrated)
+
+    async def reasons() -> dict[str, str]:
+        told = await asyncio.to_thread(parley.json, "explain", "chat")
+        found = [entry for entry in told["entries"] if entry["kind"] == "no pass"]
+        return {entry["pass_name"]: entry["reason"] for entry in found}
+
+    async def are_told() -> bool:
+        return (await reasons()).get("turn_statistics") == "not_subscribed"
+
+    with ServiceProcess("persister", migrated):
+        await eventually(are_told, timeout=40)
+    found = await reasons()
+    assert found["sentiment"] == "not_active"
+    # It is due, and no analyzer runs here.
+    assert found["language"] == "not_read_yet"
 
 
 async def test_the_doctor_finds_what_does_not_run(migrated: Settings, parley: Command) -> None:

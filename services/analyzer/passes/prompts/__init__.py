@@ -1,30 +1,15 @@
 """The prompt passes that Parley ships: one YAML file each, as `parley passes apply` takes them."""
 
-import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
-import yaml
-
-from parley.codec.definitions import decode_definition, definition_fields
-from parley.passes.definition import PassDefinition, PassKind
-from parley.passes.prompting.prompts import check_prompt
+from parley.passes.definition import PassDefinition
+from parley.passes.parsing import parse_passes
 
 
 @cache
 def shipped_prompts() -> tuple[PassDefinition, ...]:
     """Their definitions, by name."""
-    found = sorted(one.name for one in files(__package__).iterdir() if one.name.endswith(".yaml"))
-    return tuple(
-        _definition(files(__package__).joinpath(name).read_text("utf-8")) for name in found
-    )
-
-
-def _definition(text: str) -> PassDefinition:
-    written: dict[str, Any] = yaml.safe_load(text)
-    # What a file leaves out is as in a definition of which nothing is said.
-    plain = PassDefinition("x", 1, PassKind.PROMPT, "x", "", {})
-    definition = decode_definition(json.dumps({**definition_fields(plain), **written}))
-    check_prompt(definition)
-    return definition
+    found = [one for one in files(__package__).iterdir() if one.name.endswith(".yaml")]
+    texts = {one.name: one.read_text("utf-8") for one in sorted(found, key=lambda one: one.name)}
+    return tuple(one.definition for one in parse_passes(texts))
