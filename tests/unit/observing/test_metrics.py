@@ -34,7 +34,7 @@ def problems(metric: Exported) -> list[str]:
         "is of no kind that is used": metric.kind not in ("counter", "gauge", "histogram"),
         "is a histogram without a unit": metric.kind == "histogram"
         and words[-1] not in ("seconds", "bytes", "records", "messages", "tokens", "ratio"),
-        "has no sentence for help": not re.fullmatch(r"[A-Z][^\n|]+[^.\n]\.", metric.help),
+        "has no sentence for help": not re.fullmatch(r"[A-Z0-9][^\n|]+[^.\n]\.", metric.help),
     }
     for label in metric.labels:
         parts = set(label.split("_"))
