@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from parley.events import Policy
 from parley.passes.applied import AppliedPass, PassActivation, Subscription
+from parley.webhooks.webhook import Webhook
 
 
 class ConfigKind(StrEnum):
@@ -19,6 +20,7 @@ class ConfigKind(StrEnum):
     DEFINITION = "pass_definition"
     ACTIVATION = "pass_activation"
     SUBSCRIPTION = "subscription"
+    WEBHOOK = "webhook"
 
 
 # Of these every version has a key of its own, and stays.
@@ -106,7 +108,15 @@ class Unread:
 
 
 ConfigBody = (
-    Tenant | ApiKey | Retention | GapPolicy | AppliedPass | PassActivation | Subscription | Unread
+    Tenant
+    | ApiKey
+    | Retention
+    | GapPolicy
+    | AppliedPass
+    | PassActivation
+    | Subscription
+    | Webhook
+    | Unread
 )
 
 

@@ -41,6 +41,7 @@ OUTSIDE: Final = (
     "PARLEY_TEST_IMPORT_FILE",
 )
 DEFAULT_STATE_DIR: Final = Path(".parley")
+_LEAST_KEY_CHARS: Final = 32
 _TOPIC_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,200}\Z")
 
 
@@ -132,6 +133,9 @@ class Settings(BaseSettings):
     channel_policies: dict[str, ChannelPolicy] = Field(
         default_factory=dict, description="JSON: gap policies that differ, by channel"
     )
+    webhook_key: SecretStr | None = Field(
+        default=None, description="the key that the secrets of all webhooks are derived from"
+    )
 
     @field_validator("log_level")
     @classmethod
@@ -145,6 +149,19 @@ class Settings(BaseSettings):
     def _postgresql_url(cls, value: SecretStr) -> SecretStr:
         if urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
             raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("webhook_key", mode="before")
+    @classmethod
+    def _empty_key_is_none(cls, value: object) -> object:
+        # As compose files and shells pass on a variable that nobody has set.
+        return value or None
+
+    @field_validator("webhook_key")
+    @classmethod
+    def _long_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _LEAST_KEY_CHARS:
+            raise ValueError(f"must have at least {_LEAST_KEY_CHARS} characters, random ones")
         return value
 
     @field_validator("topic_names")

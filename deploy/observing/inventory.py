@@ -42,6 +42,7 @@ SECTIONS: Final = (
     Section("Sealer", ("parley_sealer_",)),
     Section("Activity", ("parley_activity_",)),
     Section("Analyzer", ("parley_analyzer_", "parley_model_", "parley_backfill_")),
+    Section("Analyzer, for webhooks", ("parley_webhook_", "parley_webhooks_")),
     Section("Others", (PREFIX,)),
 )
 

@@ -70,6 +70,21 @@ class Commands(LazyGroup):
             "Show what became of every record: stored, known already, dead-lettered or not for a "
             "table.",
         ),
+        "stats": Place(
+            "parley.cli.stats",
+            "show_stats",
+            "Show how much was said and found out, by pass.",
+        ),
+        "coverage": Place(
+            "parley.cli.coverage",
+            "show_coverage",
+            "Show for each pass in force and UTC day how many segments have its verdict.",
+        ),
+        "missing": Place(
+            "parley.cli.missing",
+            "show_missing",
+            "Show which segments, as they stand, lack the verdict of a pass, and why.",
+        ),
         "explain": Place(
             "parley.cli.explain",
             "explain",
@@ -122,6 +137,7 @@ class Commands(LazyGroup):
             "app",
             "Look at analysis jobs; have failed and parked ones begin anew, or cancel them.",
         ),
+        "webhooks": Place("parley.cli.webhooks", "app", "Tell other programs of new verdicts."),
         "dead-letters": Place(
             "parley.cli.dead_letters",
             "app",

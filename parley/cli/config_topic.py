@@ -3,7 +3,7 @@
 import getpass
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -26,8 +26,9 @@ from parley.log.producer import Producer
 from parley.policies import Policies, Scope
 from parley.settings import Settings
 from parley.topics import Topic
+from parley.webhooks.webhook import Webhook
 
-Body = TypeVar("Body", bound=Tenant | ApiKey | Retention)
+Body = TypeVar("Body", bound=Tenant | ApiKey | Retention | Webhook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,16 @@ class Latest(Generic[Body]):
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What is set now: tenants by name, keys by id, retention by tenant, policies by scope."""
+    """What is set now: tenants by name, keys by id, retention by tenant, policies by scope.
+
+    Webhooks by tenant and id, removed ones too.
+    """
 
     tenants: dict[str, Latest[Tenant]]
     keys: dict[str, Latest[ApiKey]]
     retention: dict[str, Latest[Retention]]
     policies: Policies
+    webhooks: dict[tuple[str, str], Latest[Webhook]] = field(default_factory=dict)
 
     def tenant(self, name: str) -> Latest[Tenant]:
         """The tenant of this name; raises UserError."""
@@ -102,6 +107,8 @@ def _apply(configured: Configured, change: ConfigChange) -> None:
             configured.retention[tenant_id] = Latest(tenant_id, retention, who, when)
         case GapPolicy():
             configured.policies.apply(change)
+        case Webhook(webhook_id) as webhook:
+            configured.webhooks[tenant_id, webhook_id] = Latest(tenant_id, webhook, who, when)
 
 
 def _forget(configured: Configured, about: ConfigKey | None) -> None:
@@ -109,6 +116,9 @@ def _forget(configured: Configured, about: ConfigKey | None) -> None:
         return
     if about.kind is ConfigKind.GAP_POLICY:
         configured.policies.forget(about)
+        return
+    if about.kind is ConfigKind.WEBHOOK:
+        configured.webhooks.pop((about.tenant_id, about.name), None)
         return
     known: dict[ConfigKind, dict[str, Any]] = {
         ConfigKind.TENANT: configured.tenants,
@@ -120,7 +130,7 @@ def _forget(configured: Configured, about: ConfigKey | None) -> None:
 
 
 async def configure(
-    settings: Settings, tenant_id: str, body: Tenant | ApiKey | Retention | GapPolicy
+    settings: Settings, tenant_id: str, body: Tenant | ApiKey | Retention | GapPolicy | Webhook
 ) -> Configured:
     """Set something, and return what is set then; it is durable by then.
 
@@ -147,8 +157,12 @@ def _holds(configured: Configured, mine: ConfigChange) -> bool:
     if isinstance(mine.body, GapPolicy):
         versions = configured.policies.versions(Scope(mine.tenant_id, mine.body.channel))
         return mine in versions
-    everything = (configured.tenants, configured.keys, configured.retention)
-    latest = [one for known in everything for one in known.values()]
+    latest: list[Latest[Any]] = [
+        *configured.tenants.values(),
+        *configured.keys.values(),
+        *configured.retention.values(),
+        *configured.webhooks.values(),
+    ]
     return any(
         (one.tenant_id, one.body, one.changed_by, one.changed_at)
         == (mine.tenant_id, mine.body, mine.changed_by, mine.changed_at)

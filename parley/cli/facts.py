@@ -32,6 +32,7 @@ CONSUMERS: Final = (
     ("sealer", Topic.EVENTS),
     ("analyzer", Topic.SEALS),
     ("analyzer-ends", Topic.ANALYSES),
+    ("analyzer-webhooks", Topic.ANALYSES),
 )
 
 

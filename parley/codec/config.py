@@ -1,6 +1,7 @@
 """Records of parley.config.v1 to what operators set and back, and the keys they are kept by."""
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
@@ -9,6 +10,7 @@ from parley.codec.policies import read_policy, write_policy
 from parley.codec.record import Header, InvalidRecord, LogRecord, Outgoing, headers_for
 from parley.codec.times import set_timestamp, to_datetime
 from parley.codec.validity import check_ids, check_name, check_policy
+from parley.codec.webhooks import read_webhook, write_webhook
 from parley.config import (
     VERSIONED,
     ApiKey,
@@ -22,9 +24,19 @@ from parley.config import (
     Unread,
 )
 from parley.passes.applied import AppliedPass, PassActivation, Subscription
+from parley.webhooks.webhook import Webhook
 from parley.wire import config_pb2
 
 CONFIG_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Config")
+
+_READERS: Final[Mapping[str, Callable[[config_pb2.Config], ConfigBody]]] = {
+    **READERS,
+    "webhook": read_webhook,
+}
+_WRITERS: Final[Mapping[type, tuple[str, Callable[[Any, Any], None]]]] = {
+    **WRITERS,
+    Webhook: ("webhook", write_webhook),
+}
 
 _HASH_BYTES: Final = 32
 # What is kept so long: there may be more than tables one day.
@@ -53,6 +65,8 @@ def config_key(change: ConfigChange) -> bytes:
             about = ConfigKey(ConfigKind.ACTIVATION, "", name)
         case Subscription() as subscription:
             about = ConfigKey(ConfigKind.SUBSCRIPTION, change.tenant_id, subscription.about)
+        case Webhook(webhook_id):
+            about = ConfigKey(ConfigKind.WEBHOOK, change.tenant_id, webhook_id)
         case Unread(field):
             raise ValueError(f"a {field} is not written here")
     return _key(*about)
@@ -92,8 +106,8 @@ def encode_config(change: ConfigChange) -> bytes:
             wire.gap_policy.channel = channel
             wire.gap_policy.is_withdrawn = is_withdrawn
             write_policy(wire.gap_policy.policy, policy)
-        case AppliedPass() | PassActivation() | Subscription() as body:
-            field, write = WRITERS[type(body)]
+        case AppliedPass() | PassActivation() | Subscription() | Webhook() as body:
+            field, write = _WRITERS[type(body)]
             write(getattr(wire, field), body)
         case Unread(field):
             raise ValueError(f"a {field} is not written here")
@@ -157,8 +171,8 @@ def _body(wire: config_pb2.Config) -> ConfigBody:
         return _retention(wire)
     if field == "gap_policy":
         return _gap_policy(wire)
-    if field in READERS:
-        return READERS[field](wire)
+    if field in _READERS:
+        return _READERS[field](wire)
     return Unread(field)
 
 

@@ -79,6 +79,7 @@ GRANTS: Final = MappingProxyType(
             *_grants("r", *_SPOKEN, "conversation_events", "segment_revisions", "fences"),
             *_grants("r", *_ACTIVITY, "current_segments"),
             *_grants("riu", f"{OPERATIONS}.backfill_runs"),
+            # How far the passes have come.
             *_grants("r", f"{OPERATIONS}.backfill_partitions", f"{OPERATIONS}.jobs", *_PASSES),
             *_grants("r", f"{OPERATIONS}.run_spend"),
         ),
@@ -87,7 +88,7 @@ GRANTS: Final = MappingProxyType(
             *_grants("ri", "message_versions", "segment_revisions"),
             *_grants("rid", "dead_letters"),
             *_grants("riud", "tenants", "api_keys", "retention", "gap_policies"),
-            *_grants("riud", *_PASSES),
+            *_grants("riud", *_PASSES, "webhooks"),
             *_grants("riud", "outbox", "ledger_minutes"),
             *_grants("rud", f"{OPERATIONS}.inbox"),
         ),
@@ -100,9 +101,13 @@ GRANTS: Final = MappingProxyType(
             *_grants("riu", "fences", *_JOBS, f"{OPERATIONS}.backfill_partitions"),
             *_grants("ru", f"{OPERATIONS}.backfill_runs"),
             *_grants("riud", "outbox", f"{OPERATIONS}.job_histories", f"{OPERATIONS}.suspensions"),
+            *_grants("r", "webhooks"),
+            *_grants("riud", f"{OPERATIONS}.webhook_deliveries", f"{OPERATIONS}.webhook_attempts"),
+            *_grants("riu", f"{OPERATIONS}.webhook_states", f"{OPERATIONS}.webhook_starts"),
             # Of the events only when they came: after a grow, places say nothing about order.
             *_grants("r", "conversation_messages", "message_versions", "conversation_events"),
-            # Backfills ask what is current, and what is covered.
+            # Backfills ask what is current, and what is covered; webhooks are told what verdicts
+            # say when it goes out, so that no copy of it is kept.
             *_grants("r", "segments", "segment_revisions", "verdicts"),
         ),
         Role.ACTIVITY: _grants("riud", *_ACTIVITY),

@@ -144,6 +144,21 @@ async def topic_ends(settings: Settings, topic: str) -> list[PartitionEnds]:
     return [PartitionEnds(tp.partition, beginnings[tp], ends[tp]) for tp in partitions]
 
 
+def group_of(consumer: str, topic: str) -> str:
+    """The consumer group in which a consumer's workers share a topic."""
+    return f"parley-{consumer}.{topic}"
+
+
+async def hints(settings: Settings, consumer: str, topic: str) -> dict[int, int]:
+    """By partition up to where Kafka was told that a consumer has read; raises UserError.
+
+    No promise: it lags behind the tables, or is ahead of those of an older backup.
+    """
+    async with admin_client(settings) as admin:
+        found = await admin.list_consumer_group_offsets(group_of(consumer, topic))
+    return {tp.partition: one.offset for tp, one in found.items() if tp.topic == topic}
+
+
 async def offsets_at(settings: Settings, topic: str, moment: datetime) -> dict[int, int]:
     """By partition the first offset that was appended at a moment or later; raises UserError."""
     consumer = AIOKafkaConsumer(**kafka_options(settings), client_id="parley")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -68,12 +68,26 @@ def verdict_arguments(wanted: Wanted, limit: int, after: Behind | None) -> tuple
 
 def as_verdict(row: Row) -> dict[str, Any]:
     """A verdict with all that is known of it, as plain data: hashes are in hexadecimal."""
-    return {name: _plain(name, one) for name, one in row.items() if name not in _PLUMBING}
+    return {**as_told(row), "output": _parsed(row["output"])}
 
 
-def _plain(name: str, value: Any) -> Any:
-    if name == "output":
-        return orjson.loads(value)
+def _parsed(text: str) -> Any:
+    """The value, or the text itself where a number in it is too large for most who read it."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def as_told(row: Row) -> dict[str, Any]:
+    """The same with the result as it is written in the table, for who writes it as JSON again."""
+    found = dict(_plain(name, one) for name, one in row.items() if name not in _PLUMBING)
+    return {**found, "output": orjson.Fragment(row["output"])}
+
+
+def _plain(name: str, value: Any) -> tuple[str, Any]:
     if isinstance(value, bytes):
-        return value.hex()
-    return str(value) if name.endswith("_id") and value is not None else value
+        return name, value.hex()
+    if isinstance(value, timedelta):
+        return f"{name}_seconds", value.total_seconds()
+    return name, str(value) if name.endswith("_id") and value is not None else value

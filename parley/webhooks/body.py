@@ -10,16 +10,26 @@ TRIAL: Final = "test"
 _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 
 
-def verdict_body(delivery_id: str, webhook_id: str, verdict: Mapping[str, Any]) -> bytes:
+def verdict_body(
+    tenant_id: str, webhook_id: str, delivery_id: str, verdict: Mapping[str, Any]
+) -> bytes:
     """A verdict, as plain data with all that is known of it."""
-    return _body(VERDICT, delivery_id, webhook_id, {"verdict": dict(verdict)})
+    return _body(VERDICT, tenant_id, webhook_id, delivery_id, verdict=dict(verdict))
 
 
-def trial_body(delivery_id: str, webhook_id: str) -> bytes:
+def trial_body(tenant_id: str, webhook_id: str, delivery_id: str) -> bytes:
     """What is sent to see whether a receiver takes it."""
-    return _body(TRIAL, delivery_id, webhook_id, {})
+    return _body(TRIAL, tenant_id, webhook_id, delivery_id)
 
 
-def _body(kind: str, delivery_id: str, webhook_id: str, rest: Mapping[str, Any]) -> bytes:
-    whole = {"type": kind, "delivery_id": delivery_id, "webhook_id": webhook_id, **rest}
+def _body(
+    kind: str, tenant_id: str, webhook_id: str, delivery_id: str, **rest: Mapping[str, Any]
+) -> bytes:
+    whole = {
+        "type": kind,
+        "tenant_id": tenant_id,
+        "webhook_id": webhook_id,
+        "delivery_id": delivery_id,
+        **rest,
+    }
     return orjson.dumps(whole, option=_OPTIONS)

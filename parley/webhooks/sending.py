@@ -8,8 +8,11 @@ of its own, so that one receiver's is never used for another's.
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache, partial
+from socket import SOCK_STREAM, getaddrinfo
 from typing import Final
 
 import h11
@@ -22,6 +25,7 @@ MAX_HEAD_BYTES: Final = 32 * 1024
 _CHUNK: Final = 16 * 1024
 _OK: Final = range(200, 300)
 MOST_RETRY_AFTER_S: Final = 3_600
+_RESOLVERS: Final = ThreadPoolExecutor(16, thread_name_prefix="webhook-names")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,12 @@ async def send(target: Target, headers: Mapping[str, str], body: bytes, limits: 
     return Answer(status, problem, clock.monotonic() - started_at, retry_after)
 
 
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Certificates have to be vouched for, and of the name; read once, since that takes a while."""
+    return ssl.create_default_context()
+
+
 def _problem_of(error: Exception) -> str:
     match error:
         case h11.ProtocolError():
@@ -80,14 +90,15 @@ def _problem_of(error: Exception) -> str:
 async def _exchange(
     target: Target, headers: Mapping[str, str], body: bytes, networks: Sequence[Network]
 ) -> tuple[int, int]:
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(target.host, target.port, type=1)
+    # A name server that hangs holds up a thread, and none of those that the passes use.
+    found = await asyncio.get_running_loop().run_in_executor(
+        _RESOLVERS, partial(getaddrinfo, target.host, target.port, type=SOCK_STREAM)
+    )
     address = check(target, [str(one[4][0]) for one in found], networks)
-    context = ssl.create_default_context() if target.is_tls else None
     reader, writer = await asyncio.open_connection(
         address,
         target.port,
-        ssl=context,
+        ssl=tls_context() if target.is_tls else None,
         server_hostname=target.host if target.is_tls else None,
         limit=_CHUNK,
     )

@@ -1,7 +1,14 @@
 """A webhook: who wants to be told of which verdicts, as an operator set it."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+# It stands in a header.
+WEBHOOK_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+# Passes, and as many categories, that one may choose by name.
+MAX_CHOSEN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)

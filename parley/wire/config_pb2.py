@@ -26,35 +26,37 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from parley.wire import policy_pb2 as parley_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16parley/v1/config.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/policy.proto\"\xcb\x03\n\x06\x43onfig\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nchanged_by\x18\x02 \x01(\t\x12.\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x06tenant\x18\x10 \x01(\x0b\x32\x11.parley.v1.TenantH\x00\x12$\n\x07\x61pi_key\x18\x11 \x01(\x0b\x32\x11.parley.v1.ApiKeyH\x00\x12\x34\n\x0fpass_definition\x18\x12 \x01(\x0b\x32\x19.parley.v1.PassDefinitionH\x00\x12#\n\x06prompt\x18\x13 \x01(\x0b\x32\x11.parley.v1.PromptH\x00\x12*\n\ngap_policy\x18\x14 \x01(\x0b\x32\x14.parley.v1.GapPolicyH\x00\x12/\n\x0csubscription\x18\x15 \x01(\x0b\x32\x17.parley.v1.SubscriptionH\x00\x12\x34\n\x0fpass_activation\x18\x16 \x01(\x0b\x32\x19.parley.v1.PassActivationH\x00\x12)\n\tretention\x18\x17 \x01(\x0b\x32\x14.parley.v1.RetentionH\x00\x42\x06\n\x04\x62ody\"@\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x12\n\nis_enabled\x18\x03 \x01(\x08\"\xd2\x01\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x10\n\x08key_hash\x18\x02 \x01(\x0c\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x33\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x33\n\nrevoked_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\r\n\x0b_expires_atB\r\n\x0b_revoked_at\"\xb9\x01\n\x0ePassDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12!\n\x04kind\x18\x04 \x01(\x0e\x32\x13.parley.v1.PassKind\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x10\n\x08priority\x18\x07 \x01(\x05\x12\x17\n\x0f\x64\x65\x66inition_json\x18\x08 \x01(\t\"9\n\x06Prompt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x10\n\x08template\x18\x03 \x01(\t\"U\n\tGapPolicy\x12!\n\x06policy\x18\x01 \x01(\x0b\x32\x11.parley.v1.Policy\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x14\n\x0cis_withdrawn\x18\x03 \x01(\x08\"G\n\x0cSubscription\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x13\n\x0bis_category\x18\x02 \x01(\x08\x12\x12\n\nis_enabled\x18\x03 \x01(\x08\"^\n\x0ePassActivation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nis_enabled\x18\x02 \x01(\x08\x12*\n\x08versions\x18\x03 \x03(\x0b\x32\x18.parley.v1.ActiveVersion\"{\n\rActiveVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x30\n\x0c\x61\x63tivated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05since\x18\x03 \x01(\x0b\x32\x18.parley.v1.SealsPosition\"5\n\rSealsPosition\x12\x13\n\x0bincarnation\x18\x01 \x01(\t\x12\x0f\n\x07offsets\x18\x02 \x03(\x03\"m\n\tRetention\x12\x16\n\tkeep_days\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12/\n\x06\x63utoff\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\x0c\n\n_keep_daysB\t\n\x07_cutoff*O\n\x08PassKind\x12\x19\n\x15PASS_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0ePASS_KIND_CODE\x10\x01\x12\x14\n\x10PASS_KIND_PROMPT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16parley/v1/config.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/policy.proto\"\xf2\x03\n\x06\x43onfig\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nchanged_by\x18\x02 \x01(\t\x12.\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x06tenant\x18\x10 \x01(\x0b\x32\x11.parley.v1.TenantH\x00\x12$\n\x07\x61pi_key\x18\x11 \x01(\x0b\x32\x11.parley.v1.ApiKeyH\x00\x12\x34\n\x0fpass_definition\x18\x12 \x01(\x0b\x32\x19.parley.v1.PassDefinitionH\x00\x12#\n\x06prompt\x18\x13 \x01(\x0b\x32\x11.parley.v1.PromptH\x00\x12*\n\ngap_policy\x18\x14 \x01(\x0b\x32\x14.parley.v1.GapPolicyH\x00\x12/\n\x0csubscription\x18\x15 \x01(\x0b\x32\x17.parley.v1.SubscriptionH\x00\x12\x34\n\x0fpass_activation\x18\x16 \x01(\x0b\x32\x19.parley.v1.PassActivationH\x00\x12)\n\tretention\x18\x17 \x01(\x0b\x32\x14.parley.v1.RetentionH\x00\x12%\n\x07webhook\x18\x18 \x01(\x0b\x32\x12.parley.v1.WebhookH\x00\x42\x06\n\x04\x62ody\"@\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x12\n\nis_enabled\x18\x03 \x01(\x08\"\xd2\x01\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x10\n\x08key_hash\x18\x02 \x01(\x0c\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x33\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x33\n\nrevoked_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\r\n\x0b_expires_atB\r\n\x0b_revoked_at\"\xb9\x01\n\x0ePassDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12!\n\x04kind\x18\x04 \x01(\x0e\x32\x13.parley.v1.PassKind\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x10\n\x08priority\x18\x07 \x01(\x05\x12\x17\n\x0f\x64\x65\x66inition_json\x18\x08 \x01(\t\"9\n\x06Prompt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x10\n\x08template\x18\x03 \x01(\t\"U\n\tGapPolicy\x12!\n\x06policy\x18\x01 \x01(\x0b\x32\x11.parley.v1.Policy\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x14\n\x0cis_withdrawn\x18\x03 \x01(\x08\"G\n\x0cSubscription\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x13\n\x0bis_category\x18\x02 \x01(\x08\x12\x12\n\nis_enabled\x18\x03 \x01(\x08\"^\n\x0ePassActivation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nis_enabled\x18\x02 \x01(\x08\x12*\n\x08versions\x18\x03 \x03(\x0b\x32\x18.parley.v1.ActiveVersion\"{\n\rActiveVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x30\n\x0c\x61\x63tivated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05since\x18\x03 \x01(\x0b\x32\x18.parley.v1.SealsPosition\"5\n\rSealsPosition\x12\x13\n\x0bincarnation\x18\x01 \x01(\t\x12\x0f\n\x07offsets\x18\x02 \x03(\x03\"m\n\tRetention\x12\x16\n\tkeep_days\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12/\n\x06\x63utoff\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\x0c\n\n_keep_daysB\t\n\x07_cutoff\"\x82\x02\n\x07Webhook\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x0e\n\x06passes\x18\x03 \x03(\t\x12\x12\n\ncategories\x18\x04 \x03(\t\x12\x16\n\x0esecret_version\x18\x05 \x01(\x05\x12\x14\n\x0csecret_check\x18\x06 \x01(\x0c\x12\x35\n\x0c\x66ormer_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x14\n\x0cis_live_only\x18\x08 \x01(\x08\x12\x12\n\nis_enabled\x18\t \x01(\x08\x12\x12\n\nis_removed\x18\n \x01(\x08\x42\x0f\n\r_former_until*O\n\x08PassKind\x12\x19\n\x15PASS_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0ePASS_KIND_CODE\x10\x01\x12\x14\n\x10PASS_KIND_PROMPT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.v1.config_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PASSKIND']._serialized_start=1629
-  _globals['_PASSKIND']._serialized_end=1708
+  _globals['_PASSKIND']._serialized_start=1929
+  _globals['_PASSKIND']._serialized_end=2008
   _globals['_CONFIG']._serialized_start=95
-  _globals['_CONFIG']._serialized_end=554
-  _globals['_TENANT']._serialized_start=556
-  _globals['_TENANT']._serialized_end=620
-  _globals['_APIKEY']._serialized_start=623
-  _globals['_APIKEY']._serialized_end=833
-  _globals['_PASSDEFINITION']._serialized_start=836
-  _globals['_PASSDEFINITION']._serialized_end=1021
-  _globals['_PROMPT']._serialized_start=1023
-  _globals['_PROMPT']._serialized_end=1080
-  _globals['_GAPPOLICY']._serialized_start=1082
-  _globals['_GAPPOLICY']._serialized_end=1167
-  _globals['_SUBSCRIPTION']._serialized_start=1169
-  _globals['_SUBSCRIPTION']._serialized_end=1240
-  _globals['_PASSACTIVATION']._serialized_start=1242
-  _globals['_PASSACTIVATION']._serialized_end=1336
-  _globals['_ACTIVEVERSION']._serialized_start=1338
-  _globals['_ACTIVEVERSION']._serialized_end=1461
-  _globals['_SEALSPOSITION']._serialized_start=1463
-  _globals['_SEALSPOSITION']._serialized_end=1516
-  _globals['_RETENTION']._serialized_start=1518
-  _globals['_RETENTION']._serialized_end=1627
+  _globals['_CONFIG']._serialized_end=593
+  _globals['_TENANT']._serialized_start=595
+  _globals['_TENANT']._serialized_end=659
+  _globals['_APIKEY']._serialized_start=662
+  _globals['_APIKEY']._serialized_end=872
+  _globals['_PASSDEFINITION']._serialized_start=875
+  _globals['_PASSDEFINITION']._serialized_end=1060
+  _globals['_PROMPT']._serialized_start=1062
+  _globals['_PROMPT']._serialized_end=1119
+  _globals['_GAPPOLICY']._serialized_start=1121
+  _globals['_GAPPOLICY']._serialized_end=1206
+  _globals['_SUBSCRIPTION']._serialized_start=1208
+  _globals['_SUBSCRIPTION']._serialized_end=1279
+  _globals['_PASSACTIVATION']._serialized_start=1281
+  _globals['_PASSACTIVATION']._serialized_end=1375
+  _globals['_ACTIVEVERSION']._serialized_start=1377
+  _globals['_ACTIVEVERSION']._serialized_end=1500
+  _globals['_SEALSPOSITION']._serialized_start=1502
+  _globals['_SEALSPOSITION']._serialized_end=1555
+  _globals['_RETENTION']._serialized_start=1557
+  _globals['_RETENTION']._serialized_end=1666
+  _globals['_WEBHOOK']._serialized_start=1669
+  _globals['_WEBHOOK']._serialized_end=1927
 # @@protoc_insertion_point(module_scope)

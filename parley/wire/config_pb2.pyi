@@ -21,7 +21,7 @@ PASS_KIND_CODE: PassKind
 PASS_KIND_PROMPT: PassKind
 
 class Config(_message.Message):
-    __slots__ = ("tenant_id", "changed_by", "changed_at", "tenant", "api_key", "pass_definition", "prompt", "gap_policy", "subscription", "pass_activation", "retention")
+    __slots__ = ("tenant_id", "changed_by", "changed_at", "tenant", "api_key", "pass_definition", "prompt", "gap_policy", "subscription", "pass_activation", "retention", "webhook")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     CHANGED_BY_FIELD_NUMBER: _ClassVar[int]
     CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,7 @@ class Config(_message.Message):
     SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
     PASS_ACTIVATION_FIELD_NUMBER: _ClassVar[int]
     RETENTION_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     changed_by: str
     changed_at: _timestamp_pb2.Timestamp
@@ -44,7 +45,8 @@ class Config(_message.Message):
     subscription: Subscription
     pass_activation: PassActivation
     retention: Retention
-    def __init__(self, tenant_id: _Optional[str] = ..., changed_by: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tenant: _Optional[_Union[Tenant, _Mapping]] = ..., api_key: _Optional[_Union[ApiKey, _Mapping]] = ..., pass_definition: _Optional[_Union[PassDefinition, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., gap_policy: _Optional[_Union[GapPolicy, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., pass_activation: _Optional[_Union[PassActivation, _Mapping]] = ..., retention: _Optional[_Union[Retention, _Mapping]] = ...) -> None: ...
+    webhook: Webhook
+    def __init__(self, tenant_id: _Optional[str] = ..., changed_by: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tenant: _Optional[_Union[Tenant, _Mapping]] = ..., api_key: _Optional[_Union[ApiKey, _Mapping]] = ..., pass_definition: _Optional[_Union[PassDefinition, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., gap_policy: _Optional[_Union[GapPolicy, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., pass_activation: _Optional[_Union[PassActivation, _Mapping]] = ..., retention: _Optional[_Union[Retention, _Mapping]] = ..., webhook: _Optional[_Union[Webhook, _Mapping]] = ...) -> None: ...
 
 class Tenant(_message.Message):
     __slots__ = ("name", "display_name", "is_enabled")
@@ -157,3 +159,27 @@ class Retention(_message.Message):
     keep_days: int
     cutoff: _timestamp_pb2.Timestamp
     def __init__(self, keep_days: _Optional[int] = ..., cutoff: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Webhook(_message.Message):
+    __slots__ = ("webhook_id", "url", "passes", "categories", "secret_version", "secret_check", "former_until", "is_live_only", "is_enabled", "is_removed")
+    WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    PASSES_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    SECRET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SECRET_CHECK_FIELD_NUMBER: _ClassVar[int]
+    FORMER_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    IS_LIVE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    IS_ENABLED_FIELD_NUMBER: _ClassVar[int]
+    IS_REMOVED_FIELD_NUMBER: _ClassVar[int]
+    webhook_id: str
+    url: str
+    passes: _containers.RepeatedScalarFieldContainer[str]
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    secret_version: int
+    secret_check: bytes
+    former_until: _timestamp_pb2.Timestamp
+    is_live_only: bool
+    is_enabled: bool
+    is_removed: bool
+    def __init__(self, webhook_id: _Optional[str] = ..., url: _Optional[str] = ..., passes: _Optional[_Iterable[str]] = ..., categories: _Optional[_Iterable[str]] = ..., secret_version: _Optional[int] = ..., secret_check: _Optional[bytes] = ..., former_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_live_only: _Optional[bool] = ..., is_enabled: _Optional[bool] = ..., is_removed: _Optional[bool] = ...) -> None: ...

@@ -1,6 +1,7 @@
 """The analyzer's process: reads seals, runs jobs, answers for its health."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -25,13 +26,16 @@ from services.analyzer.passes import SHIPPED, Installed, load_installed
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import CONSUMER, JobStore
 from services.analyzer.stream import SealsHandler
+from services.analyzer.webhooks.core import category_in
+from services.analyzer.webhooks.room import WebhooksRoom, open_room
 
 BATCHING: Final = Batching(max_records=1_000, linger=timedelta(milliseconds=50))
 
 
 async def start(settings: AnalyzerSettings, stop: asyncio.Event) -> None:
     """Run until `stop`."""
-    pool = await connect(settings, max_size=pool_size(settings))
+    # The webhooks' consumer and its sender beside the rest.
+    pool = await connect(settings, max_size=pool_size(settings) + 4)
     producer = Producer(settings)
     try:
         await producer.start()
@@ -64,10 +68,14 @@ async def _run(
     known = AppliedPasses(in_force.catalog, installed.passes)
     engine = Engine(settings, JobStore(pool, settings), known, model, worker_id)
     app = FastAPI(title="Parley analyzer")
-    health = _health(pool, producer, consumer, ends, installed, in_force, engine)
+    category_of = category_in(in_force.catalog)
+    webhooks = await open_room(settings, pool, producer, worker_id, ends_at, category_of)
+    consumers = (consumer, ends, webhooks.consumer)
+    health = _health(pool, producer, consumers, installed, in_force, engine, webhooks)
     app.include_router(health_router(health))
     backfills = Backfills(settings, pool, in_force.catalog, worker_id, bell.set, consumer.ring)
     tasks: list[Task] = [in_force.run, consumer.run, ends.run, gate.run, engine.gauge.run]
+    tasks += webhooks.tasks
     tasks += (gate.behind(task) for task in engine.tasks(bell, consumer.ring))
     tasks.append(gate.behind(backfills.run))
     try:
@@ -79,23 +87,23 @@ async def _run(
 def _health(
     pool: Pool,
     producer: Producer,
-    consumer: FencedConsumer,
-    ends: FencedConsumer,
+    consumers: Sequence[FencedConsumer],
     installed: Installed,
     in_force: PassesInForce,
     engine: Engine,
+    webhooks: WebhooksRoom,
 ) -> Health:
     async def database() -> None:
         await pool.fetchval("SELECT 1")
 
     async def partitions() -> None:
-        stopped = [*consumer.stopped.items(), *ends.stopped.items()]
+        stopped = [item for one in consumers for item in one.stopped.items()]
         if stopped:
             raise RuntimeError("; ".join(f"{one}: {why}" for one, why in stopped))
 
     def facts() -> dict[str, Any]:
         passes = [f"{one.definition.name} {one.definition.version}" for one in installed.passes]
-        return {"partitions": sorted(consumer.claims), "passes": passes, **engine.facts()}
+        return {"partitions": sorted(consumers[0].claims), "passes": passes, **engine.facts()}
 
     checks: dict[str, Check] = {
         "database": database,
@@ -104,9 +112,10 @@ def _health(
         "passes": installed.check,
         "passes_in_force": in_force.check,
         "models": engine.check,
+        "webhooks": webhooks.sender.check,
     }
-    # Without one pass, or one model, the others are still run.
-    optional = frozenset({"passes", "passes_in_force", "models"})
+    # Without one pass, or one model, the others are still run, and whoever is told of it.
+    optional = frozenset({"passes", "passes_in_force", "models", "webhooks"})
     return Health(CONSUMER, checks, optional=optional, facts=facts)
 
 

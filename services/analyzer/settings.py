@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 
-from parley.settings import Settings, Span
+from parley.settings import Span
+from services.analyzer.webhooks.settings import WebhookSettings
 
 Price = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
-class AnalyzerSettings(Settings):
+class AnalyzerSettings(WebhookSettings):
     """What only the analyzer needs to know."""
 
     analyzer_workers: int = Field(

@@ -16,8 +16,10 @@ from parley.activity.reading import read_activity
 from parley.db.errors import is_transient
 from parley.db.pool import Pool
 from parley.db.sql import load
+from parley.passes.stored import stored_catalog
 from parley.position import Position
 from parley.results import reading as results
+from parley.results.coverage import Period, coverage_arguments
 from parley.topics import Topic
 from services.gateway.backfills import Backfills
 from services.gateway.settings import GatewaySettings
@@ -32,6 +34,7 @@ NEWEST: Final = 50
 MOST_REVISIONS: Final = 200
 # A search reads what was said, so it may not go on for as long as other statements.
 SEARCH_TIMEOUT_S: Final = 5.0
+COVERAGE_TIMEOUT_S: Final = 10.0
 
 Row = Mapping[str, Any]
 Result = TypeVar("Result")
@@ -172,6 +175,14 @@ class Store:
         """Up to `limit` verdicts, the newest first; raises StoreUnavailable."""
         arguments = results.verdict_arguments(wanted, limit, after)
         return await self._fetch_text(results.SQL["verdicts"], *arguments)
+
+    async def coverage(self, tenant_id: str, period: Period, pass_name: str | None) -> list[Row]:
+        """How far the passes have come; raises StoreUnavailable, also where that takes too long."""
+        catalog = await self._unless_away(stored_catalog(self._pool))
+        arguments = coverage_arguments(catalog, [tenant_id], period, pass_name)
+        return await self._fetch_text(
+            results.SQL["coverage"], *arguments, timeout_s=COVERAGE_TIMEOUT_S
+        )
 
     async def messages(
         self, tenant_id: str, conversation_id: str, after: Place, limit: int

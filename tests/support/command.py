@@ -56,9 +56,9 @@ def said(ended: "subprocess.CompletedProcess[bytes]") -> str:
     return bytes(ended.stderr).decode(errors="replace").replace(os.linesep, "\n")
 
 
-async def run_here(settings: Settings, *arguments: str) -> Result:
+async def run_here(settings: Settings, *arguments: str, **variables: str) -> Result:
     """Run the command within this process, which spares its start; a UserError is its exception."""
-    own = environment(settings, COLUMNS="200")
+    own = environment(settings, COLUMNS="200", **variables)
     return await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments, env=own))
 
 

@@ -15,6 +15,7 @@ from parley.db.schema import (
     log,
     people,
     sealing,
+    webhooks,
 )
 from parley.db.schema.base import metadata
 
@@ -36,4 +37,5 @@ __all__ = [
     "metadata",
     "people",
     "sealing",
+    "webhooks",
 ]

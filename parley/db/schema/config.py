@@ -119,7 +119,25 @@ pass_subscriptions = Table(
     comment="which passes a tenant wants and does not want; source: parley.config.v1",
 )
 
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("webhook_id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("secret_version", Integer, nullable=False),
+    Column("secret_check", LargeBinary, nullable=False, comment="of the secret, not the secret"),
+    Column("passes", ARRAY(Text), nullable=False),
+    Column("categories", ARRAY(Text), nullable=False),
+    Column("former_until", DateTime(timezone=True), comment="the secret before signs too"),
+    Column("is_live_only", Boolean, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("is_removed", Boolean, nullable=False),
+    *_who_and_when(),
+    comment="who is told of verdicts, removed ones too; source: parley.config.v1",
+)
+
 TABLES: Final = (
     *(tenants, api_keys, retention, gap_policies),
-    *(pass_definitions, pass_activations, pass_subscriptions),
+    *(pass_definitions, pass_activations, pass_subscriptions, webhooks),
 )

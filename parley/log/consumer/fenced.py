@@ -15,7 +15,7 @@ from parley.db.errors import is_transient
 from parley.db.fence import Fence, FenceHeld, FenceLost
 from parley.db.pool import Pool
 from parley.log.access import kafka_options
-from parley.log.admin import no_kafka, no_topic
+from parley.log.admin import group_of, no_kafka, no_topic
 from parley.log.connections import stop_consumer
 from parley.log.consumer.batches import Batches
 from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, MEND, Claim, Claims, Reader
@@ -356,7 +356,7 @@ def _group_member(settings: Settings, name: str, topic: str) -> AIOKafkaConsumer
     return AIOKafkaConsumer(
         **kafka_options(settings),
         client_id=f"parley-{name}",
-        group_id=f"parley-{name}.{topic}",
+        group_id=group_of(name, topic),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         session_timeout_ms=session_ms,

@@ -1,11 +1,12 @@
 """Paths, queries and headers of the API, each bounded so that no input can be a fault of ours."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import Header, Path, Query
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from parley.codec.validity import EARLIEST, LATEST
 from parley.position import InvalidPosition, Position
@@ -36,6 +37,7 @@ ImportId = Annotated[
 SegmentId = Annotated[
     str, Path(pattern=UUID_PATTERN, examples=["0f8fad5b-d9cb-569f-a165-70867728950e"])
 ]
+_NUMBER: Final = re.compile(r"[+-]?[0-9._]+(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
 ImportIdInQuery = Annotated[
     str | None, Query(pattern=UUID_PATTERN, description="The import that the messages belong to.")
 ]
@@ -68,7 +70,14 @@ def _believable(moment: datetime) -> datetime:
     return moment
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_believable)]
+def _written_out(moment: object) -> object:
+    # Pydantic takes a number in a query for seconds since 1970, which no schema says.
+    if isinstance(moment, str) and _NUMBER.fullmatch(moment.strip()):
+        raise ValueError("must be an ISO 8601 time with an offset")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_believable)]
 
 
 def position_of(text: str) -> Position:

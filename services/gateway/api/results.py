@@ -1,18 +1,40 @@
 """What the passes found out, over HTTP: of a segment, of a conversation."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query
 
+from parley import clock
+from parley.codec.validity import EARLIEST
+from parley.results.coverage import Period
 from parley.results.reading import Wanted
 from services.gateway.access import Caller, Permission
-from services.gateway.api.fields import MAX_ID_CHARS, NO_NUL, ConversationId, Cursor, SegmentId
-from services.gateway.api.models import MadeVerdictOut, RevisionOut, VerdictsOut, WholeSegmentOut
+from services.gateway.api.fields import (
+    MAX_ID_CHARS,
+    NO_NUL,
+    ConversationId,
+    Cursor,
+    Moment,
+    SegmentId,
+    invalid,
+)
+from services.gateway.api.models import (
+    CoverageDayOut,
+    CoverageOut,
+    MadeVerdictOut,
+    RevisionOut,
+    VerdictsOut,
+    WholeSegmentOut,
+)
 from services.gateway.api.paging import verdict_cursor, verdict_place
 from services.gateway.api.parts import Parts
 from services.gateway.store import WholeSegment
 
 SEGMENT: Final = "/api/v2/segments/{segment_id}"
+COVERAGE: Final = "/api/v2/coverage"
+LONGEST_PERIOD: Final = timedelta(days=366)
+USUAL_PERIOD: Final = timedelta(days=30)
 VERDICTS: Final = "/api/v2/conversations/{conversation_id}/verdicts"
 
 PassName = Annotated[
@@ -59,6 +81,35 @@ def add_reading(router: APIRouter, parts: Parts) -> None:
             verdicts=[MadeVerdictOut.of(row) for row in page],
             next_cursor=verdict_cursor(page[-1]) if len(rows) > limit else None,
         )
+
+
+def add_coverage(router: APIRouter, parts: Parts) -> None:
+    """The route that tells how far the passes have come."""
+
+    @router.get(COVERAGE, tags=["results"], summary="How far the passes have come")
+    async def get_coverage(
+        caller: Caller,
+        name: PassName = None,
+        since: Annotated[
+            Moment | None, Query(description="Segments that ended then or later; 30 days back.")
+        ] = None,
+        until: Annotated[
+            Moment | None, Query(description="Segments that ended before; now where left out.")
+        ] = None,
+    ) -> CoverageOut:
+        """Of the caller's tenant, by pass in force and UTC day, over 366 days at most.
+
+        A question that takes over 10 s is given up (503): ask for fewer days.
+        """
+        caller.requires(Permission.LIST)
+        end = until or clock.now()
+        # Nothing lies before what a moment may be.
+        begin = since or max(EARLIEST, end - min(USUAL_PERIOD, end - EARLIEST))
+        if end - begin > LONGEST_PERIOD:
+            raise invalid("query", "since", "must lie at most 366 days before until")
+        rows = await parts.store.coverage(caller.tenant_id, Period(begin, end), name)
+        days = [CoverageDayOut(**row) for row in rows]
+        return CoverageOut(since=begin, until=end, coverage=days)
 
 
 def _unknown_segment() -> HTTPException:

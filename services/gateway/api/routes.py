@@ -68,8 +68,9 @@ def _reading(parts: Parts) -> APIRouter:
 
 def _live(parts: Parts) -> APIRouter:
     # Of this moment, so there is no write to wait for.
-    router = APIRouter(responses=documented(401, 403, 503))
+    router = APIRouter(responses=documented(401, 403, 422, 503))
     activity.add_reading(router, parts)
+    results.add_coverage(router, parts)
     return router
 
 

@@ -20,12 +20,18 @@ from parley.events import Policy
 from parley.passes.applied import AppliedPass, PassActivation, Subscription
 from parley.passes.stored import versions_json
 from parley.policies import Policies
+from parley.webhooks.webhook import Webhook
 
 _SQL: Final = load(__package__, "config.sql")
 # Named as the fields of a Policy.
 _POLICY_COLUMNS: Final = (
     *("policy_id", "version", "idle_gap", "grace"),
     *("seal_on_end", "max_duration", "max_messages"),
+)
+# Named as the fields of a Webhook.
+_WEBHOOK_COLUMNS: Final = (
+    *("webhook_id", "url", "secret_version", "secret_check", "passes", "categories"),
+    *("former_until", "is_live_only", "is_enabled", "is_removed"),
 )
 
 
@@ -77,6 +83,9 @@ def _row(change: ConfigChange) -> tuple[Any, ...]:
             return (change.tenant_id, channel, *fields, is_withdrawn, *who_and_when)
         case AppliedPass() | PassActivation() | Subscription():
             return (*_pass_row(change.tenant_id, change.body), *who_and_when)
+        case Webhook() as webhook:
+            fields = (getattr(webhook, name) for name in _WEBHOOK_COLUMNS)
+            return (change.tenant_id, *fields, *who_and_when)
         case unread:
             raise ValueError(f"{unread} has no table")
 

@@ -65,6 +65,19 @@ ON CONFLICT (tenant_id, is_category, target) DO UPDATE SET
     is_enabled = excluded.is_enabled, changed_by = excluded.changed_by,
     changed_at = excluded.changed_at
 
+-- name: save_webhook
+-- Who is told of verdicts, as it was last set; removed ones too.
+INSERT INTO webhooks (tenant_id, webhook_id, url, secret_version, secret_check, passes, categories,
+                      former_until, is_live_only, is_enabled, is_removed, changed_by, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (tenant_id, webhook_id) DO UPDATE SET
+    url = excluded.url, secret_version = excluded.secret_version,
+    secret_check = excluded.secret_check, passes = excluded.passes,
+    categories = excluded.categories, former_until = excluded.former_until,
+    is_live_only = excluded.is_live_only, is_enabled = excluded.is_enabled,
+    is_removed = excluded.is_removed, changed_by = excluded.changed_by,
+    changed_at = excluded.changed_at
+
 -- name: gap_policies
 -- Of every tenant and channel the latest version.
 SELECT DISTINCT ON (tenant_id, channel)
@@ -102,3 +115,7 @@ DELETE FROM pass_activations WHERE $1 = '' AND pass_name = $2
 DELETE FROM pass_subscriptions
  WHERE tenant_id = $1
    AND CASE WHEN is_category THEN 'category:' ELSE 'pass:' END || target = $2
+
+-- name: forget_webhook
+-- One webhook; it is told of nothing more.
+DELETE FROM webhooks WHERE tenant_id = $1 AND webhook_id = $2

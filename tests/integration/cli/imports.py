@@ -68,6 +68,7 @@ async def pretend_services(settings: Settings, pool: Any, reason: str | None = N
         ("persister-seals", Topic.SEALS),
         ("analyzer", Topic.SEALS),
         ("analyzer-ends", Topic.ANALYSES),
+        ("analyzer-webhooks", Topic.ANALYSES),
         ("persister-analyses", Topic.ANALYSES),
     )
     for consumer, topic in consumers:

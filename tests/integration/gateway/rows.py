@@ -21,7 +21,7 @@ async def insert(pool: Any, table: Table, **values: Any) -> None:
     places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
     names = ", ".join(f'"{name}"' for name in row)
     await pool.execute(
-        f"INSERT INTO {table.name} ({names}) VALUES ({places})",  # noqa: S608 - our own names
+        f"INSERT INTO {table.fullname} ({names}) VALUES ({places})",  # noqa: S608 - our own names
         *row.values(),
     )
 

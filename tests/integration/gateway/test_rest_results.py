@@ -12,6 +12,8 @@ from parley.ids import derived_id
 from tests.integration.gateway.rest import CONVERSATIONS, Program, program_of
 from tests.integration.gateway.rows import AT, insert
 from tests.integration.gateway.test_rest_callers import caller, guarded, persister
+from tests.support.coverage import EXPECTED, counts
+from tests.support.coverage import fill as fill_coverage
 from tests.support.processes import ServiceProcess
 
 pytestmark = pytest.mark.integration
@@ -157,3 +159,41 @@ async def test_users_see_their_own_and_readers_and_servers_their_tenants(
             await importer.is_refused(403, "forbidden", path)
         assert (await foreign.reads(VERDICTS))["verdicts"] == []
         await foreign.is_refused(404, "not_found", path_of(SEGMENT))
+
+
+COVERAGE = "/api/v2/coverage"
+
+
+async def test_coverage_counts_each_segment_once_by_pass_and_day(
+    pool: Any, program: Program
+) -> None:
+    await fill_coverage(pool)
+    since = {"since": "2026-01-01T00:00:00Z"}
+    found = await program.reads(COVERAGE, **since, until="2026-12-01T00:00:00Z")
+    assert counts(found["coverage"]) == EXPECTED
+    [day] = found["coverage"]
+    assert (day["pass_name"], day["pass_version"], day["day"]) == ("turns", 2, "2026-01-31")
+    assert (await program.reads(COVERAGE, until="2026-01-31T12:05:00Z"))["coverage"] == []
+    named = await program.reads(COVERAGE, until="2026-02-01T00:00:00Z", **{"pass": "none"})
+    assert named["coverage"] == []
+    await program.is_refused(
+        422, "invalid_request", COVERAGE, params={**since, "until": "2027-02-01T00:00:00Z"}
+    )
+    # No number is taken for seconds since 1970.
+    for number in ("0.5", "1e9", "-1"):
+        await program.is_refused(422, "invalid_request", COVERAGE, params={"until": number})
+
+
+async def test_coverage_is_for_those_who_may_look_through_everybodys_conversations(
+    pool: Any, guarded: ServiceProcess
+) -> None:
+    await fill_coverage(pool, "acme")
+    until = {"until": "2026-02-01T00:00:00Z"}
+    for role in ("reader", "operator", "agent"):
+        async with caller(guarded, role) as one:
+            assert counts((await one.reads(COVERAGE, **until))["coverage"]) == EXPECTED
+        async with caller(guarded, role, tenant="other") as foreign:
+            assert (await foreign.reads(COVERAGE, **until))["coverage"] == []
+    for role in ("user", "importer"):
+        async with caller(guarded, role) as one:
+            await one.is_refused(403, "forbidden", COVERAGE)

@@ -95,6 +95,7 @@ ROUTES: Final = {
     "/api/v2/backfills/{run_id}/pause": {"post"},
     "/api/v2/backfills/{run_id}/resume": {"post"},
     "/api/v2/backfills/{run_id}/cancel": {"post"},
+    "/api/v2/coverage": {"get"},
     "/api/v2/events:batch": {"post"},
     "/api/v2/imports": {"post"},
     "/api/v2/imports/{import_id}/finish": {"post"},
@@ -144,6 +145,7 @@ async def test_every_read_of_what_is_stored_may_wait_for_a_write(document: dict[
         "/api/v2/activity",
         "/api/v2/backfills",
         "/api/v2/backfills/{run_id}",
+        "/api/v2/coverage",
     }
 
 

@@ -92,7 +92,7 @@ def assert_exists(line: str) -> None:
 
 
 def test_a_command_that_is_not_there_is_found() -> None:
-    for line in ("parley stats", "parley ledger --sinc 2h", "parley dead-letters drop 1"):
+    for line in ("parley statistics", "parley ledger --sinc 2h", "parley dead-letters drop 1"):
         with pytest.raises(AssertionError):
             assert_exists(line)
 

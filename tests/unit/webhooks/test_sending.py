@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from parley.webhooks.addresses import target_of
-from parley.webhooks.sending import Answer, Limits, send
+from parley.webhooks.sending import Answer, Limits, send, tls_context
 
 HERE = [ip_network("127.0.0.0/8")]
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -180,10 +180,13 @@ async def test_a_certificate_has_to_be_vouched_for_and_of_the_name_that_was_aske
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*files)
         async with served(answering("HTTP/1.1 200 OK\n\n"), context) as url:
+            tls_context.cache_clear()
             problems["nobody", name] = (await post(url)).problem
             with monkeypatch.context() as patched:
                 patched.setenv("SSL_CERT_FILE", str(files[0]))
+                tls_context.cache_clear()
                 problems["vouched", name] = (await post(url)).problem
+    tls_context.cache_clear()
     assert problems == {
         ("nobody", "localhost"): "tls: CERTIFICATE_VERIFY_FAILED",
         ("vouched", "localhost"): "",

@@ -1212,11 +1212,188 @@ def upgrade() -> None:
         ["tenant_id", "session_id"],
         unique=False,
     )
+    op.create_table(
+        "webhook_attempts",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column(
+            "attempted_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "status",
+            sa.Integer(),
+            nullable=True,
+            comment="what the receiver answered, where it did",
+        ),
+        sa.Column("problem", sa.Text(), nullable=False, comment="empty where it took it"),
+        sa.Column("latency", sa.Interval(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "tenant_id", "delivery_id", "number", name=op.f("pk_webhook_attempts")
+        ),
+        schema="operations",
+        comment="every request to a webhook, without content; operational: backed up, not rebuilt",
+    )
+    op.create_index(
+        "ix_webhook_attempts_attempted_at",
+        "webhook_attempts",
+        ["attempted_at"],
+        unique=False,
+        schema="operations",
+    )
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("conversation_id", sa.Text(), nullable=False),
+        sa.Column("segment_id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("pass_name", sa.Text(), nullable=False),
+        sa.Column("pass_version", sa.BigInteger(), nullable=False),
+        sa.Column("incarnation", sa.Text(), nullable=False),
+        sa.Column("analyses_partition", sa.Integer(), nullable=False),
+        sa.Column("log_offset", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), server_default=sa.text("'open'"), nullable=False),
+        sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("attempt_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lease_token", sa.UUID(as_uuid=False), nullable=True),
+        sa.Column(
+            "due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "delivery_id", name=op.f("pk_webhook_deliveries")),
+        schema="operations",
+        comment="verdicts to tell webhooks of; operational: backed up, not rebuilt",
+    )
+    op.create_index(
+        "ix_webhook_deliveries_due",
+        "webhook_deliveries",
+        ["tenant_id", "webhook_id", "due_at"],
+        unique=False,
+        schema="operations",
+        postgresql_where=sa.text("state IN ('open', 'claimed')"),
+    )
+    op.create_index(
+        "ix_webhook_deliveries_ended",
+        "webhook_deliveries",
+        ["ended_at"],
+        unique=False,
+        schema="operations",
+    )
+    op.create_index(
+        "ix_webhook_deliveries_newest",
+        "webhook_deliveries",
+        ["tenant_id", "webhook_id", "number"],
+        unique=False,
+        schema="operations",
+    )
+    op.create_index(
+        "ix_webhook_deliveries_order",
+        "webhook_deliveries",
+        ["tenant_id", "webhook_id", "conversation_id", "number"],
+        unique=False,
+        schema="operations",
+        postgresql_where=sa.text("state IN ('open', 'claimed')"),
+    )
+    op.create_table(
+        "webhook_starts",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("first_offset", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("topic", "partition", name=op.f("pk_webhook_starts")),
+        schema="operations",
+        comment="of the analyses topic: what lies before is told to nobody; operational: backed up, not rebuilt",
+    )
+    op.create_table(
+        "webhook_states",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("failure_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rests_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_success_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "disabled_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="by its failures; null while it is not",
+        ),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "webhook_id", name=op.f("pk_webhook_states")),
+        schema="operations",
+        comment="how a webhook's receiver is doing; operational: backed up, not rebuilt",
+    )
+    op.create_table(
+        "webhooks",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("secret_version", sa.Integer(), nullable=False),
+        sa.Column(
+            "secret_check",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="of the secret, not the secret",
+        ),
+        sa.Column("passes", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("categories", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column(
+            "former_until",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="the secret before signs too",
+        ),
+        sa.Column("is_live_only", sa.Boolean(), nullable=False),
+        sa.Column("is_enabled", sa.Boolean(), nullable=False),
+        sa.Column("is_removed", sa.Boolean(), nullable=False),
+        sa.Column("changed_by", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "webhook_id", name=op.f("pk_webhooks")),
+        comment="who is told of verdicts, removed ones too; source: parley.config.v1",
+    )
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index(
+        "ix_webhook_attempts_attempted_at", table_name="webhook_attempts", schema="operations"
+    )
+    op.drop_table("webhook_attempts", schema="operations")
+    op.drop_index(
+        "ix_webhook_deliveries_due",
+        table_name="webhook_deliveries",
+        schema="operations",
+        postgresql_where=sa.text("state IN ('open', 'claimed')"),
+    )
+    op.drop_index(
+        "ix_webhook_deliveries_ended", table_name="webhook_deliveries", schema="operations"
+    )
+    op.drop_index(
+        "ix_webhook_deliveries_newest", table_name="webhook_deliveries", schema="operations"
+    )
+    op.drop_index(
+        "ix_webhook_deliveries_order",
+        table_name="webhook_deliveries",
+        schema="operations",
+        postgresql_where=sa.text("state IN ('open', 'claimed')"),
+    )
+    op.drop_table("webhook_deliveries", schema="operations")
+    op.drop_table("webhook_starts", schema="operations")
+    op.drop_table("webhook_states", schema="operations")
+    op.drop_table("webhooks")
     op.drop_index("ix_conversation_messages_session", table_name="conversation_messages")
     op.drop_index("ix_conversation_messages_order", table_name="conversation_messages")
     op.drop_index(

@@ -26,6 +26,8 @@ from services.gateway.api.models.messages import (
     TranscriptIn,
 )
 from services.gateway.api.models.results import (
+    CoverageDayOut,
+    CoverageOut,
     MadeVerdictOut,
     RevisionOut,
     VerdictsOut,
@@ -53,6 +55,8 @@ __all__ = [
     "ConversationOut",
     "ConversationSummaryOut",
     "ConversationsOut",
+    "CoverageDayOut",
+    "CoverageOut",
     "EndIn",
     "EndedOut",
     "Id",

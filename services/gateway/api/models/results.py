@@ -1,7 +1,7 @@
 """What the passes found out: verdicts, and segments with all that was decided about them."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, Field
@@ -88,3 +88,25 @@ class WholeSegmentOut(BaseModel):
     former_verdicts: list[MadeVerdictOut] = Field(
         description="Those of former revisions, or of a segment that stands no more."
     )
+
+
+class CoverageDayOut(BaseModel):
+    """Where the segments stand that ended on a UTC day, and that a pass in force is for."""
+
+    pass_name: str
+    pass_version: int
+    day: date
+    segments: int = Field(description="Each is counted in one of the following.")
+    current: int = Field(description="With a verdict of the latest revision by this version.")
+    missing: int = Field(description="With none, or not yet.")
+    stale: int = Field(description="Only with one of a former revision or version.")
+    parked: int = Field(description="The job waits for somebody or something.")
+    failed: int = Field(description="The job has failed for good.")
+
+
+class CoverageOut(BaseModel):
+    """How far the passes in force have come, by pass and day, the latest day first."""
+
+    since: datetime
+    until: datetime
+    coverage: list[CoverageDayOut]
