@@ -48,6 +48,9 @@ metrics: $(VENV)/.ready-dev ## Write docs/metrics.md anew from the code
 configuration: $(VENV)/.ready-dev ## Write docs/configuration.md anew from the code
 	@$(BIN)/python -m deploy.observing.settings_page
 
+asyncapi: $(VENV)/.ready-dev ## Write docs/asyncapi.yaml anew from the code and proto/
+	@$(BIN)/python -m deploy.docs.asyncapi
+
 .PHONY: docs
 docs: $(VENV)/.ready-dev ## Build the documentation as a site into site/, without a warning
 	@$(BIN)/mkdocs build --strict --quiet

@@ -1,0 +1,1 @@
+"""What makes the documentation: pages and descriptions that code can write."""
