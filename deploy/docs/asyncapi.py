@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 
 from deploy.docs.frames import CLIENT_FRAMES, SERVER_FRAMES, Frames, frame_schema
 from parley.codec import Header
@@ -22,6 +22,8 @@ from parley.wire import analyses_pb2, config_pb2, events_pb2, live_pb2, seals_pb
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "asyncapi.yaml"
 
 Json = dict[str, Any]
+# Two classes of protobuf's stubs, of which the one that runs is private.
+Descriptor = Any
 
 MESSAGES: Final[dict[Topic, tuple[Descriptor, tuple[Header, ...]]]] = {
     Topic.EVENTS: (events_pb2.Event.DESCRIPTOR, EVENT_HEADERS),
@@ -180,12 +182,13 @@ def _add_schema(schemas: Json, descriptor: Descriptor) -> None:
     """The message and all that it is made of, by their full names."""
     if descriptor.full_name in schemas:
         return
-    schemas[descriptor.full_name] = schema = {"type": "object", "properties": {}}
+    properties: Json = {}
+    schemas[descriptor.full_name] = {"type": "object", "properties": properties}
     for field in descriptor.fields:
         inner = field.message_type
         if inner is not None and inner.full_name not in _KNOWN_TYPES and not _is_map(inner):
             _add_schema(schemas, inner)
-        schema["properties"][field.json_name] = _field(field)
+        properties[field.json_name] = _field(field)
 
 
 def _is_map(descriptor: Descriptor) -> bool:

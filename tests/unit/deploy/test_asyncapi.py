@@ -37,7 +37,7 @@ from services.gateway.core.refusals import Code, Refused
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ID = "6f1d2b5e-4f0c-5b0e-9c51-8a3c6d0f7e21"
 WRITTEN: dict[str, Any] = yaml.safe_load(asyncapi.PAGE.read_text())
-SAMPLES = {
+SAMPLES: dict[str, dict[str, Any]] = {
     "hello": {"session_id": "s", "generation": 1},
     "transcript_update": {"text": "Hi", "metadata": {}},
     "ai_response": {"text": "Hi", "metadata": {}},
@@ -110,7 +110,7 @@ def test_what_the_gateway_reads_of_a_frame_is_what_is_described(
             super().__init__(_Noting(values, read))
 
     monkeypatch.setattr(parsing, "Fields", Recording)
-    payloads = [SAMPLES[kind]]
+    payloads: list[dict[str, Any]] = [SAMPLES[kind]]
     if kind == "transcript_update":
         payloads = [{**SAMPLES[kind], "is_final": True}, {"utterance_id": "u", "sequence": 1}]
     for payload in payloads:
