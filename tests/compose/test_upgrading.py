@@ -14,6 +14,10 @@ from tests.compose.talk import talking
 
 pytestmark = pytest.mark.compose
 
+CONTRACTED = """
+ALTER TABLE conversations DROP COLUMN next_release;
+UPDATE alembic_version SET version_num = '{}'
+"""
 NEXT_IMAGE = "parley-compose-test:next"
 # The next release as far as this one can tell: its own label, and a migration that expands.
 NEXT_RELEASE = Template('''
@@ -39,15 +43,24 @@ def next_release(scaled: Project) -> Iterator[Project]:
     scaled.environment["SERVICES_IMAGE"] = NEXT_IMAGE
     yield scaled
     scaled.environment["SERVICES_IMAGE"] = IMAGE
+    # This release's set-up, which later tests run again, does not know the next one's tables.
+    contracted = CONTRACTED.format(newest)
+    psql = ("psql", "-U", "parley", "-d", "parley", "-Xqc", contracted)
+    scaled.compose("exec", "-T", "postgres", *psql)
+
+
+def _partition_counts(project: Project) -> dict[str, int]:
+    listed = json.loads(project.command("topics", "list", "-o", "json").output)
+    return {one["topic"]: one["partitions"] for one in listed}
 
 
 async def test_setting_up_again_changes_nothing(scaled: Project) -> None:
     async with talking(scaled):
-        before = scaled.command("topics", "list", "-o", "json").output
+        before = await to_thread(_partition_counts, scaled)
         ended = await to_thread(scaled.start_with, "setup")
         assert ended.status == 0, ended
         assert scaled.command("db", "status").status == 0
-        assert scaled.command("topics", "list", "-o", "json").output == before
+        assert await to_thread(_partition_counts, scaled) == before
 
 
 async def test_an_upgrade_under_traffic_loses_and_doubles_nothing(next_release: Project) -> None:
