@@ -118,6 +118,10 @@ class Tracing:
         newest = filter(None, map(traceparent_of, records[-MOST_LINKS:]))
         return self.span(f"process {topic}", SpanKind.CONSUMER, attributes, list(newest))
 
+    def traceparent(self) -> str:
+        """The current span as records name it; empty where nothing is traced."""
+        return dict(self.headers()).get(TRACEPARENT, b"").decode()
+
     def headers(self, span: Span | None = None) -> tuple[Header, ...]:
         """What a record says of the span that writes it: the current one, where none is named."""
         if not self.is_on:

@@ -45,6 +45,7 @@ jobs = Table(
     Column("lane", SmallInteger, nullable=False, server_default=text("0")),
     Column("priority", Integer, nullable=False, server_default=text("0")),
     Column("backfill_run_id", UUID(as_uuid=False)),
+    Column("traceparent", Text, comment="whose span made the job, where traces are sent"),
     Column("sealed_at", DateTime(timezone=True), nullable=False, comment="the seal's append time"),
     # open, claimed, verdict, failed, superseded, cancelled, parked
     Column("state", Text, nullable=False, server_default=text("'open'")),

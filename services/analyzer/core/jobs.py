@@ -73,7 +73,8 @@ class Attempt:
     """A claimed job: its attempts including this one, and those before that raised.
 
     `released_count` attempts do not count: the provider was away, or the budget was spent. What is
-    left of them was lost with a worker. `generation` is how often the job was reopened.
+    left of them was lost with a worker. `generation` is how often the job was reopened, and
+    `traceparent` whose span made it, where traces are sent.
     """
 
     job: Job
@@ -82,6 +83,7 @@ class Attempt:
     started_at: datetime
     released_count: int = 0
     generation: int = 0
+    traceparent: str = ""
 
     @property
     def lost_count(self) -> int:

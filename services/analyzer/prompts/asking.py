@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from parley import clock, ids
 from parley.analyses import Charge
@@ -14,6 +15,7 @@ from parley.db.errors import is_transient
 from parley.digests import content_digest
 from parley.passes.code import SegmentText
 from parley.passes.definition import PassDefinition
+from parley.tracing import TRACING, Attributes
 from services.analyzer import metrics
 from services.analyzer.core.budget import Limits, limits_of
 from services.analyzer.core.charges import refused, settled
@@ -183,12 +185,23 @@ class Asker:
         async def before_call() -> None:
             await question.purse.reserve(estimated_micro_usd)
 
-        longest = CALLS_AT_MOST * question.definition.timeout + GRACE
-        try:
-            async with asyncio.timeout(longest.total_seconds()):
-                return await self._model.ask(question.definition, prompt, before_call)
-        except TimeoutError as error:
-            raise ModelUnavailable("timeout") from error
+        definition = question.definition
+        longest = CALLS_AT_MOST * definition.timeout + GRACE
+        asked: Attributes = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": definition.model,
+        }
+        with TRACING.span(f"chat {definition.model}", SpanKind.CLIENT, asked) as span:
+            try:
+                async with asyncio.timeout(longest.total_seconds()):
+                    answer = await self._model.ask(definition, prompt, before_call)
+            except TimeoutError as error:
+                raise ModelUnavailable("timeout") from error
+            span.set_attribute("gen_ai.response.model", answer.model)
+            span.set_attribute("gen_ai.usage.input_tokens", answer.usage.input_tokens)
+            span.set_attribute("gen_ai.usage.output_tokens", answer.usage.output_tokens)
+            return answer
 
     def _answered(self, question: _Question, prompt: RenderedPrompt, answer: Answer) -> Outcome:
         self._circuits.answered(question.definition.model)

@@ -5,6 +5,7 @@ from dataclasses import astuple
 
 from parley.analyses import Analysis, JobEnded, JobKey
 from parley.db.pool import Connection, Pool
+from parley.tracing import TRACING
 from services.analyzer.core.history import Standing, charges_of, fold
 from services.analyzer.core.jobs import Attempt, Job, Stale
 from services.analyzer.core.memo import memo_of
@@ -21,7 +22,8 @@ async def insert_jobs(connection: Connection, jobs: Sequence[Job]) -> None:
     if jobs:
         # Nobody keeps what is told of a job that is being inserted as of one that is not there.
         await connection.execute(SQL["lock_histories_shared"])
-        await connection.execute(SQL["insert_jobs"], *columns(job_row(job) for job in jobs))
+        rows = columns(job_row(job) for job in jobs)
+        await connection.execute(SQL["insert_jobs"], *rows, TRACING.traceparent())
         await connection.execute(SQL["use_histories"], *columns(map(key_of, jobs)))
 
 

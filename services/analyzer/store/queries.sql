@@ -7,8 +7,8 @@
 INSERT INTO operations.jobs (tenant_id, conversation_id, segment_id, revision, pass_name, pass_version,
                   fingerprint, started_at, ended_at, first_event_id, last_event_id, message_count,
                   member_digest, incarnation, events_partition, decided_offset, source_partition,
-                  sealed_at, trigger, lane, priority, backfill_run_id)
-SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[],
+                  sealed_at, trigger, lane, priority, backfill_run_id, traceparent)
+SELECT job.*, nullif($23::text, '') FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[],
                      $7::text[], $8::timestamptz[], $9::timestamptz[], $10::uuid[], $11::uuid[],
                      $12::int[], $13::bytea[], $14::text[], $15::int[], $16::bigint[], $17::int[],
                      $18::timestamptz[], $19::text[], $20::smallint[], $21::int[], $22::uuid[])

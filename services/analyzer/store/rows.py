@@ -145,6 +145,7 @@ def attempt_of(row: Any) -> Attempt:
         clock.now(),
         row["released_count"],
         row["generation"],
+        row["traceparent"] or "",
     )
 
 

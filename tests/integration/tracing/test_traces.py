@@ -55,6 +55,16 @@ async def test_a_frame_leads_to_its_verdicts(settings: Settings, pool: Any) -> N
         for consumer in ("persister", "analyzer"):
             read = await _span(collector, consumer, settings, Topic.SEALS)
             assert set(read.links) & {one.span_id for one in collector.spans("sealer")}
+        told = await _span(collector, "persister", settings, Topic.ANALYSES)
+
+        async def what_ran() -> list[SeenSpan]:
+            runs = collector.spans("analyzer", "run passes")
+            return [one for one in runs if one.span_id in told.links]
+
+        ran = await eventually(what_ran)
+        read_seals = {one.span_id for one in collector.spans("analyzer", "process")}
+        assert {link for one in ran for link in one.links} <= read_seals
+        assert all(one.links for one in ran)
         assert SECRET not in repr(collector.spans())
 
 

@@ -635,6 +635,12 @@ def upgrade() -> None:
         sa.Column("priority", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("backfill_run_id", sa.UUID(as_uuid=False), nullable=True),
         sa.Column(
+            "traceparent",
+            sa.Text(),
+            nullable=True,
+            comment="whose span made the job, where traces are sent",
+        ),
+        sa.Column(
             "sealed_at",
             sa.DateTime(timezone=True),
             nullable=False,
