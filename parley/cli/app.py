@@ -42,6 +42,11 @@ class Commands(LazyGroup):
             "tail",
             "Print the records of a topic, decoded; the last 10 first, then what comes.",
         ),
+        "emit": Place(
+            "parley.cli.emit",
+            "app",
+            "Write an event into the log by hand, checked as every consumer checks it.",
+        ),
         "status": Place(
             "parley.cli.status",
             "status",
