@@ -31,6 +31,19 @@ SELECT (SELECT count(*) FROM conversations) AS conversations,
 -- Jobs by state.
 SELECT state, count(*) AS jobs FROM operations.jobs GROUP BY state ORDER BY state
 
+-- name: job_reasons
+-- Jobs that wait for somebody, by state and reason.
+SELECT state, reason, count(*) AS jobs FROM operations.jobs WHERE state IN ('parked', 'failed')
+ GROUP BY state, reason ORDER BY jobs DESC LIMIT 10
+
+-- name: active_passes
+-- How many passes are in force.
+SELECT count(*) FROM pass_activations WHERE is_enabled
+
+-- name: suspended_passes
+-- Passes of which no job can succeed as things are set.
+SELECT pass_name, pass_version, reason FROM operations.suspensions ORDER BY pass_name, pass_version
+
 -- name: dead_letters
 -- Records that could not be used and about which nobody did anything, by service and reason.
 SELECT service, reason, count(*) AS records, max(created_at) AS latest,

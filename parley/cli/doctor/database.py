@@ -11,6 +11,7 @@ from parley.activity.figures import Activity
 from parley.activity.reading import read_activity
 from parley.cli import facts
 from parley.cli.doctor.findings import Finding, fail, failed, ok, warn
+from parley.cli.doctor.remedies import for_stopped
 from parley.cli.facts import SQL, PartitionFacts
 from parley.cli.running import as_user_error
 from parley.cli.wording import counted
@@ -30,6 +31,9 @@ async def check_database(settings: Settings) -> list[Finding]:
     try:
         async with facts.connection_pool(settings) as pool:
             return [await _latency(pool), *await _tables(settings, pool)]
+    except asyncpg.InsufficientPrivilegeError as error:
+        text = f"this login may not look at everything: {error}"
+        return [warn("database", text, "Run the doctor with the operator's login.")]
     except (UserError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         return [failed("database", as_user_error(error))]
 
@@ -50,7 +54,10 @@ async def _tables(settings: Settings, pool: Pool) -> list[Finding]:
         await _clock(pool),
         *_outbox(await pool.fetch(SQL["outbox"])),
         *_inbox(await pool.fetchrow(SQL["inbox"])),
-        *_jobs({row["state"]: row["jobs"] for row in await pool.fetch(SQL["jobs"])}),
+        *check_jobs(await pool.fetch(SQL["job_reasons"])),
+        *check_passes(
+            await pool.fetchval(SQL["active_passes"]), await pool.fetch(SQL["suspended_passes"])
+        ),
         *_dead_letters(await pool.fetch(SQL["dead_letters"])),
         *_ledger(await pool.fetch(SQL["ledger"])),
         check_activity(await read_activity(pool)),
@@ -110,8 +117,9 @@ def _consumer(consumer: str, topic: str, group: list[PartitionFacts]) -> list[Fi
             fail(
                 "consumers",
                 f"{subject}: partition {one.partition} stands still: {one.stopped_reason}",
-                f"See `parley local logs {service}`; docs/faults-and-dead-letters.md says how it "
-                "goes on.",
+                for_stopped(one.stopped_reason or "")
+                or f"See `parley local logs {service}`; docs/faults-and-dead-letters.md says how "
+                "it goes on.",
             )
             for one in stopped
         ]
@@ -175,16 +183,36 @@ def _inbox(row: Any) -> list[Finding]:
     return found or [ok("inbox", "nothing waits for long, nothing was refused")]
 
 
-def _jobs(jobs: dict[str, int]) -> list[Finding]:
+def check_jobs(rows: list[Any]) -> list[Finding]:
+    """Jobs that wait for somebody, by their state and reason; rows are those of `job_reasons`."""
     remedies = {
-        "parked": "`parley explain CONVERSATION` says why; the analyzer's log names them.",
-        "failed": "`parley explain CONVERSATION` shows the reason of each.",
+        "parked": "See them with `parley jobs list --state parked`; "
+        "`parley jobs redrive` lets them begin anew.",
+        "failed": "See them with `parley jobs list --state failed`; mend the pass, then redrive.",
     }
     return [
-        warn("analysis", f"{state}: {counted(jobs[state], 'job')}", remedy)
-        for state, remedy in remedies.items()
-        if jobs.get(state)
-    ] or [ok("analysis", f"{counted(sum(jobs.values()), 'job')}, none failed or parked")]
+        warn(
+            "analysis",
+            f"{row['state']}: {counted(row['jobs'], 'job')}, because of {row['reason'] or '?'}",
+            remedies[row["state"]],
+        )
+        for row in rows
+    ] or [ok("analysis", "no job is failed or parked")]
+
+
+def check_passes(active_count: int, suspensions: list[Any]) -> list[Finding]:
+    """Whether there are passes in force, and none that cannot succeed as things are set."""
+    if not active_count:
+        text = "no pass is in force: segments get no verdicts"
+        return [warn("passes", text, "Run `parley passes apply`.")]
+    return [
+        fail(
+            "passes",
+            f"{row['pass_name']} version {row['pass_version']} is suspended: {row['reason']}",
+            "Correct the model's settings or key, and restart the analyzer: it tries again.",
+        )
+        for row in suspensions
+    ] or [ok("passes", f"{active_count} in force, none suspended")]
 
 
 def _dead_letters(rows: list[Any]) -> list[Finding]:

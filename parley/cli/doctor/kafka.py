@@ -8,12 +8,18 @@ from aiokafka.errors import KafkaError
 from parley import clock
 from parley.cli.doctor.findings import Finding, fail, failed, ok, warn
 from parley.cli.running import as_user_error
+from parley.codec import MAX_RECORD_BYTES
 from parley.errors import UserError
 from parley.log.admin import admin_client, topic_configs
 from parley.settings import Settings
-from parley.topics import SPECS, TopicSpec
+from parley.topics import FOREVER, SPECS, TopicSpec
 
 _SUBJECT: Final = "kafka"
+_TIMESTAMPS: Final = "message.timestamp.type"
+_RETENTION: Final = "retention.ms"
+_MAX_BYTES: Final = "max.message.bytes"
+# Of a batch of one record; Kafka's default for a topic is 1,048,588.
+BATCH_OVERHEAD_BYTES: Final = 1_024
 
 
 async def check_kafka(settings: Settings) -> list[Finding]:
@@ -23,14 +29,16 @@ async def check_kafka(settings: Settings) -> list[Finding]:
         async with admin_client(settings) as admin:
             described = await admin.describe_topics()
             latency_ms = 1000 * (clock.monotonic() - started_at)
-            present = {one["topic"] for one in described if one["error_code"] == 0}
+            present = {
+                one["topic"]: one["partitions"] for one in described if one["error_code"] == 0
+            }
             found = [ok(_SUBJECT, f"{settings.kafka_bootstrap} answers in {latency_ms:.0f} ms")]
             return found + await _topics(admin, settings, present)
     except (UserError, KafkaError, OSError) as error:
         return [failed(_SUBJECT, as_user_error(error))]
 
 
-async def _topics(admin: Any, settings: Settings, present: set[str]) -> list[Finding]:
+async def _topics(admin: Any, settings: Settings, present: dict[str, Any]) -> list[Finding]:
     missing = [
         settings.topic(one.topic) for one in SPECS if settings.topic(one.topic) not in present
     ]
@@ -40,7 +48,9 @@ async def _topics(admin: Any, settings: Settings, present: set[str]) -> list[Fin
         found.append(fail("topics", f"missing: {', '.join(missing)}", "Run `parley topics apply`."))
     configs = await _configs(admin, [settings.topic(one.topic) for one in there])
     for spec in there:
-        found += _differences(settings, spec, configs[settings.topic(spec.topic)])
+        name = settings.topic(spec.topic)
+        found += _differences(settings, spec, configs[name])
+        found += check_replicas(name, present[name])
     if not found:
         found.append(ok("topics", f"all {len(SPECS)} are there and set up as they should be"))
     return found
@@ -59,14 +69,65 @@ async def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
 
 
 def _differences(settings: Settings, spec: TopicSpec, actual: dict[str, str]) -> list[Finding]:
-    name = settings.topic(spec.topic)
-    return [
-        warn(
-            "topics",
-            f"{name}: {key} is {actual.get(key)}, not {wanted}",
-            f"kafka-configs.sh --alter --entity-type topics --entity-name {name} "
-            f"--add-config {key}={wanted}",
-        )
-        for key, wanted in topic_configs(settings, spec).items()
-        if actual.get(key) != wanted
+    wanted = topic_configs(settings, spec)
+    return check_topic(settings.topic(spec.topic), spec, wanted, actual)
+
+
+def check_topic(
+    name: str, spec: TopicSpec, wanted: dict[str, str], actual: dict[str, str]
+) -> list[Finding]:
+    """What of a topic's configuration is not as it should be, and what that costs."""
+    found = [
+        _difference(name, spec, key, value, actual.get(key))
+        for key, value in wanted.items()
+        if actual.get(key) != value
     ]
+    return found + _record_size(name, actual.get(_MAX_BYTES))
+
+
+def _difference(name: str, spec: TopicSpec, key: str, wanted: str, is_now: str | None) -> Finding:
+    text = f"{name}: {key} is {is_now}, not {wanted}"
+    remedy = _alter(name, key, wanted)
+    if key == _TIMESTAMPS:
+        # Then clients' clocks decide when the log forgets, and when a segment is over.
+        return fail("topics", f"{text}: records carry their clients' times", remedy)
+    if key == _RETENTION and wanted == str(FOREVER):
+        cost = "what is deleted can neither be replayed nor copied"
+        return warn("topics", f"{text}: {cost}", f"docs/topics.md; to keep all: {remedy}")
+    return warn("topics", text, remedy)
+
+
+def _record_size(name: str, most_bytes: str | None) -> list[Finding]:
+    if most_bytes is None or int(most_bytes) >= MAX_RECORD_BYTES + BATCH_OVERHEAD_BYTES:
+        return []
+    if int(most_bytes) == 0:
+        text = f"{name} is closed ({_MAX_BYTES} is 0): it was copied, or is being copied"
+        remedy = "Go on with `parley topics grow` or `repair`, or start services with its next name"
+        return [fail("topics", text, f"{remedy}; `--abort` opens it again (docs/topics.md).")]
+    wanted = str(MAX_RECORD_BYTES + BATCH_OVERHEAD_BYTES)
+    text = f"{name}: {_MAX_BYTES} is {most_bytes}; Parley writes records up to {wanted} bytes"
+    return [fail("topics", text, _alter(name, _MAX_BYTES, wanted))]
+
+
+def _alter(name: str, key: str, wanted: str) -> str:
+    return (
+        f"kafka-configs.sh --alter --entity-type topics --entity-name {name} "
+        f"--add-config {key}={wanted}"
+    )
+
+
+def check_replicas(name: str, partitions: list[dict[str, Any]]) -> list[Finding]:
+    """Whether each partition has a leader and all its copies, by the broker's metadata."""
+    leaderless = [one["partition"] for one in partitions if one["leader"] < 0]
+    behind = [one["partition"] for one in partitions if len(one["isr"]) < len(one["replicas"])]
+    if leaderless:
+        text = f"{name}: partitions {_numbers(leaderless)} have no leader: nothing is taken there"
+        return [fail("topics", text, "Bring the brokers back that hold them.")]
+    if behind:
+        text = f"{name}: partitions {_numbers(behind)} have fewer copies than they should"
+        return [warn("topics", text, "Is a broker away, or its disk slow?")]
+    return []
+
+
+def _numbers(partitions: list[int]) -> str:
+    return ", ".join(str(one) for one in sorted(partitions))

@@ -2,6 +2,7 @@
 
 from parley.cli import facts
 from parley.cli.doctor.findings import Finding, fail, ok, warn
+from parley.cli.doctor.remedies import for_unhealthy
 from parley.cli.facts import ServiceFacts
 from parley.cli.wording import counted
 from parley.settings import Settings
@@ -26,4 +27,5 @@ def check_service(service: ServiceFacts) -> Finding:
         restarts = f", after {counted(service.restarts, 'restart')}" if service.restarts else ""
         return ok("services", text + restarts)
     detail = f": {service.detail}" if service.detail else ""
-    return fail("services", text + detail, f"See `parley local logs {service.name}`.")
+    remedy = for_unhealthy(service.detail or "") or f"See `parley local logs {service.name}`."
+    return fail("services", text + detail, remedy)

@@ -3,12 +3,21 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from parley.activity.figures import NO_WORKER, Activity, ActivityState
-from parley.cli.doctor.database import check_activity, check_consumers
+from parley.cli.doctor.database import (
+    check_activity,
+    check_consumers,
+    check_jobs,
+    check_passes,
+)
 from parley.cli.doctor.findings import Finding, Level
+from parley.cli.doctor.kafka import check_replicas, check_topic
 from parley.cli.doctor.machine import LITTLE_BYTES, TOO_LITTLE_BYTES, check_disk
 from parley.cli.doctor.services import check_service
 from parley.cli.facts import PartitionFacts, ServiceFacts
+from parley.topics import SPECS
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -99,3 +108,74 @@ def test_a_live_view_says_how_old_it_is_and_why_it_is_too_low() -> None:
     behind = Activity(ActivityState.INCOMPLETE, {}, NOW, age, ("7 records are still to be read",))
     assert check_activity(behind).level is Level.WARN
     assert "measured 1.5 s ago, too low: 7 records" in check_activity(behind).text
+
+
+WANTED = {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}
+WELL = {**WANTED, "max.message.bytes": "1048588"}
+
+
+def test_a_topic_as_it_is_created_is_well() -> None:
+    assert check_topic("events", SPECS[0], WANTED, WELL) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "remedy"),
+    [
+        (
+            {"message.timestamp.type": "CreateTime"},
+            Level.FAIL,
+            "message.timestamp.type=LogAppendTime",
+        ),
+        ({"retention.ms": "86400000"}, Level.WARN, "docs/topics.md"),
+        ({"max.message.bytes": "100000"}, Level.FAIL, "max.message.bytes=1001024"),
+        ({"max.message.bytes": "0"}, Level.FAIL, "--abort"),
+    ],
+)
+def test_a_topic_that_was_changed_is_named_with_what_to_do(
+    change: dict[str, str], level: Level, remedy: str
+) -> None:
+    found = only(check_topic("events", SPECS[0], WANTED, {**WELL, **change}))
+    assert found.level is level
+    assert remedy in found.remedy
+
+
+def test_partitions_without_a_leader_fail_and_missing_copies_are_warned_of() -> None:
+    whole = {"partition": 0, "leader": 1, "replicas": [1, 2], "isr": [1, 2]}
+    assert check_replicas("events", [whole]) == []
+    assert only(check_replicas("events", [{**whole, "leader": -1}])).level is Level.FAIL
+    assert only(check_replicas("events", [{**whole, "isr": [1]}])).level is Level.WARN
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("the broker lost the end of its log", "parley topics repair"),
+        ("records are missing from it, which retention deleted before", "has read that far"),
+        ("the topic was made anew since this database read it", "Restore the former topic"),
+        ("this database follows x, not y", "topic's name"),
+        ("rule 2; a later release of Parley knows it", "Start that release"),
+        ("something new", "faults-and-dead-letters"),
+    ],
+)
+def test_a_partition_that_stands_still_is_told_with_its_remedy(reason: str, remedy: str) -> None:
+    found = only(check_consumers([partition(stopped_reason=reason)]))
+    assert (found.level, remedy in found.remedy) == (Level.FAIL, True)
+
+
+def test_a_service_whose_database_is_full_is_told_to_make_room() -> None:
+    detail = "batches: parley.events.v1/3: tried again for 42 s: DiskFullError (53100): x"
+    found = check_service(ServiceFacts("persister", 1, "http://x", 0, "degraded", detail))
+    assert "Make room where PostgreSQL" in found.remedy
+
+
+def test_jobs_that_wait_for_somebody_are_named_with_their_reason() -> None:
+    found = only(check_jobs([{"state": "parked", "reason": "budget", "jobs": 3}]))
+    assert (found.level, "3 jobs, because of budget" in found.text) == (Level.WARN, True)
+    assert only(check_jobs([])).level is Level.OK
+
+
+def test_passes_that_are_not_there_or_suspended_are_named() -> None:
+    assert "parley passes apply" in only(check_passes(0, [])).remedy
+    suspended = {"pass_name": "summary", "pass_version": 2, "reason": "unauthorized"}
+    assert only(check_passes(3, [suspended])).level is Level.FAIL
+    assert only(check_passes(3, [])).level is Level.OK
