@@ -78,7 +78,7 @@ class Commands(LazyGroup):
         "stats": Place(
             "parley.cli.stats",
             "show_stats",
-            "Show how much was said and found out, by pass.",
+            "Show how much was said, found out and spent, by pass.",
         ),
         "coverage": Place(
             "parley.cli.coverage",

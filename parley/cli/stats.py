@@ -18,7 +18,10 @@ from parley.cli.wording import counted
 from parley.results.reading import SQL
 from parley.settings import Settings
 
-_COLUMNS: Final = ("pass", "verdicts", "current", "latest_at")
+_COLUMNS: Final = (
+    *("pass", "verdicts", "current", "input_tokens", "output_tokens", "dollars", "latest_at"),
+)
+_MILLION: Final = 1_000_000
 
 
 def show_stats(
@@ -30,9 +33,10 @@ def show_stats(
     tenant: TenantOption = DEFAULT_TENANT,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show how much was said and found out, by pass.
+    """Show how much was said, found out and spent, by pass.
 
-    Verdicts are all that were made; current are those of segments as they stand.
+    Verdicts are all that were made; current are those of segments as they stand. Spent is what
+    their calls cost; attempts that led to no verdict are not in it.
 
     Try:
 
@@ -43,7 +47,8 @@ def show_stats(
     whole, passes = run(_read(Settings.load(), tenant, conversation, since))
     rows = [line_of(row) for row in passes]
     if output is not Output.TABLE:
-        print_data(output, {**whole, "verdicts": _sum(passes, "verdicts"), "passes": rows})
+        sums = {name: _sum(passes, name) for name in ("verdicts", "cost_micro_usd")}
+        print_data(output, {**whole, **sums, "passes": rows})
         return
     stdout.print(sentence(whole, passes))
     if rows:
@@ -71,6 +76,7 @@ def sentence(whole: Mapping[str, Any], passes: Sequence[Mapping[str, Any]]) -> s
 def line_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """A version of a pass, as it can be asked for."""
     own = dict(row)
+    own["dollars"] = own["cost_micro_usd"] / _MILLION
     return {"pass": f"{own.pop('pass_name')}@{own.pop('pass_version')}", **own}
 
 

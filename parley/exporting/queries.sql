@@ -76,8 +76,12 @@ SELECT verdict.tenant_id, verdict.segment_id::text AS segment_id, verdict.revisi
        verdict.output::text AS output, verdict.output_schema_version, verdict.fingerprint,
        encode(verdict.member_digest, 'hex') AS member_digest,
        encode(verdict.content_digest, 'hex') AS content_digest,
-       verdict.trigger, verdict.attempt_count, verdict.started_at, verdict.ended_at,
-       verdict.worker_id
+       verdict.trigger, verdict.backfill_run_id::text AS backfill_run_id, verdict.attempt_count,
+       verdict.started_at, verdict.ended_at, verdict.worker_id, verdict.model,
+       encode(verdict.prompt_digest, 'hex') AS prompt_digest, verdict.input_tokens,
+       verdict.output_tokens, verdict.cost_micro_usd,
+       (extract(epoch FROM verdict.latency) * 1000000)::bigint AS latency_microseconds,
+       verdict.is_from_memo
   FROM verdicts AS verdict
   LEFT JOIN segments AS segment
     ON segment.tenant_id = verdict.tenant_id AND segment.segment_id = verdict.segment_id

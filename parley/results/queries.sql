@@ -142,6 +142,9 @@ SELECT (SELECT count(*) FROM conversations
 SELECT verdict.pass_name, verdict.pass_version, count(*) AS verdicts,
        count(*) FILTER (WHERE segment.revision = verdict.revision AND NOT segment.is_retracted)
            AS current,
+       sum(verdict.input_tokens)::bigint AS input_tokens,
+       sum(verdict.output_tokens)::bigint AS output_tokens,
+       sum(verdict.cost_micro_usd)::bigint AS cost_micro_usd,
        max(verdict.ended_at) AS latest_at
   FROM verdicts AS verdict
   LEFT JOIN segments AS segment

@@ -23,7 +23,7 @@ from parley.settings import Settings
 
 _COLUMNS: Final = ("made_at", "conversation", "segment", "revision", "pass", "counts", "output")
 # What the other columns and the spaces between them take.
-_TAKEN: Final = 100
+_TAKEN: Final = 120
 _SHORTEST: Final = 30
 
 

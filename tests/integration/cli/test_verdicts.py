@@ -40,6 +40,10 @@ async def filled(migrated: Settings) -> Settings:
             pass_version=version,
             output=orjson.dumps({"number": number, "secret": [1, 2]}).decode(),
             member_digest=b"\x01\xff",
+            model="small",
+            cost_micro_usd=1_500_000,
+            input_tokens=10,
+            latency=timedelta(milliseconds=20),
             ended_at=AT + timedelta(seconds=number),
         )
     await insert(
@@ -115,3 +119,13 @@ async def test_an_export_may_leave_out_what_counts_no_more(filled: Settings) -> 
         rows = [orjson.loads(line) for line in ended.stdout_bytes.splitlines()]
         assert sorted(row["revision"] for row in rows) == revisions
         assert {row["member_digest"] for row in rows} == {"01ff"}
+        made = {(row["model"], row["cost_micro_usd"], row["latency_microseconds"]) for row in rows}
+        assert made == {("small", 1_500_000, 20_000)}
+
+
+async def test_stats_say_what_was_spent(filled: Settings) -> None:
+    ended = await run_here(filled, "stats", "-c", "c", "-o", "json")
+    found = orjson.loads(ended.stdout)
+    assert (found["verdicts"], found["cost_micro_usd"]) == (4, 6_000_000)
+    spent = {one["pass"]: (one["dollars"], one["input_tokens"]) for one in found["passes"]}
+    assert spent == {"mood@1": (3.0, 20), "mood@2": (1.5, 10), "topics@1": (1.5, 10)}

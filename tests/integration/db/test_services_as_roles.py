@@ -10,6 +10,7 @@ from parley.db import roles
 from parley.db.roles import SERVICES, Login
 from parley.ids import random_id
 from parley.settings import Settings
+from tests.support.passes import apply_shipped
 from tests.support.processes import ServiceProcess
 from tests.support.publish import message, publish, short_policy
 from tests.support.views import residue
@@ -31,6 +32,7 @@ async def test_a_conversation_becomes_rows_segments_and_verdicts(
         for role, name in names.items():
             url = own._replace(netloc=f"{name}:secret@{place}").geturl()
             running.enter_context(ServiceProcess(role.value, settings, DATABASE_URL=url))
+        await apply_shipped(settings)
         policy = short_policy()
         await publish(settings, [message("c", number, policy=policy) for number in range(5)])
         async with pool.acquire() as connection, connection.transaction():

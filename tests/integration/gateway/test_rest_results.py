@@ -64,6 +64,8 @@ async def fill(pool: Any, tenant_id: str = "default") -> None:
             pass_name=name,
             pass_version=version,
             output=f'{{"number": {number}}}',
+            model="small",
+            cost_micro_usd=7,
             ended_at=AT + timedelta(seconds=number // 2),
         )
 
@@ -86,6 +88,7 @@ async def test_a_segment_shows_its_revisions_its_lineage_and_its_verdicts(
     marks = {one["output"]["number"]: one["is_newest_version"] for one in found["verdicts"]}
     assert marks == {2: False, 3: True, 4: True}
     assert numbers(found["former_verdicts"]) == [0]
+    assert {(one["model"], one["cost_micro_usd"]) for one in found["verdicts"]} == {("small", 7)}
     merged = await program.reads(path_of(MERGED))
     assert (merged["is_retracted"], merged["merged_into"]) == (True, SEGMENT)
     assert (numbers(merged["verdicts"]), numbers(merged["former_verdicts"])) == ([], [1])

@@ -26,6 +26,14 @@ class MadeVerdictOut(VerdictOut):
     output_schema_version: int
     fingerprint: str = Field(description="A hash of all of the pass that can change its result.")
     trigger: str = Field(examples=["seal"])
+    backfill_run_id: str | None
+    model: str = Field(description="Empty for passes that are code.")
+    prompt_digest: str
+    input_tokens: int
+    output_tokens: int
+    cost_micro_usd: int = Field(description="In millionths of a US dollar.")
+    latency_seconds: float
+    is_from_memo: bool = Field(description="Whether an earlier answer was taken for it.")
     attempt_count: int
     started_at: datetime
     ended_at: datetime
