@@ -10,6 +10,8 @@ from parley.errors import UserError
 # Enough that workers never wait for the next ones, and few enough that the table stays small.
 DEFAULT_CONCURRENCY: Final = 1_000
 MOST_CONCURRENCY: Final = 100_000
+# Jobs a second: fewer, and the moment of the next one could be beyond all calendars.
+LEAST_RATE: Final = 0.001
 MICRO: Final = 1_000_000
 MOST_USD: Final = 1_000_000.0
 
@@ -47,6 +49,11 @@ class BackfillRequest:
             )
         if filters.since and filters.until and filters.since >= filters.until:
             raise UserError("--since is not before --until.", "No segment can lie between them.")
+        if self.rate is not None and not self.rate >= LEAST_RATE:
+            raise UserError(
+                f"A rate of {self.rate} jobs a second is too small.",
+                f"{LEAST_RATE} is the least: that is one job in a quarter of an hour.",
+            )
         if self.concurrency < len(self.passes):
             raise UserError(
                 f"A concurrency of {self.concurrency} holds not even one segment's jobs.",

@@ -20,7 +20,7 @@ from parley.analyses import (
 )
 from parley.codec.record import Header, InvalidRecord, enum_name, headers_for
 from parley.codec.times import set_timestamp, to_datetime
-from parley.codec.validity import check_json_object, check_uuid
+from parley.codec.validity import check_ids, check_json_object, check_uuid
 from parley.wire import analyses_pb2
 
 ANALYSIS_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Analysis")
@@ -52,6 +52,9 @@ _SAME: Final = (
     "generation",
 )
 _MICROSECOND: Final = timedelta(microseconds=1)
+# Far beyond what there is, and far below what a table's integer holds.
+MAX_COUNT: Final = 2**30
+MAX_MICRO_USD: Final = 2**53
 
 
 def encode_analysis(told: Analysis) -> bytes:
@@ -125,7 +128,7 @@ def decode_analysis(value: bytes | None) -> Analysis:
         raise InvalidRecord("body", "the analysis has no body that this release knows")
     check_uuid("segment_id", wire.segment_id)
     job = JobRef(**{name: getattr(wire, name) for name in _JOB})
-    _check_texts(job.tenant_id, job.conversation_id, job.pass_name, job.fingerprint)
+    check_ids(job.tenant_id, job.conversation_id, job.pass_name, job.fingerprint)
     return read(wire, job)
 
 
@@ -133,6 +136,7 @@ def _read_end(wire: analyses_pb2.Analysis, job: JobRef) -> JobEnded:
     part = wire.job_ended
     check_json_object(part.output_json)
     _check_texts(part.reason, part.worker_id, part.model)
+    _check_counts(part.attempt_count)
     _check_run(part.backfill_run_id)
     end = enum_name("JOB_END_", analyses_pb2.JobEnd, part.end)
     return JobEnded(
@@ -150,6 +154,7 @@ def _read_end(wire: analyses_pb2.Analysis, job: JobRef) -> JobEnded:
 def _read_attempt(wire: analyses_pb2.Analysis, job: JobRef) -> AttemptStarted:
     part = wire.attempt_started
     _check_texts(part.worker_id)
+    _check_counts(part.attempt, part.failure_count, part.released_count, part.generation)
     return AttemptStarted(
         job,
         part.attempt,
@@ -168,6 +173,7 @@ def _read_charge_record(wire: analyses_pb2.Analysis, job: JobRef) -> ChargeRecor
 def _read_reopening(wire: analyses_pb2.Analysis, job: JobRef) -> JobReopened:
     part = wire.job_reopened
     _check_texts(part.reopened_by)
+    _check_counts(part.generation, part.attempt_count)
     return JobReopened(
         job,
         part.generation,
@@ -190,8 +196,8 @@ def _read_charge(part: analyses_pb2.ChargeRecorded) -> Charge:
     check_uuid("reservation_id", part.reservation_id)
     _check_run(part.backfill_run_id)
     actual = part.actual_micro_usd if part.HasField("actual_micro_usd") else None
-    if part.estimated_micro_usd < 0 or (actual or 0) < 0:
-        raise InvalidRecord("charge", "a charge is negative")
+    if not (0 <= part.estimated_micro_usd <= MAX_MICRO_USD and 0 <= (actual or 0) <= MAX_MICRO_USD):
+        raise InvalidRecord("charge", "a charge is negative, or more money than there is")
     return Charge(
         part.reservation_id,
         _day(part.utc_day),
@@ -223,6 +229,12 @@ def _read_trigger(value: int) -> JobTrigger:
 def _check_run(backfill_run_id: str) -> None:
     if backfill_run_id:
         check_uuid("backfill_run_id", backfill_run_id)
+
+
+def _check_counts(*counts: int) -> None:
+    # Tables add to them.
+    if not all(0 <= one <= MAX_COUNT for one in counts):
+        raise InvalidRecord("count", f"a count must be between 0 and {MAX_COUNT}")
 
 
 def _check_texts(*texts: str) -> None:

@@ -6,11 +6,12 @@ from google.protobuf.message import DecodeError
 
 from parley.codec.record import Header, InvalidRecord, enum_name, headers_for
 from parley.codec.times import set_duration, set_timestamp, to_datetime, to_timedelta
-from parley.codec.validity import check_uuid
+from parley.codec.validity import check_ids, check_uuid
 from parley.events import EndReason
 from parley.seals import Cut, Seal, SealCause, SegmentRetracted, SegmentSealed, SessionSettled
 from parley.wire import events_pb2, seals_pb2
 
+MAX_REVISION: Final = 2**62
 SEAL_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Seal")
 
 # Fields of SegmentSealed that have the same name and form on the wire.
@@ -88,6 +89,8 @@ def _segment(wire: seals_pb2.Seal) -> SegmentSealed:
     part = wire.segment_sealed
     for name in _UUIDS:
         check_uuid(name, getattr(part, name))
+    check_ids(wire.tenant_id, wire.conversation_id, part.incarnation, part.channel)
+    _check_revisions(part.revision, *(one.revision for one in part.retracted))
     for one in part.retracted:
         check_uuid("retracted", one.segment_id)
         check_uuid("merged_into", one.merged_into)
@@ -112,6 +115,12 @@ def _segment(wire: seals_pb2.Seal) -> SegmentSealed:
         ),
         **{name: getattr(part, name) for name in _SAME},
     )
+
+
+def _check_revisions(*revisions: int) -> None:
+    # Who reads them adds to them.
+    if not all(0 < one <= MAX_REVISION for one in revisions):
+        raise InvalidRecord("revision", f"a revision must be between 1 and {MAX_REVISION}")
 
 
 def _write_session(wire: seals_pb2.SessionSettled, seal: SessionSettled) -> None:

@@ -18,6 +18,7 @@ from parley.codec.record import COPY_HEADERS
 from parley.log.access import kafka_options
 from parley.log.admin import no_kafka
 from parley.settings import Settings
+from parley.tracing import TRACEPARENT
 
 log = structlog.get_logger(__name__)
 
@@ -231,7 +232,8 @@ def size_of(record: Record) -> int:
 # There are as many as kinds of records, and they are asked for with every one.
 @lru_cache(maxsize=64)
 def _overhead(headers: tuple[Header, ...]) -> int:
-    # What a copy says of its source is not counted: else the longest records had no copy. Kafka
-    # takes 48 kB more than is allowed here.
-    own = [(name, value) for name, value in headers if name not in COPY_HEADERS]
+    # What a copy says of its source is not counted, else the longest records had no copy; nor is
+    # the trace, which a record gets when its size was looked at. Kafka takes 48 kB more than is
+    # allowed here.
+    own = [(name, value) for name, value in headers if name not in (*COPY_HEADERS, TRACEPARENT)]
     return RECORD_OVERHEAD_BYTES + sum(len(name) + len(value) for name, value in own)

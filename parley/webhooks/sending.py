@@ -25,6 +25,7 @@ MAX_HEAD_BYTES: Final = 32 * 1024
 _CHUNK: Final = 16 * 1024
 _OK: Final = range(200, 300)
 MOST_RETRY_AFTER_S: Final = 3_600
+MOST_RETRY_AFTER_DIGITS: Final = 9
 _RESOLVERS: Final = ThreadPoolExecutor(16, thread_name_prefix="webhook-names")
 
 
@@ -143,4 +144,6 @@ async def _converse(
 def _retry_after(answer: h11.Response) -> int:
     """The seconds of a Retry-After; a date, which few write, is left to the usual rest."""
     text = next((value for name, value in answer.headers if name == b"retry-after"), b"0")
-    return min(int(text), MOST_RETRY_AFTER_S) if text.isdigit() else 0
+    # Python refuses to read thousands of digits.
+    is_number = text.isdigit() and len(text) <= MOST_RETRY_AFTER_DIGITS
+    return min(int(text), MOST_RETRY_AFTER_S) if is_number else 0

@@ -21,7 +21,9 @@ RETRY_S: Final = 1.0
 
 
 class Resuming:
-    """Looks at budgets again and again: a new day, a greater one, calls that cost less."""
+    """Looks again and again: at budgets (a new day, a greater one, calls that cost less), and for
+    what workers without a provider have parked.
+    """
 
     def __init__(
         self, store: JobStore, known: KnownPasses, live_share: float, *, has_provider: bool
@@ -51,15 +53,18 @@ class Resuming:
 
         If nothing has changed, the first jobs say so again.
         """
-        definitions = self._known.definitions()
-        prompts = [one.fingerprint for one in definitions if one.kind is PassKind.PROMPT]
-        for name in await self._store.end_suspensions(prompts):
+        for name in await self._store.end_suspensions(self._prompts()):
             log.info("pass_resumed", pass_name=name)
-        if self._has_provider:
-            await self._store.reopen_parked("no_provider", prompts)
+
+    def _prompts(self) -> list[str]:
+        definitions = self._known.definitions()
+        return [one.fingerprint for one in definitions if one.kind is PassKind.PROMPT]
 
     async def look(self) -> int:
         """Let what fits go on; returns how many jobs."""
+        if self._has_provider:
+            # A worker that has none may have parked them since this one began, and be gone by now.
+            await self._store.reopen_parked("no_provider", self._prompts())
         waiting = await self._store.waiting_for_money(clock.now().date())
         rooms = [(group, self._room(group)) for group in waiting]
         return sum(

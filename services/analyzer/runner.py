@@ -9,6 +9,8 @@ import structlog
 from prometheus_client import Histogram
 
 from parley import clock
+from parley.codec import InvalidRecord
+from parley.codec.validity import check_json_object
 from parley.digests import SpokenMember, content_digest
 from parley.passes.code import CodePass, Output, SegmentText, to_json
 from parley.passes.definition import PassDefinition
@@ -111,6 +113,10 @@ def _checked(output: Output, schema: OutputSchema) -> str:
     except (TypeError, ValueError) as error:
         raise InvalidOutput("no JSON") from error
     schema.check(output_json)
+    try:
+        check_json_object(output_json)
+    except InvalidRecord as error:
+        raise InvalidOutput("no JSON object that can be stored") from error
     return output_json
 
 

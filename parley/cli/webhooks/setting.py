@@ -86,6 +86,9 @@ def add(
         is_live_only=live_only,
     )
     _set(settings, tenant, webhook)
+    if former is not None:
+        # Nor does it begin with the failures of the one that was removed.
+        run(_execute(settings, "enable", tenant, webhook_id))
     if not target.is_tls:
         say("Without TLS it is told only within PARLEY_ANALYZER_WEBHOOK_NETWORKS.")
     _show_secret(output, tenant, webhook, secret)

@@ -95,9 +95,9 @@ UPDATE operations.backfill_runs
  WHERE id = $1
 
 -- name: finish_partitions
--- The run's limit is reached: nothing more is read.
+-- Nothing more is read of the partitions that its holder has: in one order these are all.
 UPDATE operations.backfill_partitions SET is_done = true, owner = NULL, leased_until = NULL
- WHERE run_id = $1
+ WHERE run_id = $1 AND owner = $2
 
 -- name: note_all_enqueued
 -- Everything was read.
@@ -107,11 +107,14 @@ UPDATE operations.backfill_runs AS run SET enqueued_at = now()
                     WHERE part.run_id = run.id AND NOT part.is_done)
 
 -- name: finish_run
--- Everything was read, and no job waits any more; parked ones wait for a person.
+-- Everything was read, and no job waits any more but for a person: money comes by itself.
 UPDATE operations.backfill_runs AS run SET state = 'finished', finished_at = now(), reason = ''
  WHERE id = $1 AND state = 'running' AND enqueued_at IS NOT NULL
    AND NOT EXISTS (SELECT FROM operations.jobs AS job
-                    WHERE job.backfill_run_id = run.id AND job.state IN ('open', 'claimed'))
+                    WHERE job.backfill_run_id = run.id
+                      AND (job.state IN ('open', 'claimed')
+                           OR job.state = 'parked'
+                              AND job.reason IN ('budget', 'budget_of_backfill')))
 RETURNING id
 
 -- name: stop_run

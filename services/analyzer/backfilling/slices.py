@@ -150,14 +150,14 @@ class SliceStore:
             moved = await self._advance(connection, held, found[: planned.taken], planned)
             await connection.execute(_SQL["note_enqueued"], held.run.id, len(planned.jobs))
             if planned.is_last:
-                await connection.execute(_SQL["finish_partitions"], held.run.id)
+                await connection.execute(_SQL["finish_partitions"], held.run.id, held.token)
         _take_over(held, moved, planned)
         is_over = planned.is_last or all(span.is_empty for span in held.spans.values())
         return Written(planned.taken, planned.jobs, is_over)
 
     async def finish(self, held: Held) -> None:
         """Everything that was to be read was read."""
-        await self._pool.execute(_SQL["finish_partitions"], held.run.id)
+        await self._pool.execute(_SQL["finish_partitions"], held.run.id, held.token)
 
     async def _room(self, connection: Connection, run: Run, row: Any) -> int | Wait:
         """How many jobs may be inserted now, at least those of one segment."""

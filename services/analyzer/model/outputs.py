@@ -9,6 +9,8 @@ from typing import Any, Final, NoReturn
 
 import jsonschema_rs
 
+from parley.codec import InvalidRecord
+from parley.codec.validity import check_json_object
 from parley.passes.code import to_json
 
 MAX_PROBLEM_CHARACTERS: Final = 500
@@ -59,7 +61,13 @@ class OutputCheck:
         if problem is not None:
             place = "/".join(map(str, problem.instance_path))
             raise UnfitOutput("not_by_schema", f"at /{place}: {problem.message}")
-        return to_json(output)
+        output_json = to_json(output)
+        try:
+            check_json_object(output_json)
+        except InvalidRecord as error:
+            # The log holds objects, and no numbers or characters that its tables cannot.
+            raise UnfitOutput("not_json", f"no JSON object that can be stored: {error}") from error
+        return output_json
 
 
 def is_strict(schema: object) -> bool:

@@ -25,7 +25,7 @@ from services.analyzer.worker import FIRST_RETRY_S, LONGEST_RETRY_S, POLL_S
 log = structlog.get_logger(__name__)
 
 # Answers that are under way at the end are paid for: they are waited for so long.
-DRAIN: Final = timedelta(seconds=10)
+DRAIN: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,10 +84,13 @@ WITH told AS (
       ON CONFLICT (tenant_id, pass_name, utc_day) DO UPDATE
      SET live_micro_usd = day.live_micro_usd + excluded.live_micro_usd,
          backfill_micro_usd = day.backfill_micro_usd + excluded.backfill_micro_usd
+  RETURNING 1
 )
 INSERT INTO operations.run_spend AS run (backfill_run_id, spent_micro_usd)
+-- Counted first: days are locked before runs, as reservations do. Nothing else would make
+-- PostgreSQL write them before the end.
 SELECT backfill_run_id, sum(change) FROM changed
- WHERE backfill_run_id IS NOT NULL GROUP BY 1 ORDER BY 1
+ WHERE backfill_run_id IS NOT NULL AND (SELECT count(*) FROM days) >= 0 GROUP BY 1 ORDER BY 1
     ON CONFLICT (backfill_run_id) DO UPDATE
    SET spent_micro_usd = run.spent_micro_usd + excluded.spent_micro_usd
 
@@ -109,13 +112,14 @@ SELECT job.fingerprint, job.tenant_id, job.lane, job.reason, job.backfill_run_id
 
 -- name: reopen_by_budget
 -- Lets as many of a group's jobs be claimed again as there is room for ($6), the first ones first.
+-- One that does not fit at all waits without holding up those behind it.
 WITH first AS (
   SELECT tenant_id, segment_id, revision, pass_name, pass_version,
          sum(estimated_micro_usd) OVER (
            ORDER BY priority DESC, due_at, segment_id ROWS UNBOUNDED PRECEDING) AS up_to
     FROM operations.jobs
    WHERE state = 'parked' AND reason = $1 AND fingerprint = $2 AND tenant_id = $3 AND lane = $4
-     AND backfill_run_id IS NOT DISTINCT FROM $5::uuid
+     AND backfill_run_id IS NOT DISTINCT FROM $5::uuid AND estimated_micro_usd <= $6::bigint
 ), locked AS (
   SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
     FROM first

@@ -138,13 +138,13 @@ ON CONFLICT (tenant_id, webhook_id) DO UPDATE
 RETURNING disabled_at = now() AS is_disabled_now
 
 -- name: cancel
--- A webhook that was removed gets nothing more.
+-- A webhook that was removed gets nothing more. One that is not there may still have to be read.
 UPDATE operations.webhook_deliveries AS delivery
    SET state = 'cancelled', reason = 'webhook_removed', ended_at = now(), lease_token = NULL
  WHERE delivery.state IN ('open', 'claimed')
-   AND NOT EXISTS (SELECT FROM webhooks AS webhook
-                    WHERE webhook.tenant_id = delivery.tenant_id
-                      AND webhook.webhook_id = delivery.webhook_id AND NOT webhook.is_removed)
+   AND EXISTS (SELECT FROM webhooks AS webhook
+                WHERE webhook.tenant_id = delivery.tenant_id
+                  AND webhook.webhook_id = delivery.webhook_id AND webhook.is_removed)
 
 -- name: forget_deliveries
 -- Those that ended long ago.

@@ -33,7 +33,7 @@ from services.gateway.stream.beat import Beat
 from services.gateway.stream.group_commit import GroupCommit, SendsBatches
 from services.gateway.stream.messages import MessageWriter
 from services.gateway.stream.submission import Outcome, Recorded, Submission, Then, overloaded
-from services.gateway.stream.traced import traced
+from services.gateway.stream.traced import trace
 from services.gateway.stream.turn_clock import TurnClock
 
 MAX_LIVE_PENDING: Final = 2_000
@@ -139,14 +139,12 @@ class Publisher:
             raise overloaded()
         now_s = clock.monotonic()
         deadline_s = now_s + self._ack_timeout_s
-        submission = (
-            traced(self._topic, key, value, event_id, now_s, deadline_s, then)
-            if TRACING.is_on
-            else Submission(self._topic, key, value, event_id, now_s, deadline_s, then)
-        )
+        submission = Submission(self._topic, key, value, event_id, now_s, deadline_s, then)
         # In a batch it would be refused together with everybody else's.
         if submission.size > MAX_RECORD_BYTES:
             raise Refused(Code.INVALID_FRAME, "it is larger than a record of the log may be")
+        if TRACING.is_on:
+            trace(submission)
         self.unacknowledged += 1
         self._groups[partition_of(key, len(self._groups))].add(submission)
 

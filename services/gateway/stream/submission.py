@@ -51,7 +51,6 @@ class Submission:
         submitted_s: float,
         deadline_s: float,
         then: Then,
-        headers: tuple[Header, ...] = EVENT_HEADERS,
     ) -> None:
         self.topic = topic
         self.key = key
@@ -60,7 +59,7 @@ class Submission:
         self.submitted_s = submitted_s
         self.deadline_s = deadline_s
         self.then: Then | None = then
-        self.headers = headers
+        self.headers: tuple[Header, ...] = EVENT_HEADERS
         # The most bytes that it takes in a batch.
         self.size = size_of(self)
 

@@ -2,38 +2,31 @@
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from parley.codec.events import EVENT_HEADERS
 from parley.tracing import TRACING
 from services.gateway.core.refusals import Refused
-from services.gateway.stream.submission import Outcome, Submission, Then
+from services.gateway.stream.submission import Outcome, Submission
 
 
-def traced(
-    topic: str,
-    key: bytes,
-    value: bytes,
-    event_id: str,
-    submitted_s: float,
-    deadline_s: float,
-    then: Then,
-) -> Submission:
-    """A submission whose record carries the trace on; the span ends when its outcome is told."""
+def trace(submission: Submission) -> None:
+    """Let the record carry the trace on; the span ends when its outcome is told."""
     span = TRACING.begin(
-        f"send {topic}",
+        f"send {submission.topic}",
         SpanKind.PRODUCER,
         {
             "messaging.system": "kafka",
             "messaging.operation.type": "send",
-            "messaging.destination.name": topic,
-            "messaging.message.id": event_id,
+            "messaging.destination.name": submission.topic,
+            "messaging.message.id": submission.event_id,
         },
     )
+    then = submission.then
 
     def end(outcome: Outcome) -> None:
         if isinstance(outcome, Refused):
             span.set_status(Status(StatusCode.ERROR, outcome.code.value))
         span.end()
-        then(outcome)
+        if then is not None:
+            then(outcome)
 
-    headers = (*EVENT_HEADERS, *TRACING.headers(span))
-    return Submission(topic, key, value, event_id, submitted_s, deadline_s, end, headers)
+    submission.then = end
+    submission.headers = (*submission.headers, *TRACING.headers(span))

@@ -99,6 +99,25 @@ async def test_a_greater_budget_lets_as_many_go_on_as_fit(
     assert await count(richer, "parked", "budget") == 1
 
 
+async def test_a_job_that_fits_into_no_budget_holds_up_none_behind_it(
+    make: Callable[..., Prompting], insert: Callable[..., Any]
+) -> None:
+    prompting = make(200)
+    await insert(prompting, 5)
+    await prompting.work()
+    # The first one in the line.
+    await prompting.pool.execute(
+        "UPDATE operations.jobs SET estimated_micro_usd = 10000, due_at = now() - interval '1 h'"
+        " WHERE (segment_id, revision) = (SELECT segment_id, revision FROM operations.jobs"
+        " WHERE state = 'parked' ORDER BY segment_id LIMIT 1)"
+    )
+    richer = make(600, prompting.model)
+    assert await richer.resuming.look() == 2
+    await richer.work()
+    assert await count(richer, "verdict") == 4
+    assert await count(richer, "parked", "budget") == 1
+
+
 async def test_the_next_utc_day_has_a_budget_of_its_own(
     make: Callable[..., Prompting], insert: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

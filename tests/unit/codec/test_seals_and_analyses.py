@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -128,12 +129,36 @@ def test_what_becomes_of_a_job_survives_the_wire(told: Analysis) -> None:
         (replace(CHARGE, backfill_run_id="r"), "event_id"),
         (replace(CHARGE, estimated_micro_usd=-1), "charge"),
         (replace(CHARGE, actual_micro_usd=-1), "charge"),
+        (replace(CHARGE, estimated_micro_usd=2**62), "charge"),
     ],
 )
 def test_a_charge_that_no_table_can_hold_is_refused(charge: Charge, reason: str) -> None:
     with pytest.raises(InvalidRecord) as refusal:
         decode_analysis(encode_analysis(ChargeRecorded(ENDED.job, charge)))
     assert refusal.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        AttemptStarted(ENDED.job, 2**31 - 1, 0, 0, 0, "w", NOON),
+        AttemptStarted(ENDED.job, 1, -1, 0, 0, "w", NOON),
+        JobReopened(ENDED.job, 2**31 - 1, 4, JobTrigger.REDRIVE, "ada", NOON),
+        replace(ENDED, attempt_count=2**31 - 1),
+    ],
+    ids=["attempt", "negative", "generation", "end"],
+)
+def test_a_count_to_which_no_table_can_add_is_refused(told: Analysis) -> None:
+    with pytest.raises(InvalidRecord) as refusal:
+        decode_analysis(encode_analysis(told))
+    assert refusal.value.reason == "count"
+
+
+@pytest.mark.parametrize("name", ["tenant_id", "conversation_id", "pass_name"])
+def test_a_name_that_is_too_long_for_an_index_is_refused(name: str) -> None:
+    changed: Any = {name: "x" * 3_000}
+    with pytest.raises(InvalidRecord, match="id_too_long"):
+        decode_analysis(encode_analysis(replace(ENDED, **changed)))
 
 
 def test_a_name_with_a_nul_is_refused() -> None:

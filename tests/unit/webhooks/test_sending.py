@@ -85,7 +85,8 @@ async def test_another_status_is_no_success_and_redirects_are_not_followed(statu
 
 
 async def test_a_wish_for_a_later_attempt_is_noted_and_bounded() -> None:
-    for text, seconds in (("7", 7), ("999999", 3_600), ("Fri, 31 Dec 2100 23:59:59 GMT", 0)):
+    wishes = (("7", 7), ("999999", 3_600), ("9" * 5_000, 0), ("Fri, 31 Dec 2100 23:59:59 GMT", 0))
+    for text, seconds in wishes:
         head = f"HTTP/1.1 503 Busy\nRetry-After: {text}\n\n"
         async with served(answering(head)) as url:
             assert (await post(url)).retry_after_seconds == seconds

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from parley.backfilling.request import DEFAULT_CONCURRENCY, MOST_CONCURRENCY
+from parley.backfilling.request import DEFAULT_CONCURRENCY, LEAST_RATE, MOST_CONCURRENCY
 from parley.backfilling.runs import Progress, RunState
 from services.gateway.api.fields import Moment
 from services.gateway.api.models.base import Id, Request
@@ -44,7 +44,7 @@ class BackfillIn(Request):
         description="Read the stored segments, where the log does not reach back.",
     )
     rate: float | None = Field(
-        default=None, gt=0, le=100_000, description="Most jobs enqueued in a second."
+        default=None, ge=LEAST_RATE, le=100_000, description="Most jobs enqueued in a second."
     )
     concurrency: int = Field(
         default=DEFAULT_CONCURRENCY,

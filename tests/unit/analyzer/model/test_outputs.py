@@ -69,6 +69,12 @@ def test_a_number_that_no_table_holds_is_no_output(number: str) -> None:
         OutputCheck({}).output_json(f"[{number}]")
 
 
+@pytest.mark.parametrize("answer", ["[1]", '"text"', "7", "null"])
+def test_what_is_no_object_is_no_output_whatever_the_schema_says(answer: str) -> None:
+    with pytest.raises(UnfitOutput, match="not_json"):
+        OutputCheck({}).output_json(answer)
+
+
 def test_what_is_wrong_is_told_with_its_place() -> None:
     with pytest.raises(UnfitOutput) as unfit:
         OutputCheck(SCHEMA).output_json('{"mood": "awful", "reason": "x"}')
@@ -88,8 +94,9 @@ def test_any_output_that_is_taken_can_be_stored_and_read_back(value: Any) -> Non
     try:
         output = OutputCheck({}).output_json(json.dumps(value))
     except UnfitOutput:
-        assert "Infinity" in json.dumps(value)
+        assert "Infinity" in json.dumps(value) or not isinstance(value, dict)
         return
+    assert isinstance(value, dict)
     output.encode()
     assert "\\u0000" not in output.replace("\\\\", "")
     assert OutputCheck({}).output_json(output) == output
