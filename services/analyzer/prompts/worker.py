@@ -24,8 +24,9 @@ from services.analyzer.worker import FIRST_RETRY_S, LONGEST_RETRY_S, POLL_S
 
 log = structlog.get_logger(__name__)
 
-# Answers that are under way at the end are paid for: they are waited for so long.
-DRAIN: Final = timedelta(seconds=30)
+# Answers that are under way at the end are paid for: they are waited for so long, of the 30 seconds
+# that a service is given to stop.
+DRAIN: Final = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
