@@ -1,15 +1,17 @@
 """Creates the topics, and says where each begins and ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
+from parley import clock
 from parley.errors import UserError
 from parley.log.access import kafka_options
 from parley.log.connections import stop_consumer
@@ -18,6 +20,8 @@ from parley.settings import Settings
 from parley.topics import SPECS, TopicSpec
 
 METADATA_TIMEOUT_S = 30
+COORDINATOR_PATIENCE_S = 30.0
+COORDINATOR_RETRY_S = 0.2
 TOPIC_ALREADY_EXISTS = 36
 
 
@@ -154,9 +158,22 @@ async def hints(settings: Settings, consumer: str, topic: str) -> dict[int, int]
 
     No promise: it lags behind the tables, or is ahead of those of an older backup.
     """
+    group = group_of(consumer, topic)
     async with admin_client(settings) as admin:
-        found = await admin.list_consumer_group_offsets(group_of(consumer, topic))
+        found = await _when_coordinated(settings, lambda: admin.list_consumer_group_offsets(group))
     return {tp.partition: one.offset for tp, one in found.items() if tp.topic == topic}
+
+
+async def _when_coordinated(settings: Settings, ask: Callable[[], Awaitable[Any]]) -> Any:
+    """A new broker makes the topic of its groups when somebody first asks for one."""
+    deadline_s = clock.monotonic() + COORDINATOR_PATIENCE_S
+    while True:
+        try:
+            return await ask()
+        except GroupCoordinatorNotAvailableError as error:
+            if clock.monotonic() > deadline_s:
+                raise no_kafka(settings, error) from error
+            await asyncio.sleep(COORDINATOR_RETRY_S)
 
 
 async def offsets_at(settings: Settings, topic: str, moment: datetime) -> dict[int, int]:

@@ -62,6 +62,8 @@ async def test_a_dry_run_changes_nothing_and_says_what_then_happens(then: Past) 
         expected = {"covered": 35, "missing": 35, "stale_revision": 10, "stale_version": 10}
         assert (await then.dry_run()).tally.by_pass[NEW.name] == expected
         for fields in ({"limit": 7, "is_newest_first": True}, {"is_from_segments": True}, {}):
+            # What the run before has made is written a moment after its jobs have ended.
+            await then.verdicts_are(10 + 15 + (await then.jobs())["verdict"])
             before = await then.everything()
             said = await then.dry_run(**fields)
             assert await then.everything() == before

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -136,12 +137,13 @@ async def _reading_routes(http: httpx.AsyncClient) -> list[str]:
     paths = (await http.get("/openapi.json")).json()["paths"]
     reads = {path: found["get"] for path, found in paths.items() if "get" in found}
     api = {path: found for path, found in reads.items() if path.startswith("/api/")}
-    # Counted in memory, a few seconds behind: no message's position bears on it.
-    del api["/api/v2/activity"]
+    # Sums that are a few seconds behind, and runs: no message's position bears on them.
+    behind = ("/api/v2/activity", "/api/v2/coverage", "/api/v2/backfills")
+    api = {path: found for path, found in api.items() if not path.startswith(behind)}
     for path, found in api.items():
         names = {one["name"].lower() for one in found["parameters"]}
         assert "x-parley-after" in names, path
-    return [path.format(conversation_id="c", user_id="u") for path in api]
+    return [path.format(conversation_id="c", user_id="u", segment_id=UUID(int=1)) for path in api]
 
 
 async def test_every_answer_is_documented(program: Program) -> None:
@@ -152,9 +154,13 @@ async def test_every_answer_is_documented(program: Program) -> None:
         for method, operation in methods.items():
             wanted = {"401", "403", "503"}
             if operation.get("parameters"):
-                wanted |= {"404", "422"}
+                wanted |= {"422"}
+            if "{" in path:
+                wanted |= {"404"}
             if method != "get":
-                wanted |= {"413", "415", "429"}
+                wanted |= {"413", "415"}
+                # Backfills are few, and an operator's: nobody counts their rate.
+                wanted |= set() if path.startswith("/api/v2/backfills") else {"429"}
             assert wanted <= set(operation["responses"]), (method, path)
             refusals = {int(one) for one in operation["responses"] if int(one) >= 400}
             for status in refusals:

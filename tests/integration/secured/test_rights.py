@@ -102,8 +102,8 @@ async def _read(own: Settings, topic: Topic) -> None:
     """Returns once a record was read."""
     name = own.topic(topic)
     consumer = AIOKafkaConsumer(**kafka_options(own), enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         await consumer._client.set_topics([name])
         if name in consumer._client.cluster.unauthorized_topics:
             raise TopicAuthorizationFailedError(name)
@@ -118,8 +118,8 @@ async def _read(own: Settings, topic: Topic) -> None:
 
 async def _write(own: Settings, topic: Topic) -> None:
     producer = AIOKafkaProducer(**kafka_options(own), acks="all", enable_idempotence=True)
-    await producer.start()
     try:
+        await producer.start()
         # No service can use it, and nobody else reads here any more.
         await producer.send_and_wait(own.topic(topic), b"", key=b"k", partition=0)
     finally:
@@ -129,8 +129,8 @@ async def _write(own: Settings, topic: Topic) -> None:
 async def _join(own: Settings, prefix: str, topic: Topic) -> None:
     group = f"{own.topic_prefix if prefix == 'parley-activity' else ''}{prefix}.tried"
     consumer = AIOKafkaConsumer(**kafka_options(own), group_id=group, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         tp = TopicPartition(own.topic(topic), 0)
         consumer.assign([tp])
         await consumer.committed(tp)
