@@ -218,7 +218,7 @@ class FencedConsumer:
         started_at = clock.monotonic()
         claim.waits_since = batch.records[0].broker_time
         try:
-            work = await self._prepare(batch)
+            work = await self._prepare(claim, batch)
             moved = await self._apply(claim, batch, work)
         except (PartitionStopped, FenceLost):
             raise
@@ -248,14 +248,17 @@ class FencedConsumer:
             claim.relay.ring()
             await self._handler.committed(work)
 
-    async def _prepare(self, batch: Batch) -> Any:
+    async def _prepare(self, claim: Claim, batch: Batch) -> Any:
         """What the handler makes of the batch; raises FenceLost where the tables are another's.
 
-        A former owner's memory may contradict tables that the present one has moved on.
+        A former owner's memory may contradict tables that the present one has moved on; and what a
+        handler keeps for a partition is gone once a rebalance has released it.
         """
         try:
             return await self._handler.prepare(batch)
         except Exception as error:
+            if self._claims.get(batch.fence.key.partition) is not claim:
+                raise FenceLost("released while a batch was prepared") from error
             if not is_transient(error):
                 await self._has_committed(batch)
             raise
