@@ -55,16 +55,20 @@ class Resuming:
         """
         for name in await self._store.end_suspensions(self._prompts()):
             log.info("pass_resumed", pass_name=name)
+        await self._reopen_without_provider()
 
     def _prompts(self) -> list[str]:
         definitions = self._known.definitions()
         return [one.fingerprint for one in definitions if one.kind is PassKind.PROMPT]
 
+    async def _reopen_without_provider(self) -> None:
+        if self._has_provider:
+            await self._store.reopen_parked("no_provider", self._prompts())
+
     async def look(self) -> int:
         """Let what fits go on; returns how many jobs."""
-        if self._has_provider:
-            # A worker that has none may have parked them since this one began, and be gone by now.
-            await self._store.reopen_parked("no_provider", self._prompts())
+        # A worker that has none may have parked some since this one began, and be gone by now.
+        await self._reopen_without_provider()
         waiting = await self._store.waiting_for_money(clock.now().date())
         rooms = [(group, self._room(group)) for group in waiting]
         return sum(
