@@ -1,4 +1,4 @@
-"""Tests of the spool: what a dead tracker leaves, the next one sends, once and in order."""
+"""What a dead tracker leaves in its spool, the next one sends, once and in order."""
 
 import asyncio
 import subprocess
@@ -12,191 +12,12 @@ import pytest
 
 from parley import clock
 from parley.client import Tracker
-from parley.client.sending import Outgoing, outgoing
-from parley.client.spool.leftover import Leftover, dead_runs
-from parley.client.spool.records import (
-    SpooledFrame,
-    SpooledSession,
-    frame_line,
-    read_done,
-    read_frames,
-    read_sessions,
-    session_line,
-)
-from parley.client.spool.segment import Segment
+from parley.client.spool.leftover import dead_runs
 from parley.client.spool.spool import SMALLEST_SPOOL, Spool
 from tests.support.processes import ROOT
 from tests.unit.client.gateways import Gateway, Peer, Taken
-from tests.unit.client.test_tracker import closed, flushed, tracking, until
-
-SESSION = SpooledSession("h", "c", "me", "u", "demo", '{"a":1}')
-
-
-def files(folder: Path) -> list[Path]:
-    return list(folder.iterdir())
-
-
-def line(number: int, text: str = "hello\t\n\0") -> tuple[bytes, Outgoing]:
-    frame = outgoing("ai_response", f"run-{number}", {"text": text})
-    return frame_line(SESSION.encode(), frame, is_end=False), frame
-
-
-# --- lines ------------------------------------------------------------------------------------
-
-
-def test_lines_are_read_as_they_were_written() -> None:
-    (first, frame), (second, other) = line(1), line(2)
-    end = frame_line(SESSION.encode(), outgoing("end", "run-3", {}), is_end=True)
-    frames, torn = read_frames(first + second + end + bytes(1000))
-    assert frames[:2] == [SpooledFrame(SESSION, frame), SpooledFrame(SESSION, other)]
-    assert (frames[2].is_end, torn) == (True, 0)
-
-
-def test_a_line_that_was_cut_off_anywhere_is_dropped_and_counted() -> None:
-    (first, frame), (second, _) = line(1), line(2)
-    for cut in range(1, len(second) - 1):
-        # The rest of a file that was reserved is NUL.
-        frames, torn = read_frames(first + second[:cut] + bytes(64))
-        assert ([one.frame for one in frames], torn) == ([frame], 1), cut
-
-
-def test_a_line_with_a_hole_in_it_is_dropped_and_the_next_one_read() -> None:
-    (first, _), (second, frame) = line(1), line(2)
-    frames, torn = read_frames(first[:30] + bytes(8) + first[38:] + second)
-    assert ([one.frame for one in frames], torn) == ([frame], 1)
-
-
-def test_an_id_that_was_cut_off_settles_nothing() -> None:
-    assert read_done(b"run-12\nrun-1") == {"run-12"}
-
-
-def test_of_a_session_the_last_generation_counts() -> None:
-    content = session_line("h", "s", 1) + session_line("h", "s", 2)
-    assert read_sessions(content + session_line("h", "s", 3)[:-4]) == {"h": ("s", 2)}
-
-
-# --- files ------------------------------------------------------------------------------------
-
-
-def test_a_segment_refuses_what_does_not_fit_and_keeps_the_rest(tmp_path: Path) -> None:
-    segment = Segment(tmp_path / "run-1.said", 4096)
-    written = 0
-    while segment.write(line(written)[0]):
-        written += 1
-    frames, torn = read_frames(segment.path.read_bytes())
-    assert (len(frames), torn) == (written, 0)
-    assert written > 10
-
-
-def small_spool(folder: Path) -> Spool:
-    return Spool(folder, SMALLEST_SPOOL, threading.RLock())
-
-
-def fill(spool: Spool) -> list[tuple[Segment, str]]:
-    """Everything that the spool takes."""
-    kept: list[tuple[Segment, str]] = []
-    while True:
-        written, frame = line(len(kept), "x" * 10_000)
-        segment = spool.write(written)
-        if segment is None:
-            return kept
-        kept.append((segment, frame.frame_id))
-
-
-def test_a_spool_has_a_greatest_size_and_room_again_once_its_lines_are_settled(
-    tmp_path: Path,
-) -> None:
-    spool = small_spool(tmp_path)
-    kept = fill(spool)
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= SMALLEST_SPOOL
-    first = kept[0][0]
-    for segment, frame_id in kept:
-        if segment is first:
-            segment.settle(frame_id)
-    spool.tend()
-    assert not first.path.exists()
-    assert spool.write(line(0)[0]) is not None
-
-
-def test_a_closed_spool_leaves_no_file_when_all_is_settled(tmp_path: Path) -> None:
-    spool = small_spool(tmp_path)
-    spool.note_session("h", "s", 1)
-    for segment, frame_id in fill(spool):
-        segment.settle(frame_id)
-    spool.close()
-    assert files(tmp_path) == []
-
-
-def test_what_is_not_settled_is_left_to_whoever_comes_next_and_to_nobody_else(
-    tmp_path: Path,
-) -> None:
-    spool = small_spool(tmp_path)
-    kept = fill(spool)
-    spool.note_session("h", "s", 3)
-    for segment, frame_id in kept[:-5]:
-        segment.settle(frame_id)
-    assert list(dead_runs(tmp_path)) == []
-    spool.close()
-    [leftover] = dead_runs(tmp_path)
-    assert list(dead_runs(tmp_path)) == []
-    left = leftover.read()
-    assert [one.frame.frame_id for one in left] == [frame_id for _, frame_id in kept[-5:]]
-    assert leftover.sessions() == {"h": ("s", 3)}
-    for one in left:
-        leftover.settle(one.frame.frame_id)
-    leftover.close()
-    assert files(tmp_path) == []
-
-
-def test_what_was_settled_before_a_second_death_is_not_sent_a_third_time(tmp_path: Path) -> None:
-    spool = small_spool(tmp_path)
-    for number in range(3):
-        spool.write(line(number)[0])
-    spool.close()
-    [leftover] = dead_runs(tmp_path)
-    leftover.read()
-    leftover.settle("run-1")
-    leftover.close()
-    [again] = dead_runs(tmp_path)
-    assert [one.frame.frame_id for one in again.read()] == ["run-0", "run-2"]
-    again.close()
-
-
-def test_a_run_that_could_not_be_read_is_not_deleted(tmp_path: Path) -> None:
-    spool = small_spool(tmp_path)
-    spool.write(line(1)[0])
-    spool.close()
-    [unread] = dead_runs(tmp_path)
-    unread.close()
-    [leftover] = dead_runs(tmp_path)
-    assert len(leftover.read()) == 1
-    leftover.close()
-
-
-def test_a_line_that_moved_on_is_sent_once_although_it_is_in_two_files(tmp_path: Path) -> None:
-    spool = small_spool(tmp_path)
-    kept = fill(spool)
-    oldest = kept[0][0]
-    for segment, frame_id in kept[1:]:
-        if segment is oldest or segment is kept[-1][0]:
-            segment.settle(frame_id)
-    spool.tend()
-    assert spool.crowded() is oldest
-    # The tracker dies before the old segment is deleted.
-    moved, _ = line(0, "x" * 10)
-    assert spool.move(moved, oldest) is not None
-    assert oldest.is_settled
-    for segment in {id(segment): segment for segment, _ in kept}.values():
-        segment.flush_done()
-    spool.forget()
-    [leftover] = dead_runs(tmp_path)
-    ids = [one.frame.frame_id for one in leftover.read()]
-    assert ids.count("run-0") == 1
-    assert ids[0] == "run-0"
-    leftover.close()
-
-
-# --- trackers ---------------------------------------------------------------------------------
+from tests.unit.client.spool.lines import files, line
+from tests.unit.client.tracker.trackers import closed, flushed, tracking, until
 
 
 async def test_what_a_closed_tracker_could_not_deliver_the_next_one_does(tmp_path: Path) -> None:
@@ -402,12 +223,3 @@ async def test_the_age_of_a_recovered_message_counts_from_when_it_was_said(
     said = gateway.taken[0].payload
     assert before.isoformat() <= said["occurred_at"] <= after.isoformat()
     assert said["sent_at"] > after.isoformat()
-
-
-def test_leftovers_without_segments_leave_nothing(tmp_path: Path) -> None:
-    (tmp_path / "old.lock").touch()
-    for leftover in dead_runs(tmp_path):
-        assert isinstance(leftover, Leftover)
-        assert leftover.read() == []
-        leftover.close()
-    assert files(tmp_path) == []
