@@ -11,7 +11,7 @@ from services.analyzer.core.jobs import Attempt, Segment
 from services.analyzer.core.outcomes import Outcome, released
 from services.analyzer.runner import Runner
 
-# Python ends no thread: one that hangs is left to itself, until so many do.
+# Python ends no thread: one that hangs is left to itself, until so many do at one time.
 MOST_HANGING: Final = 4
 NOW: Final = timedelta(0)
 
@@ -24,6 +24,7 @@ class Thread:
     """A thread for the jobs of one claim."""
 
     hanging_count = 0
+    _counting = threading.Lock()
 
     def __init__(
         self,
@@ -37,6 +38,8 @@ class Thread:
         self._done: list[Outcome] = []
         self._error: BaseException | None = None
         self._is_given_up = False
+        self._is_over = False
+        self._hangs = False
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         # A daemon: one that hangs does not keep the process from ending.
@@ -71,9 +74,9 @@ class Thread:
         done = list(self._done)
         if len(done) == len(self._attempts):
             return done
-        Thread.hanging_count += 1
-        if Thread.hanging_count > MOST_HANGING:
-            raise PassesHang(f"{Thread.hanging_count} threads hang")
+        hanging_count = self._note_hanging()
+        if hanging_count > MOST_HANGING:
+            raise PassesHang(f"{hanging_count} threads hang")
         hanging, *others = self._attempts[len(done) :]
         left = [released(one, "behind_a_timeout", NOW) for one in others]
         return [*done, self._runner.timed_out(hanging), *left]
@@ -87,7 +90,21 @@ class Thread:
         except BaseException as error:  # noqa: BLE001 - raised where the outcomes are waited for
             self._error = error
         finally:
+            self._note_end()
             self._tell()
+
+    def _note_hanging(self) -> int:
+        """Count it, unless it has come to its end meanwhile; returns how many hang."""
+        with Thread._counting:
+            self._hangs = not self._is_over
+            Thread.hanging_count += self._hangs
+            return Thread.hanging_count
+
+    def _note_end(self) -> None:
+        """It was only late: it hangs no more."""
+        with Thread._counting:
+            self._is_over = True
+            Thread.hanging_count -= self._hangs
 
     def _tell(self) -> None:
         try:

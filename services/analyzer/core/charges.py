@@ -1,12 +1,13 @@
 """Decides what the calls of an attempt have cost, once it is over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from parley.analyses import Charge
 
 # After these nobody knows whether the model has worked, and is paid: the estimate goes on to count.
+# And it is the segment that may be to blame, where others are answered meanwhile.
 MAYBE_PAID: Final = frozenset(
     ("timeout", "connection_lost", "unreadable_answer", "answer_too_long")
 )
@@ -15,17 +16,23 @@ MAYBE_PAID: Final = frozenset(
 def settled(reserved: Sequence[Charge], cost_micro_usd: int) -> tuple[Charge, ...]:
     """Charges of calls that all were answered: the model tells what they cost together.
 
-    Each is given an equal part, the last one what remains.
+    What was settled before stays as it is. Of the rest each is given an equal part, the last one
+    what remains.
     """
-    if not reserved:
-        return ()
-    part = cost_micro_usd // len(reserved)
-    parts = [part] * (len(reserved) - 1)
-    parts.append(cost_micro_usd - sum(parts))
+    known = [one.actual_micro_usd for one in reserved if one.actual_micro_usd is not None]
+    left, count = cost_micro_usd - sum(known), len(reserved) - len(known)
+    parts = _parts(left, count)
     return tuple(
-        replace(charge, actual_micro_usd=actual)
-        for charge, actual in zip(reserved, parts, strict=True)
+        one if one.actual_micro_usd is not None else replace(one, actual_micro_usd=next(parts))
+        for one in reserved
     )
+
+
+def _parts(whole: int, count: int) -> Iterator[int]:
+    for left in range(count, 0, -1):
+        part = whole if left == 1 else whole // left
+        yield part
+        whole -= part
 
 
 def refused(reserved: Sequence[Charge], cost_micro_usd: int, reason: str) -> tuple[Charge, ...]:
@@ -33,7 +40,5 @@ def refused(reserved: Sequence[Charge], cost_micro_usd: int, reason: str) -> tup
 
     What may have been paid for is left as it was reserved.
     """
-    answered = settled(reserved[:-1], cost_micro_usd)
-    if reason in MAYBE_PAID:
-        return answered
-    return (*answered, *settled(reserved[-1:], 0))
+    answered, last = settled(reserved[:-1], cost_micro_usd), tuple(reserved[-1:])
+    return (*answered, *(last if reason in MAYBE_PAID else settled(last, 0)))

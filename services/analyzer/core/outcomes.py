@@ -8,6 +8,7 @@ from typing import Final
 
 from parley.analyses import Charge, JobEnded, JobEndKind
 from parley.passes.definition import PassDefinition
+from services.analyzer.core.charges import MAYBE_PAID
 from services.analyzer.core.jobs import Attempt, Job
 
 # A worker that dies takes its jobs' attempts along, and most often no job is to blame. One that
@@ -143,6 +144,30 @@ def raised(
     outcome = _outcome(attempt, JobState.OPEN, error_type, charges=charges)
     rest = rules.first_rest * 2 ** (failures - 1)
     return replace(outcome, failure_count=failures, due_in=rest)
+
+
+def unavailable(
+    attempt: Attempt,
+    used: PassDefinition,
+    reason: str,
+    rest: timedelta,
+    content_digest: bytes,
+    rules: Attempting,
+    now: datetime,
+    charges: Sequence[Charge],
+    *,
+    is_provider_down: bool,
+) -> Outcome:
+    """The model was not available: later again, after its `rest` at least.
+
+    What may have been paid for counts as a failure of the job, unless the provider is down: a
+    segment over which alone it says nothing of use would be paid for again and again. A refusal
+    (429, 5xx) costs nothing, and neither does what was not called.
+    """
+    if is_provider_down or reason not in MAYBE_PAID or not charges:
+        return released(attempt, reason, rest, charges)
+    outcome = raised(attempt, used, reason, content_digest, rules, now, charges)
+    return replace(outcome, due_in=max(outcome.due_in, rest))
 
 
 def failed(

@@ -17,6 +17,7 @@ from parley.passes.prompting.prompts import prompt_text
 from services.analyzer.model import metrics
 from services.analyzer.model.contract import (
     Answer,
+    BeforeCall,
     InvalidAnswer,
     ModelError,
     ModelMisconfigured,
@@ -47,7 +48,7 @@ log = structlog.get_logger(__name__)
 OPENAI_URL: Final = "https://api.openai.com/v1"
 _CUT_OFF: Final = "it was cut off because it was too long; answer more briefly"
 
-Call = Callable[[list[Message]], Awaitable[tuple[Completion, Usage]]]
+Call = Callable[[list[Message], Usage], Awaitable[tuple[Completion, Usage]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +103,13 @@ class ChatModel:
         self,
         definition: PassDefinition,
         prompt: RenderedPrompt,
-        before_call: Callable[[], Awaitable[None]],
+        before_call: BeforeCall,
     ) -> Answer:
         """Call the model, once more if its output is invalid; raises ModelError."""
         endpoint, check = self._ready(definition)
         call = partial(self._call, endpoint, definition, before_call)
         began = clock.monotonic()
-        completion, usage = await call(first_messages(prompt))
+        completion, usage = await call(first_messages(prompt), Usage())
         judged = _judge(check, completion)
         if judged.problem:
             messages = repair_messages(prompt, completion.text, judged.problem)
@@ -143,10 +144,11 @@ class ChatModel:
         self,
         endpoint: Endpoint,
         definition: PassDefinition,
-        before_call: Callable[[], Awaitable[None]],
+        before_call: BeforeCall,
         messages: list[Message],
+        used: Usage,
     ) -> tuple[Completion, Usage]:
-        await before_call()
+        await before_call(used)
         body = body_of(definition, messages, self._structure, self._token_limit)
         began = clock.monotonic()
         try:
@@ -194,7 +196,7 @@ def prompt_digest(system: str, user: str) -> bytes:
 async def _again(call: Call, messages: list[Message], used: Usage) -> tuple[Completion, Usage]:
     """One more call, and what all calls took, which a failure says as well."""
     try:
-        completion, usage = await call(messages)
+        completion, usage = await call(messages, used)
     except ModelError as error:
         error.usage = plus(used, error.usage)
         raise

@@ -80,6 +80,9 @@ class PromptTooLarge(ModelError):
     """The segment does not fit into the model's context: no other attempt can succeed."""
 
 
+BeforeCall = Callable[[Usage], Awaitable[None]]
+
+
 class Model(Protocol):
     """One endpoint with its models."""
 
@@ -98,11 +101,11 @@ class Model(Protocol):
         self,
         definition: PassDefinition,
         prompt: RenderedPrompt,
-        before_call: Callable[[], Awaitable[None]],
+        before_call: BeforeCall,
     ) -> Answer:
         """Call the model, once more if its output is invalid; raises ModelError.
 
-        `before_call` is awaited before each of the calls: what it writes is written although
-        the process dies within the call.
+        `before_call` is awaited before each of the calls, with what those before it took: what
+        it writes is written although the process dies within the call.
         """
         ...

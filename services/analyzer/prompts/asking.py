@@ -19,6 +19,7 @@ from parley.tracing import TRACING, Attributes
 from services.analyzer import metrics
 from services.analyzer.core.budget import Limits, limits_of
 from services.analyzer.core.charges import refused, settled
+from services.analyzer.core.circuit import CircuitState
 from services.analyzer.core.jobs import Attempt, text_of
 from services.analyzer.core.memo import memo_key
 from services.analyzer.core.outcomes import (
@@ -32,6 +33,7 @@ from services.analyzer.core.outcomes import (
     raised,
     released,
     succeeded,
+    unavailable,
 )
 from services.analyzer.model.contract import (
     Answer,
@@ -43,6 +45,7 @@ from services.analyzer.model.contract import (
     NoProvider,
     PromptTooLarge,
     RenderedPrompt,
+    Usage,
 )
 from services.analyzer.prompts.circuits import Circuits
 from services.analyzer.runner import DIGEST_MISMATCH, names, note_failure
@@ -77,9 +80,15 @@ class Purse:
         self._worker_id = worker_id
         self._limits = limits
         self.reserved: list[Charge] = []
+        self.used = Usage()
 
-    async def reserve(self, estimated_micro_usd: int) -> None:
-        """Count a call; raises LeaseLost or BudgetSpent, and then it is not to be made."""
+    async def reserve(self, estimated_micro_usd: int, used: Usage) -> None:
+        """Count a call; raises LeaseLost or BudgetSpent, and then it is not to be made.
+
+        Those before it took `used`: that is settled first, so that it is known whatever comes,
+        and what they cost less than was reserved is there for this one.
+        """
+        await self._settle(used)
         job = self._attempt.job
         charge = Charge(
             ids.random_id(),
@@ -91,6 +100,12 @@ class Purse:
         await self._store.reserve(self._token, self._attempt, charge, self._limits, self._worker_id)
         self.reserved.append(charge)
         metrics.CALLS.labels(job.pass_name).inc()
+
+    async def _settle(self, used: Usage) -> None:
+        if self.reserved:
+            paid = settled(self.reserved, used.cost_micro_usd)
+            await self._store.pay(self._attempt.job, paid)
+            self.reserved, self.used = list(paid), used
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +181,10 @@ class Asker:
         except LeaseLost:
             return None
         except BudgetSpent as spent:
-            outcome = parked(attempt, spent.reason, estimated)
-            # What the call before cost is told only by an answer.
-            return replace(outcome, due_in=NOW)
+            # Room for one call alone would lead here again, after another first answer.
+            needed = estimated + purse.used.cost_micro_usd
+            outcome = parked(attempt, spent.reason, needed)
+            return replace(outcome, due_in=NOW, charges=tuple(purse.reserved))
         except ModelError as error:
             return self._refused(question, error)
         except Exception as error:
@@ -176,14 +192,15 @@ class Asker:
                 raise
             note_failure(attempt.job, error)
             reason = type(error).__name__
-            return raised(attempt, definition, reason, digest, self._rules, clock.now())
+            charges = purse.reserved
+            return raised(attempt, definition, reason, digest, self._rules, clock.now(), charges)
         return self._answered(question, prompt, answer)
 
     async def _answer(
         self, question: _Question, prompt: RenderedPrompt, estimated_micro_usd: int
     ) -> Answer:
-        async def before_call() -> None:
-            await question.purse.reserve(estimated_micro_usd)
+        async def before_call(used: Usage) -> None:
+            await question.purse.reserve(estimated_micro_usd, used)
 
         definition = question.definition
         longest = CALLS_AT_MOST * definition.timeout + GRACE
@@ -197,7 +214,7 @@ class Asker:
                 async with asyncio.timeout(longest.total_seconds()):
                     answer = await self._model.ask(definition, prompt, before_call)
             except TimeoutError as error:
-                raise ModelUnavailable("timeout") from error
+                raise ModelUnavailable("timeout", usage=question.purse.used) from error
             span.set_attribute("gen_ai.response.model", answer.model)
             span.set_attribute("gen_ai.usage.input_tokens", answer.usage.input_tokens)
             span.set_attribute("gen_ai.usage.output_tokens", answer.usage.output_tokens)
@@ -226,15 +243,26 @@ class Asker:
             self._circuits.undecided(model)
             return parked(attempt, "no_provider")
         if isinstance(error, ModelUnavailable):
-            rest = self._circuits.failed(model, error.retry_after)
-            log.info("model_unavailable", **names(attempt.job), reason=error.reason)
-            return released(attempt, error.reason, rest, charges)
+            return self._unavailable(question, error, charges)
         if question.purse.reserved:
             self._circuits.answered(model)
         if isinstance(error, ModelMisconfigured):
             log.error("pass_suspended", **names(attempt.job), reason=error.reason)
             return replace(released(attempt, error.reason, NOW, charges), suspends=error.reason)
         return self._failed(question, error, charges)
+
+    def _unavailable(
+        self, question: _Question, error: ModelUnavailable, charges: Sequence[Charge]
+    ) -> Outcome:
+        attempt, definition = question.attempt, question.definition
+        rest = self._circuits.failed(definition.model, error.retry_after)
+        log.info("model_unavailable", **names(attempt.job), reason=error.reason)
+        return unavailable(
+            *(attempt, definition, error.reason, rest, question.content_digest, self._rules),
+            clock.now(),
+            charges,
+            is_provider_down=self._circuits.state(definition.model) is not CircuitState.CLOSED,
+        )
 
     def _charges(self, reserved: Sequence[Charge], error: ModelError) -> tuple[Charge, ...]:
         cost = error.usage.cost_micro_usd

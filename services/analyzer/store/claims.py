@@ -11,7 +11,7 @@ from parley.db.pool import Connection, Pool
 from parley.digests import SpokenMember
 from parley.topics import Topic
 from services.analyzer.core.budget import Limits
-from services.analyzer.core.jobs import Attempt, Segment
+from services.analyzer.core.jobs import Attempt, Job, Segment
 from services.analyzer.core.memo import memo_of
 from services.analyzer.core.outcomes import Outcome
 from services.analyzer.settings import AnalyzerSettings
@@ -119,6 +119,14 @@ class JobStore:
             await money.reserve(connection, token, attempt, charge, limits, lease)
             partition = job.segment.source_partition
             await publish(connection, self._settings, ((partition, one) for one in told))
+
+    async def pay(self, job: Job, charges: Sequence[Charge]) -> None:
+        """Write what calls cost, and tell of it, while their job goes on."""
+        paid = [ChargeRecorded(job.ref, charge) for charge in charges]
+        async with self._pool.acquire() as connection, connection.transaction():
+            await money.apply(connection, paid)
+            partition = job.segment.source_partition
+            await publish(connection, self._settings, ((partition, one) for one in paid))
 
     async def settle(self, claim: Claim, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Write outcomes, and their ends into the outbox, in one transaction.

@@ -118,7 +118,7 @@ async def _call(
     _count(report, answer.usage, is_priced=model.knows_price(definition.model))
 
 
-async def _count_nothing() -> None:
+async def _count_nothing(_: Usage) -> None:
     """A trial is of no job and of no budget."""
 
 

@@ -83,6 +83,11 @@ class Prompting:
         """The only job."""
         return await self.pool.fetchrow("SELECT * FROM operations.jobs")
 
+    async def job_of(self, conversation_id: str) -> Any:
+        """The only job of a conversation."""
+        sql = "SELECT * FROM operations.jobs WHERE conversation_id = $1"
+        return await self.pool.fetchrow(sql, conversation_id)
+
     async def spent(self) -> tuple[int, int]:
         """What counts as spent, live and by backfills: by the sums, which the charges agree to."""
         row = await self.pool.fetchrow(

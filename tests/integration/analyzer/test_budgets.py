@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from parley import clock
-from parley.analyses import Lane
+from parley.analyses import ChargeRecorded, Lane
 from parley.passes.definition import PassDefinition
 from services.analyzer.settings import AnalyzerSettings
 from tests.integration.analyzer.prompting import Prompting
@@ -144,6 +144,35 @@ async def test_calls_that_cost_less_than_reserved_make_room(
         await prompting.resuming.look()
     assert await count(prompting, "verdict") == 4
     assert await prompting.spent() == (40, 0)
+
+
+async def test_what_a_first_answer_did_not_cost_is_there_for_its_repair(
+    make: Callable[..., Prompting], insert: Callable[..., Any]
+) -> None:
+    prompting = make(130, FakeModel(otherwise=Gives(calls=2, cost=30), estimate=100))
+    await insert(prompting, 1)
+    await prompting.work()
+    assert await count(prompting, "verdict") == 1
+    assert await prompting.spent() == (60, 0)
+
+
+async def test_where_the_repair_does_not_fit_the_first_answer_counts_as_what_it_cost(
+    make: Callable[..., Prompting], insert: Callable[..., Any]
+) -> None:
+    prompting = make(120, FakeModel(otherwise=Gives(calls=2, cost=30), estimate=100))
+    await insert(prompting, 1)
+    await prompting.work()
+    assert await count(prompting, "parked", "budget") == 1
+    assert await prompting.spent() == (30, 0)
+    charges = [one.charge for one in await prompting.told() if isinstance(one, ChargeRecorded)]
+    assert charges[-1].actual_micro_usd == 30
+    # There is no room for both, so a first answer is not paid for in vain again and again.
+    assert await prompting.resuming.look() == 0
+    richer = make(160, prompting.model)
+    assert await richer.resuming.look() == 1
+    await richer.work()
+    assert await count(richer, "verdict") == 1
+    assert await richer.spent() == (90, 0)
 
 
 async def test_a_backfill_leaves_half_for_live_jobs(

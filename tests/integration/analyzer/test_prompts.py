@@ -10,6 +10,7 @@ import pytest
 
 from parley.analyses import AttemptStarted, ChargeRecorded, JobEndKind, Lane
 from parley.ids import derived_id
+from services.analyzer.core.charges import MAYBE_PAID
 from services.analyzer.core.outcomes import MAX_LOST_ATTEMPTS
 from services.analyzer.model.contract import (
     InvalidAnswer,
@@ -19,10 +20,19 @@ from services.analyzer.model.contract import (
     PromptTooLarge,
     Usage,
 )
+from services.analyzer.prompts import asking
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import Slots
 from tests.integration.analyzer.prompting import Prompting
-from tests.integration.analyzer.stage import DECIDED_OFFSET, Tables, revised, sealed, talk
+from tests.integration.analyzer.stage import (
+    DECIDED_OFFSET,
+    Tables,
+    own_talk,
+    revised,
+    sealed,
+    talk,
+)
+from tests.support.wait import eventually
 from tests.unit.analyzer.fake_model import OUTPUT, FakeModel, Gives, prompt_pass
 
 pytestmark = pytest.mark.integration
@@ -167,7 +177,78 @@ async def test_a_job_rests_at_least_as_long_as_the_provider_asks_for(prompting: 
 async def test_after_a_timeout_the_reservation_goes_on_to_count(prompting: Prompting) -> None:
     prompting.model.acts(ModelUnavailable("timeout"))
     await prompting.work()
+    job = await prompting.job()
+    assert (job["state"], job["failure_count"], job["released_count"]) == ("open", 1, 0)
     assert await prompting.spent() == (100, 0)
+
+
+@pytest.mark.parametrize("reason", sorted(MAYBE_PAID))
+async def test_a_segment_over_which_alone_nothing_is_answered_fails_after_its_attempts(
+    make: Callable[..., Prompting], tables: Tables, reason: str
+) -> None:
+    await tables.persister_is_at(DECIDED_OFFSET + 1)
+    prompting = make(prompt_pass(attempts=3))
+    for name in ("a", "b", "c", "poison"):
+        await tables.say(name, own_talk(name))
+    await prompting.read(sealed("poison", own_talk("poison")))
+    for number, name in enumerate("abc"):
+        # Another one is answered each time: the circuit stays closed.
+        prompting.model.acts(ModelUnavailable(reason))
+        assert await prompting.work() == 1
+        job = await prompting.job_of("poison")
+        assert (job["failure_count"], job["released_count"]) == (number + 1, 0)
+        assert prompting.engine.facts()["circuits"] == {"scripted": "closed"}
+        if number < 2:
+            await tables.pool.execute("UPDATE operations.jobs SET due_at = now() + interval '1 h'")
+            await prompting.read(sealed(name, own_talk(name)))
+            assert await prompting.work() == 1
+            await prompting.lapse()
+    job = await prompting.job_of("poison")
+    assert (job["state"], job["reason"]) == ("failed", reason)
+    # Nobody pays for it any more, and what may have been paid for counts.
+    assert await prompting.work() == 0
+    assert await prompting.spent() == (3 * 100 + 2 * 40, 0)
+    ended = (await prompting.ends())[-1]
+    assert (ended.end, ended.reason) == (JobEndKind.FAILED, reason)
+
+
+async def test_while_the_provider_is_down_timeouts_do_not_count(
+    make: Callable[..., Prompting], tables: Tables
+) -> None:
+    await tables.persister_is_at(DECIDED_OFFSET + 1)
+    own = {"analyzer_circuit_failures": 1, "analyzer_circuit_rest": timedelta(milliseconds=20)}
+    prompting = make(prompt_pass(attempts=2), **own)
+    await tables.say("c", talk("c"))
+    await prompting.read(sealed("c", talk("c")))
+    prompting.model.acts(*(ModelUnavailable("timeout") for _ in range(4)))
+    for count in range(4):
+        # The first one opens it, the others find out whether it is over.
+        await eventually(prompting.work, timeout=5, every=0.02)
+        job = await prompting.job()
+        assert (job["state"], job["failure_count"]) == ("open", 0)
+        assert job["released_count"] == count + 1
+        await prompting.lapse()
+    await eventually(prompting.work, timeout=5, every=0.02)
+    assert await prompting.jobs() == [("verdict", "")]
+
+
+async def test_a_call_that_is_never_answered_keeps_what_was_reserved_and_the_first_is_settled(
+    make: Callable[..., Prompting], tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "GRACE", timedelta(0))
+    await tables.persister_is_at(DECIDED_OFFSET + 1)
+    await tables.say("c", talk("c"))
+    prompting = make(prompt_pass(timeout=timedelta(milliseconds=200)))
+    await prompting.read(sealed("c", talk("c")))
+    prompting.model.acts(Gives(hangs_at=0))
+    await prompting.work()
+    assert await prompting.spent() == (100, 0)
+    await prompting.lapse()
+    prompting.model.acts(Gives(calls=2, cost=35, hangs_at=1))
+    await prompting.work()
+    assert await prompting.spent() == (100 + 35 + 100, 0)
+    job = await prompting.job()
+    assert (job["state"], job["reason"], job["failure_count"]) == ("open", "timeout", 2)
 
 
 async def test_failures_in_a_row_open_the_circuit_and_one_call_closes_it(
@@ -330,6 +411,7 @@ async def test_attempts_that_were_under_way_when_the_tables_were_lost_are_counte
     await prompting.read(sealed("c", talk("c")))
     job = await prompting.job()
     assert (job["state"], job["attempt_count"]) == ("open", 1)
+    assert job["attempt_count"] > job["failure_count"] + job["released_count"]
 
 
 async def test_a_live_job_finds_room_while_a_backfill_fills_its_own(

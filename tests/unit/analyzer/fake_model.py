@@ -2,14 +2,19 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 
 from parley.passes.code import SegmentText
 from parley.passes.definition import PassDefinition, PassKind, PromptTemplate
-from services.analyzer.model.contract import Answer, ModelError, RenderedPrompt, Usage
+from services.analyzer.model.contract import (
+    Answer,
+    BeforeCall,
+    ModelError,
+    RenderedPrompt,
+    Usage,
+)
 
 OUTPUT = '{"summary":"short"}'
 
@@ -31,11 +36,15 @@ def prompt_pass(name: str = "summary", **fields: object) -> PassDefinition:
 
 @dataclass(frozen=True)
 class Gives:
-    """An answer after so many calls, each of which costs so much."""
+    """An answer after so many calls, each of which costs so much.
+
+    The call of the number `hangs_at`, from 0, is never answered.
+    """
 
     calls: int = 1
     cost: int = 40
     output: str = OUTPUT
+    hangs_at: int | None = None
 
 
 @dataclass
@@ -65,18 +74,26 @@ class FakeModel:
         self,
         definition: PassDefinition,
         prompt: RenderedPrompt,
-        before_call: Callable[[], Awaitable[None]],
+        before_call: BeforeCall,
     ) -> Answer:
         act = self.script.popleft() if self.script else self.otherwise
         calls = act.calls if isinstance(act, Gives) else 1
-        for _ in range(calls):
-            await before_call()
+        for number in range(calls):
+            await before_call(_usage(act, number))
             self.call_count += 1
             self.asked.append(prompt.user)
             self.called.set()
             if self.gate is not None:
                 await self.gate.wait()
+            if isinstance(act, Gives) and act.hangs_at == number:
+                await asyncio.Event().wait()
         if isinstance(act, Exception):
             raise act
-        usage = Usage(calls, 11 * calls, 7 * calls, act.cost * calls)
-        return Answer(act.output, "scripted-1", usage, timedelta(seconds=1))
+        return Answer(act.output, "scripted-1", _usage(act, calls), timedelta(seconds=1))
+
+
+def _usage(act: Gives | Exception, calls: int) -> Usage:
+    """What so many calls took."""
+    if not isinstance(act, Gives):
+        return Usage()
+    return Usage(calls, 11 * calls, 7 * calls, act.cost * calls)

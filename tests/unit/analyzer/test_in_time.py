@@ -11,6 +11,7 @@ from services.analyzer.core.outcomes import Attempting, Outcome
 from services.analyzer.in_time import MOST_HANGING, PassesHang, Thread
 from services.analyzer.known import FixedPasses
 from services.analyzer.runner import Runner
+from tests.support.wait import eventually
 from tests.unit.analyzer.samples import attempt_at, code_pass, segment, user
 
 MEMBERS = [user(0, "hello")]
@@ -63,6 +64,25 @@ async def test_many_quick_jobs_may_take_longer_than_one_may(gate: threading.Even
 
     passes = [in_time(code_pass(f"p{number}", takes_a_while)) for number in range(6)]
     assert {one.state for one in await outcomes_of(*passes)} == {"verdict"}
+
+
+async def test_threads_that_come_to_an_end_late_hang_no_more(gate: threading.Event) -> None:
+    def hangs(_: SegmentText) -> Output:
+        gate.wait()
+        return {}
+
+    for _ in range(MOST_HANGING + 1):
+        gate.clear()
+        assert [one.reason for one in await outcomes_of(in_time(code_pass("b", hangs)))] == [
+            "timeout"
+        ]
+        assert Thread.hanging_count == 1
+        gate.set()
+        await eventually(are_none_hanging, timeout=5, every=0.005)
+
+
+async def are_none_hanging() -> bool:
+    return Thread.hanging_count == 0
 
 
 async def test_where_too_many_threads_hang_the_process_ends(gate: threading.Event) -> None:

@@ -1,5 +1,6 @@
 """What the calls of an attempt have cost."""
 
+from dataclasses import replace
 from datetime import date
 
 from hypothesis import given
@@ -41,5 +42,13 @@ def test_of_a_repair_that_was_refused_the_first_answer_is_paid() -> None:
 
 
 def test_what_may_have_been_paid_for_stays_reserved() -> None:
-    assert refused(reserved(1), 0, "timeout") == ()
-    assert actual(refused(reserved(2), 35, "connection_lost")) == [35]
+    assert actual(refused(reserved(1), 0, "timeout")) == [None]
+    assert actual(refused(reserved(2), 35, "connection_lost")) == [35, None]
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_what_was_settled_before_stays_as_it_was(first: int, second: int) -> None:
+    answered, repaired = reserved(2)
+    known = replace(answered, actual_micro_usd=first)
+    assert actual(settled([known, repaired], first + second)) == [first, second]
+    assert actual(refused([known, repaired], first, "rate_limited")) == [first, 0]

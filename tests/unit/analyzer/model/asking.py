@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from parley.passes.definition import PassDefinition, PassKind, PromptTemplate
 from services.analyzer.model.chat import ChatModel
-from services.analyzer.model.contract import Answer, ModelError
+from services.analyzer.model.contract import Answer, ModelError, Usage
 from services.analyzer.settings import AnalyzerSettings
 from tests.support.provider import Provider, running_provider
 from tests.unit.analyzer.samples import text, user
@@ -49,12 +49,14 @@ class Asking:
     provider: Provider
     model: ChatModel
     before_calls: list[int] = field(default_factory=list)
+    used_before: list[Usage] = field(default_factory=list)
 
     async def ask(self, definition: PassDefinition = DEFINITION) -> Answer:
         prompt = self.model.render(definition, SEGMENT)
 
-        async def before_call() -> None:
+        async def before_call(used: Usage) -> None:
             self.before_calls.append(self.provider.call_count)
+            self.used_before.append(used)
 
         return await self.model.ask(definition, prompt, before_call)
 

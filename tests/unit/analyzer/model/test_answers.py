@@ -120,6 +120,7 @@ async def test_an_invalid_answer_is_repaired_once_and_both_calls_are_counted(
     assert '{"problem": "' in second.turns[3][1]
     # Whoever counts them writes each down before it is made.
     assert asks.before_calls == [0, 1]
+    assert asks.used_before == [Usage(), Usage(1, 11, 7, 92)]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ async def test_where_a_repair_is_refused_the_first_answer_is_still_counted(asks:
 
 
 async def test_who_stops_a_call_before_it_stops_it(asks: Asking) -> None:
-    async def before_call() -> None:
+    async def before_call(_: Usage) -> None:
         raise LookupError("the budget is spent")
 
     prompt = asks.model.render(DEFINITION, text())
@@ -224,7 +225,7 @@ async def test_a_definition_that_cannot_be_asked_is_known_before_it_is_asked(
     assert asks.provider.call_count == 0
 
 
-async def _nothing() -> None:
+async def _nothing(_: Usage) -> None:
     return
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from parley.passes.prompting.transcripts import closing, transcript_of
-from services.analyzer.model.contract import InvalidAnswer
+from services.analyzer.model.contract import InvalidAnswer, Usage
 from services.analyzer.model.outputs import OutputCheck
 from services.analyzer.passes.prompts import shipped_prompts
 from tests.support.provider import Answers, Asked, Says
@@ -52,7 +52,7 @@ async def asked_with(asks: Asking, said: str) -> Asked:
     return asks.provider.asked[-1]
 
 
-async def _nothing() -> None:
+async def _nothing(_: Usage) -> None:
     """Nothing is counted."""
 
 
