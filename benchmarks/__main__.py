@@ -65,6 +65,7 @@ def main(
 ) -> None:
     """Measure the product against its peers and say which targets are met."""
     surroundings = machine.describe()
+    machine.compile_code()
     with (
         tempfile.TemporaryDirectory(prefix="parley-bench-") as folder,
         _stack(state_dir or Path(folder) / "stack", is_own=state_dir is None) as stack,

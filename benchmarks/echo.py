@@ -4,10 +4,9 @@ Run as `python -m benchmarks.echo`; it listens on PARLEY_HTTP_PORT like a servic
 """
 
 import asyncio
-from typing import cast
 
-from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from parley.lifecycle import run_service, serve
 from parley.settings import Settings
@@ -32,7 +31,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def start(settings: Settings, stop: asyncio.Event) -> None:
     """Serve as a service does: only the application is another."""
-    await serve(cast(FastAPI, echo), settings, stop)
+    await serve(echo, settings, stop, web_socket=WebSocketsSansIOProtocol)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Where a run took place, so that its figures can be judged later."""
 
+import compileall
 import os
 import platform
 import subprocess
+import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +15,15 @@ from parley import clock
 from tests.support.processes import ROOT
 
 PACKAGES: Final = ("aiokafka", "fastapi", "orjson", "picows", "protobuf", "uvicorn", "uvloop")
+
+
+def compile_code() -> None:
+    """Compile what is not yet compiled, as an image is: else each start would do it anew wherever
+    the environment forbids Python to keep what it compiles.
+    """
+    folders = [ROOT / name for name in ("parley", "services", "benchmarks", "tests/support")]
+    for folder in (*folders, sysconfig.get_paths()["purelib"]):
+        compileall.compile_dir(folder, quiet=2)
 
 
 def describe() -> dict[str, Any]:

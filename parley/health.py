@@ -1,12 +1,12 @@
 """What a service says of itself: alive, ready, and each thing that it depends on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Final
 
-from fastapi import APIRouter, Response
-from fastapi.responses import PlainTextResponse
+import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from parley import clock
@@ -14,6 +14,11 @@ from parley import clock
 CHECK_TIMEOUT_S: Final = 2.0
 
 Check = Callable[[], Awaitable[None]]
+
+# What an ASGI server hands to an application.
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +82,85 @@ async def _run(check: Check) -> DependencyHealth:
     return DependencyHealth("healthy", clock.monotonic() - started_at)
 
 
-def health_router(health: Health) -> APIRouter:
-    """The routes /livez, /readyz, /health and /metrics."""
-    router = APIRouter(tags=["operations"])
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answers: `content` is text already, or becomes JSON."""
 
-    @router.get("/livez", summary="The event loop turns")
-    async def livez() -> dict[str, str]:
-        return {"status": "alive"}
+    status: int
+    content: bytes | dict[str, Any]
+    media_type: str = "application/json"
 
-    @router.get("/readyz", summary="Can do its job now")
-    async def readyz(response: Response) -> dict[str, str]:
-        is_ready = await health.is_ready()
-        if not is_ready:
-            response.status_code = 503
-        return {"status": "ready" if is_ready else "not ready"}
+    @property
+    def body(self) -> bytes:
+        """The content as it is sent."""
+        return self.content if isinstance(self.content, bytes) else orjson.dumps(self.content)
 
-    @router.get("/health", summary="Status with every dependency")
-    async def full(response: Response) -> dict[str, Any]:
-        report = await health.report()
-        if report["status"] == "unhealthy":
-            response.status_code = 503
-        return report
 
-    @router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+class HealthApp:
+    """Answers /livez, /readyz, /health and /metrics, and nothing else: an ASGI application.
 
-    return router
+    A service with an interface of its own has a framework; for four answers it would be most of
+    what the others import at their start.
+    """
+
+    def __init__(self, health: Health) -> None:
+        self._answers: dict[str, Callable[[], Awaitable[Answer]]] = {
+            "/livez": livez,
+            "/readyz": partial(readyz, health),
+            "/health": partial(full, health),
+            "/metrics": metrics,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Be the application."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            await _reply(await self._answer(scope), send)
+
+    async def _answer(self, scope: Scope) -> Answer:
+        answer = self._answers.get(scope["path"])
+        if answer is None:
+            return Answer(404, {"detail": "Not Found"})
+        if scope["method"] != "GET":
+            return Answer(405, {"detail": "Method Not Allowed"})
+        return await answer()
+
+
+async def livez() -> Answer:
+    """The event loop turns."""
+    return Answer(200, {"status": "alive"})
+
+
+async def readyz(health: Health) -> Answer:
+    """Whether it can do its job now."""
+    if await health.is_ready():
+        return Answer(200, {"status": "ready"})
+    return Answer(503, {"status": "not ready"})
+
+
+async def full(health: Health) -> Answer:
+    """The status with every dependency."""
+    report = await health.report()
+    return Answer(503 if report["status"] == "unhealthy" else 200, report)
+
+
+async def metrics() -> Answer:
+    """What Prometheus reads."""
+    return Answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _reply(answer: Answer, send: Send) -> None:
+    headers = [
+        (b"content-type", answer.media_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

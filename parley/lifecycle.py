@@ -13,10 +13,8 @@ from typing import Final, NoReturn, TypeVar
 import structlog
 import uvicorn
 import uvloop
-from fastapi import FastAPI
 from prometheus_client import disable_created_metrics
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from parley import event_loop, logs
 from parley.errors import UserError
@@ -34,6 +32,8 @@ COLLECT_AFTER: Final = (50_000, 50, 100)
 
 Task = Callable[[asyncio.Event], Awaitable[None]]
 Drain = Callable[[], Awaitable[None]]
+# As ASGI describes it.
+Application = Callable[..., Awaitable[None]]
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
@@ -96,19 +96,20 @@ DEFAULT_LIMITS: Final = WebSocketLimits()
 
 
 async def serve(
-    app: FastAPI,
+    app: Application,
     settings: Settings,
     stop: asyncio.Event,
     *tasks: Task,
     drain: Drain | None = None,
     limits: WebSocketLimits = DEFAULT_LIMITS,
-    web_socket: type[asyncio.Protocol] = WebSocketsSansIOProtocol,
+    web_socket: type[asyncio.Protocol] | None = None,
     http: type[asyncio.Protocol] = H11Protocol,
 ) -> None:
     """Serve HTTP and run the tasks until `stop` is set or one of them fails.
 
-    Every task is given `stop` and must return soon after it is set. `drain` runs after `stop`,
-    while connections are still open. A failure stops the rest and is raised in an ExceptionGroup.
+    Without a `web_socket` it takes none. Every task is given `stop` and must return soon after it
+    is set. `drain` runs after `stop`, while connections are still open. A failure stops the rest
+    and is raised in an ExceptionGroup.
     """
     _collect_garbage_seldom()
     with _listen(settings.http_host, settings.http_port) as listener:
@@ -118,7 +119,7 @@ async def serve(
                 log_config=None,
                 access_log=False,
                 http=http,
-                ws=web_socket,
+                ws=web_socket or "none",
                 ws_per_message_deflate=False,
                 ws_max_size=limits.max_frame_bytes,
                 ws_ping_interval=limits.ping_every_s,

@@ -8,14 +8,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from fastapi import FastAPI
-
 from benchmarks.sink.messages import Message
 from parley import ids
 from parley.db.pool import Connection, connect
 from parley.db.sql import load
 from parley.events import MessageRecorded
-from parley.health import Health, health_router
+from parley.health import Health, HealthApp
 from parley.lifecycle import run_service, serve
 from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
@@ -87,8 +85,7 @@ async def start(settings: PersisterSettings, stop: asyncio.Event) -> None:
             Batching(settings.persister_batch_records, settings.persister_batch_linger),
             ids.random_id(),
         )
-        app = FastAPI()
-        app.include_router(health_router(Health(NAME, {})))
+        app = HealthApp(Health(NAME, {}))
         await serve(app, settings, stop, consumer.run)
     finally:
         await producer.stop()

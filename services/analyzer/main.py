@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from fastapi import FastAPI
-
 from parley import ids
 from parley.db.pool import Pool, connect
-from parley.health import Check, Health, health_router
+from parley.health import Check, Health, HealthApp
 from parley.lifecycle import Task, run_service, serve
 from parley.log.admin import topic_ends
 from parley.log.consumer import Batching, FencedConsumer
@@ -67,12 +65,11 @@ async def _run(
     model = ChatModel(settings)
     known = AppliedPasses(in_force.catalog, installed.passes)
     engine = Engine(settings, JobStore(pool, settings), known, model, worker_id)
-    app = FastAPI(title="Parley analyzer")
     category_of = category_in(in_force.catalog)
     webhooks = await open_room(settings, pool, producer, worker_id, ends_at, category_of)
     consumers = (consumer, ends, webhooks.consumer)
     health = _health(pool, producer, consumers, installed, in_force, engine, webhooks)
-    app.include_router(health_router(health))
+    app = HealthApp(health)
     backfills = Backfills(settings, pool, in_force.catalog, worker_id, bell.set, consumer.ring)
     tasks: list[Task] = [in_force.run, consumer.run, ends.run, gate.run, engine.gauge.run]
     tasks += webhooks.tasks

@@ -5,11 +5,9 @@ import gc
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi import FastAPI
-
 from parley import ids
 from parley.db.pool import Pool, connect
-from parley.health import Check, Health, health_router
+from parley.health import Check, Health, HealthApp
 from parley.lifecycle import run_service, serve
 from parley.log.consumer import BatchHandler, Batching, FencedConsumer
 from parley.log.disk import DiskGauge
@@ -37,8 +35,7 @@ async def start(settings: PersisterSettings, stop: asyncio.Event) -> None:
     try:
         await producer.start()
         consumers = _consumers(settings, pool, producer)
-        app = FastAPI(title="Parley persister")
-        app.include_router(health_router(_health(pool, producer, consumers)))
+        app = HealthApp(_health(pool, producer, consumers))
         trimming = Trimming(pool, settings.persister_discarded_kept)
         inbox = InboxRelay(pool, producer, settings.topic(Topic.EVENTS), settings.gap_policies())
         tasks = [inbox.run, *(consumer.run for consumer in consumers.values())]

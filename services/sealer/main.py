@@ -5,11 +5,9 @@ import gc
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi import FastAPI
-
 from parley import ids
 from parley.db.pool import Pool, connect
-from parley.health import Check, Health, health_router
+from parley.health import Check, Health, HealthApp
 from parley.lifecycle import run_service, serve
 from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
@@ -31,8 +29,7 @@ async def start(settings: SealerSettings, stop: asyncio.Event) -> None:
         await producer.start()
         stream = SealerStream(settings, pool, producer)
         consumer = _consumer(settings, stream, pool, producer)
-        app = FastAPI(title="Parley sealer")
-        app.include_router(health_router(_health(pool, producer, consumer, stream)))
+        app = HealthApp(_health(pool, producer, consumer, stream))
         await serve(app, settings, stop, consumer.run, stream.tick)
     finally:
         await producer.stop()

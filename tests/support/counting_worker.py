@@ -10,14 +10,12 @@ import os
 import signal
 from datetime import timedelta
 
-from fastapi import FastAPI
-
 from parley.codec import Outgoing
 from parley.db import pool as database
 from parley.db.fence import Fence
 from parley.db.outbox import enqueue
 from parley.db.pool import Connection
-from parley.health import Health, health_router
+from parley.health import Health, HealthApp
 from parley.lifecycle import run_service, serve
 from parley.log.consumer import Batch, Batching, FencedConsumer
 from parley.log.producer import Producer
@@ -92,8 +90,7 @@ async def start(settings: Settings, stop: asyncio.Event) -> None:
     producer = Producer(settings)
     await producer.start()
     consumer = counting_consumer(settings, pool, producer)
-    app = FastAPI()
-    app.include_router(health_router(Health("counter")))
+    app = HealthApp(Health("counter"))
     try:
         await serve(app, settings, stop, consumer.run)
     finally:

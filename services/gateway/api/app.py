@@ -4,13 +4,14 @@ from typing import Final
 
 from fastapi import FastAPI, WebSocket
 
-from parley.health import Health, health_router
+from parley.health import Health
 from services.gateway.access import Access, AccessGuard, OriginGuard, caller_of
 from services.gateway.api import problems
 from services.gateway.api.acknowledged import acknowledged_router
 from services.gateway.api.batch import BatchMessageIn
 from services.gateway.api.documentation import documentation_router
 from services.gateway.api.import_log import ImportLog
+from services.gateway.api.operations import operations_router
 from services.gateway.api.page import page_router
 from services.gateway.api.parts import Parts
 from services.gateway.api.problems import refusal_response
@@ -111,7 +112,7 @@ def build_app(
     if settings.gateway_test_endpoints:
         strictly = strict_json_route(settings.gateway_max_frame_bytes)
         app.include_router(trying_router(parts, health, strictly))
-    app.include_router(health_router(health))
+    app.include_router(operations_router(health))
     app.include_router(acknowledged_router(publisher))
     app.include_router(page_router())
     app.include_router(documentation_router(app))

@@ -3,11 +3,9 @@
 import asyncio
 from typing import Any, Final
 
-from fastapi import FastAPI
-
 from parley import ids
 from parley.db.pool import connect
-from parley.health import Check, Health, health_router
+from parley.health import Check, Health, HealthApp
 from parley.lifecycle import run_service, serve
 from services.sealer.activity.core import Limits
 from services.sealer.activity.counting import Counting
@@ -31,8 +29,7 @@ async def start(settings: ActivitySettings, stop: asyncio.Event) -> None:
     stream = ActivityStream(settings, counting)
     async with await connect(settings, max_size=2) as pool:
         measuring = Measuring(settings, counting, Store(pool, ids.random_id()))
-        app = FastAPI(title="Parley activity")
-        app.include_router(health_router(_health(stream, measuring, counting)))
+        app = HealthApp(_health(stream, measuring, counting))
         await serve(app, settings, stop, stream.run, measuring.run)
 
 
