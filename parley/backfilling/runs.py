@@ -193,6 +193,8 @@ def _progress(
 ) -> Progress:
     tally, states, parked = Tally(), Counter[str](), Counter[str]()
     by_pass: dict[str, Counter[str]] = {}
+    # Of stored segments the place is how many were passed, in whichever order.
+    goes_down = run.is_newest_first and not run.is_from_segments
     for row in partitions:
         tally.add(Tally.from_json(orjson.loads(row["counts"])))
     for row in jobs:
@@ -202,7 +204,7 @@ def _progress(
             parked[row["reason"]] += row["jobs"]
     return Progress(
         run=run,
-        passed=sum(_passed(row, is_newest_first=run.is_newest_first) for row in partitions),
+        passed=sum(_passed(row, goes_down=goes_down) for row in partitions),
         total=sum(row["end_offset"] - row["begin_offset"] for row in partitions),
         lost=sum(row["lost_count"] for row in partitions),
         workers=sum(row["is_held"] for row in partitions),
@@ -214,10 +216,10 @@ def _progress(
     )
 
 
-def _passed(row: Any, *, is_newest_first: bool) -> int:
+def _passed(row: Any, *, goes_down: bool) -> int:
     passed: int = (
         row["end_offset"] - row["next_offset"]
-        if is_newest_first
+        if goes_down
         else row["next_offset"] - row["begin_offset"]
     )
     return row["end_offset"] - row["begin_offset"] if row["is_done"] else passed

@@ -52,6 +52,7 @@ MEMO_HITS: Final = Counter(
 )
 CIRCUIT: Final = Gauge(
     "parley_analyzer_circuit_open",
-    "1 while a model is not called since it did not answer, 0.5 while one call finds out.",
+    "1 while a model is not called since it did not answer, 0.5 while one call finds out, 0 once "
+    "it has answered.",
     ["model"],
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from parley import clock
 from parley.analyses import JobEndKind
@@ -41,6 +41,20 @@ SPENT: Final = "its budget is spent"
 RUNS: Final = Gauge(
     "parley_backfill_runs", "Backfills that are not over, the same for every analyzer.", ["state"]
 )
+SEALS_LEFT: Final = Gauge(
+    "parley_backfill_seals_left",
+    "Records (or stored segments) that backfills have still to pass, paused ones included: the "
+    "same for every analyzer.",
+)
+ENDED: Final = Counter(
+    "parley_backfill_runs_ended_total",
+    "Backfills that this process found at their end: finished, cancelled, or stopped because "
+    "they cannot go on.",
+    ["end"],
+)
+# A series that has just appeared has not increased.
+for _end in (RunState.FINISHED, RunState.CANCELLED, RunState.STOPPED):
+    ENDED.labels(_end.value)
 
 
 class Backfills:
@@ -85,6 +99,7 @@ class Backfills:
         runs = [run_of(row) for row in rows]
         for state in (RunState.RUNNING, RunState.PAUSED, RunState.CANCELLING):
             RUNS.labels(state.value).set(sum(one.state is state for one in runs))
+        SEALS_LEFT.set(await self._pool.fetchval(_SQL["count_seals_left"]) if runs else 0)
         self._collect_replays()
         for one in runs:
             await self._look_at(one, stop)
@@ -114,6 +129,7 @@ class Backfills:
         if await self._pool.fetchval(_SQL["pause_spent_run"], run.id, SPENT):
             log.warning("backfill_paused", run_id=run.id, reason=SPENT)
         elif await self._pool.fetchval(_SQL["finish_run"], run.id):
+            ENDED.labels(RunState.FINISHED.value).inc()
             log.info("backfill_finished", run_id=run.id)
 
     async def _replay(self, run: Run, replay: Replay, stop: asyncio.Event) -> None:
@@ -123,7 +139,9 @@ class Backfills:
             await self._stop(run, f"{run.topic} is not the log that it began with")
 
     async def _stop(self, run: Run, reason: str) -> None:
-        await self._pool.execute(_SQL["stop_run"], run.id, reason)
+        if not await self._pool.fetchval(_SQL["stop_run"], run.id, reason):
+            return
+        ENDED.labels(RunState.STOPPED.value).inc()
         log.error("backfill_stopped", run_id=run.id, reason=reason)
 
     def _collect_replays(self) -> None:
@@ -163,6 +181,7 @@ class Backfills:
         for partition in partitions:
             self._ring_relay(partition)
         if await self._pool.fetchval(_SQL["finish_cancelling"], run.id):
+            ENDED.labels(RunState.CANCELLED.value).inc()
             log.info("backfill_cancelled", run_id=run.id)
 
     async def _cancel_some(self, run: Run) -> set[int]:

@@ -7,6 +7,15 @@ SELECT * FROM operations.backfill_runs
  WHERE state IN ('running', 'paused', 'cancelling')
  ORDER BY created_at, id LIMIT $1
 
+-- name: count_seals_left
+-- How many records are still to be passed, by runs that may go on.
+SELECT coalesce(sum(CASE WHEN run.is_newest_first AND NOT run.is_from_segments
+                         THEN part.next_offset - part.begin_offset
+                         ELSE part.end_offset - part.next_offset END), 0)::bigint
+  FROM operations.backfill_partitions AS part
+  JOIN operations.backfill_runs AS run ON run.id = part.run_id
+ WHERE run.state IN ('running', 'paused') AND NOT part.is_done
+
 -- name: prepare_run
 -- The run's ends are known now.
 UPDATE operations.backfill_runs SET topic = $2, prepared_at = now()
@@ -121,6 +130,7 @@ RETURNING id
 -- It cannot go on.
 UPDATE operations.backfill_runs SET state = 'stopped', reason = $2, finished_at = now()
  WHERE id = $1 AND state IN ('running', 'paused')
+RETURNING id
 
 -- name: pause_spent_run
 -- Its budget holds not even the next call, and nothing is at work that may cost less than reserved:

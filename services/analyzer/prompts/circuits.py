@@ -70,6 +70,8 @@ class Circuits:
     def answered(self, model: str) -> None:
         """The model is there."""
         self._set(model, Circuit())
+        # Also where it never failed: so it shows that somebody reaches it whom others do not.
+        CIRCUIT.labels(model).set(0.0)
 
     def failed(self, model: str, retry_after: timedelta | None) -> timedelta:
         """The model was not available; returns how long the job should rest."""
@@ -87,8 +89,7 @@ class Circuits:
 
     def _set(self, model: str, circuit: Circuit) -> None:
         if circuit == Circuit():
-            if self._circuits.pop(model, None) is not None:
-                CIRCUIT.labels(model).set(0.0)
+            self._circuits.pop(model, None)
         else:
             self._circuits[model] = circuit
             self.show()

@@ -13,8 +13,11 @@ from deploy.grafana.boards import BOARDS
 from deploy.grafana.build import path_of
 from parley.local.services import SERVICES
 from parley.settings import Settings
+from tests.support.acts import Answers, Refuses
 from tests.support.product import Product, parley
 from tests.support.prometheus import Prometheus, needs_prometheus, needs_promtool
+from tests.support.provider import running_provider
+from tests.support.receiver import NETWORKS, receiving
 from tests.support.wait import eventually
 
 pytestmark = [pytest.mark.integration, needs_promtool, needs_prometheus]
@@ -24,27 +27,64 @@ POLICIES = json.dumps({"demo": {"idle_gap": "PT1S", "grace": "PT1S"}})
 RATE_INTERVAL = "4s"
 
 
+# A model that is soon left alone, and soon asked again; receivers of webhooks on this machine.
+OWN = {
+    "PARLEY_CHANNEL_POLICIES": POLICIES,
+    "OPENAI_API_KEY": "anything",
+    "PARLEY_ANALYZER_CIRCUIT_FAILURES": "2",
+    "PARLEY_ANALYZER_CIRCUIT_REST": "PT2S",
+    "PARLEY_ANALYZER_CALL_REST": "PT0.2S",
+    "PARLEY_WEBHOOK_KEY": "a key for tests that is long enough",
+    "PARLEY_ANALYZER_WEBHOOK_NETWORKS": NETWORKS,
+}
+
+
 async def test_a_real_run_exports_what_promtool_accepts_and_fills_every_panel(
     empty_settings: Settings,
 ) -> None:
-    with Product(empty_settings, PARLEY_CHANNEL_POLICIES=POLICIES) as product:
-        urls = {name: product.url(name) for name in SERVICES}
-        with Prometheus(empty_settings.state_dir / "prometheus", urls) as prometheus:
-            await eventually(lambda: _ready(prometheus))
-            began_at = time.time()
-            await _talk(empty_settings, urls["gateway"])
-            verdicts = 'sum(parley_analyzer_jobs_ended_total{end="verdict"})'
-            await eventually(lambda: _above_0(prometheus, verdicts), timeout=40)
-            # Two looks more, for rates.
-            await asyncio.sleep(3)
-            assert prometheus.value("sum(up)") == len(SERVICES)
-            for name, url in urls.items():
-                assert complaints_about(metrics_of(url)) == "", name
-            assert empty_panels(prometheus, began_at) == []
-            assert prometheus.value("parley:durable_success:ratio_rate5m") == 1
-            assert prometheus.value("sum(abs(parley_persister_ledger_residue))") == 0
-            firing = 'count(ALERTS{alertstate="firing"}) or vector(0)'
-            assert prometheus.value(firing) == 0
+    async with running_provider() as provider, receiving() as receiver:
+        # So long that a circuit opens, and is seen open.
+        provider.acts(*(Refuses(503) for _ in range(3)))
+        provider.otherwise = Answers()
+        own = {**OWN, "OPENAI_BASE_URL": provider.base_url}
+        with Product(empty_settings, **own) as product:
+            await _say(empty_settings, f"webhooks add {receiver.url} --name live", own)
+            await _say(empty_settings, "passes subscribe summary", own)
+            urls = {name: product.url(name) for name in SERVICES}
+            with Prometheus(empty_settings.state_dir / "prometheus", urls) as prometheus:
+                await eventually(lambda: _ready(prometheus))
+                began_at = time.time()
+                talk = "simulate --conversations 10 --rate 40 --seconds 4 --late 0.1"
+                await _say(
+                    empty_settings, f"{talk} --duplicates 0.1 --gateway {urls['gateway']}", own
+                )
+                for what in HAPPENED:
+                    await eventually(lambda what=what: _above_0(prometheus, what), timeout=40)
+                await _say(empty_settings, "backfill sentiment", own)
+                await eventually(lambda: _above_0(prometheus, BACKFILLED), timeout=20)
+                # Two looks more, for rates.
+                await asyncio.sleep(3)
+                _assert_all_is_seen(prometheus, urls, began_at)
+
+
+# The model's circuit was open, and then it answered; a webhook was told.
+HAPPENED = (
+    "max(max_over_time(parley_analyzer_circuit_open[1m])) == 1",
+    'sum(parley_analyzer_jobs_ended_total{end="verdict",pass_name="summary"})',
+    'sum(parley_webhook_attempts_total{outcome="success"})',
+)
+BACKFILLED = "sum(parley_backfill_seals_read_total)"
+
+
+def _assert_all_is_seen(prometheus: Prometheus, urls: dict[str, str], began_at: float) -> None:
+    assert prometheus.value("sum(up)") == len(SERVICES)
+    for name, url in urls.items():
+        assert complaints_about(metrics_of(url)) == "", name
+    assert empty_panels(prometheus, began_at) == []
+    assert prometheus.value("parley:durable_success:ratio_rate5m") == 1
+    assert prometheus.value("sum(abs(parley_persister_ledger_residue))") == 0
+    firing = 'count(ALERTS{alertstate="firing"}) or vector(0)'
+    assert prometheus.value(firing) == 0
 
 
 def metrics_of(url: str) -> bytes:
@@ -91,9 +131,8 @@ def _has_data(prometheus: Prometheus, expr: str, start: float, end: float) -> bo
     return any(math.isfinite(value) for value in values)
 
 
-async def _talk(settings: Settings, gateway: str) -> None:
-    words = "simulate --conversations 20 --rate 40 --seconds 8 --late 0.1 --duplicates 0.1"
-    said = await asyncio.to_thread(parley, settings, *words.split(), "--gateway", gateway)
+async def _say(settings: Settings, words: str, own: dict[str, str]) -> None:
+    said = await asyncio.to_thread(lambda: parley(settings, *words.split(), **own))
     assert said.status == 0, said.errors
 
 
