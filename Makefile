@@ -41,7 +41,7 @@ format: $(VENV)/.ready-dev ## Put the code into its format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-.PHONY: metrics configuration alerts dashboards
+.PHONY: metrics configuration asyncapi openapi alerts dashboards
 metrics: $(VENV)/.ready-dev ## Write docs/metrics.md anew from the code
 	@$(BIN)/python -m deploy.observing.page
 
@@ -50,6 +50,9 @@ configuration: $(VENV)/.ready-dev ## Write docs/configuration.md anew from the c
 
 asyncapi: $(VENV)/.ready-dev ## Write docs/asyncapi.yaml anew from the code and proto/
 	@$(BIN)/python -m deploy.docs.asyncapi
+
+openapi: $(VENV)/.ready-dev ## Write docs/openapi.json anew from the code
+	@$(BIN)/python -m deploy.docs.openapi
 
 .PHONY: docs
 docs: $(VENV)/.ready-dev ## Build the documentation as a site into site/, without a warning

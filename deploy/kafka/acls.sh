@@ -14,6 +14,7 @@ allow User:parley-persister --operation Describe --operation DescribeConfigs --o
 allow User:parley-persister --operation Describe --operation DescribeConfigs --operation Read --topic parley.config.v1
 allow User:parley-persister --operation Describe --operation Write --topic parley.dead-letters.v1
 allow User:parley-persister --operation Read --group parley-persister --resource-pattern-type prefixed
+allow User:parley-persister --operation Describe --cluster
 allow User:parley-sealer --operation Describe --operation DescribeConfigs --operation Read --operation Write --topic parley.events.v1
 allow User:parley-sealer --operation Describe --operation Write --topic parley.seals.v1
 allow User:parley-sealer --operation Read --group parley-sealer --resource-pattern-type prefixed

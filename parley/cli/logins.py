@@ -1,6 +1,7 @@
 """`parley db roles` and `parley db logins`: who may do what in the database, and as whom."""
 
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
@@ -79,6 +80,26 @@ def create(
     say(f"It is shown this once. Take it away with `parley db logins drop {name}`.")
 
 
+@logins_app.command("apply")
+def apply_logins(output: OutputOption = Output.TABLE) -> None:
+    """Make logins of services with passwords of your own, or give those that are there these.
+
+    Stdin has one on each line: its name, its role, its password. Run again it changes nothing else;
+    who is connected stays so.
+
+    Example: echo "gateway gateway $PASSWORD" | parley db logins apply
+    """
+    wanted = [_parsed(line) for line in sys.stdin.read().splitlines() if line.strip()]
+    if not wanted:
+        raise UserError("Stdin names no login.", "Write NAME ROLE PASSWORD on a line for each.")
+    made = run(_put(Settings.load(), wanted))
+    print_rows(
+        output,
+        [{**_row(login), "made": "now" if login.name in made else "before"} for login, _ in wanted],
+        (*_LOGIN_COLUMNS, "made"),
+    )
+
+
 @logins_app.command("list")
 def list_logins(output: OutputOption = Output.TABLE) -> None:
     """Show every login that has one of Parley's roles.
@@ -96,6 +117,24 @@ def drop(name: Name) -> None:
     """
     run(_drop(Settings.load(), name))
     say(f"{name} is gone.")
+
+
+def _parsed(line: str) -> tuple[Login, str]:
+    """A login and its password, which is never shown."""
+    try:
+        name, role, password = line.split()
+        login = Login(name, next(one for one in SERVICES if one == role))
+    except (ValueError, StopIteration) as error:
+        raise UserError(
+            f"The line of {line.split(maxsplit=1)[0]} is not understood.",
+            f"Write NAME ROLE PASSWORD; the role is one of {', '.join(SERVICES)}.",
+        ) from error
+    if not password.isascii() or not password.isalnum():
+        raise UserError(
+            f"The password of {name} cannot be part of an address as it is.",
+            "Take ASCII letters and digits, as `openssl rand -hex 24` makes them.",
+        )
+    return login, password
 
 
 def _checked(login: Login, *, any_tenant: bool) -> Login:
@@ -129,9 +168,29 @@ async def _create(settings: Settings, login: Login, password: str) -> None:
                 f"There is a role {login.name} already.", "Choose another name."
             ) from error
         except asyncpg.UndefinedObjectError as error:
-            raise UserError(
-                f"There is no role {login.role.pg_name} yet.", "Run `parley db roles apply`."
-            ) from error
+            raise _no_role(login) from error
+
+
+async def _put(settings: Settings, wanted: list[tuple[Login, str]]) -> set[str]:
+    """Returns the names of those that were not there before."""
+    made = set()
+    async with _transaction(settings) as connection:
+        for login, password in wanted:
+            try:
+                if await roles.put_login(connection, login, password):
+                    made.add(login.name)
+            except ValueError as error:
+                raise UserError(
+                    f"There is a role {login.name} that is no login of the {login.role} alone.",
+                    "Choose another name; `parley db logins list` shows whose it is.",
+                ) from error
+            except asyncpg.UndefinedObjectError as error:
+                raise _no_role(login) from error
+    return made
+
+
+def _no_role(login: Login) -> UserError:
+    return UserError(f"There is no role {login.role.pg_name} yet.", "Run `parley db roles apply`.")
 
 
 async def _logins(settings: Settings) -> list[Login]:

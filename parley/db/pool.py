@@ -1,5 +1,7 @@
 """Connects to PostgreSQL with the time limits that the fence relies on."""
 
+import ssl
+
 import asyncpg
 
 from parley.errors import UserError
@@ -66,8 +68,23 @@ async def _time_limits(url: str) -> dict[str, str]:
 def unreachable(error: Exception) -> UserError:
     """What to tell a person whose database cannot be used."""
     # The URL holds a password, so only the server's own words are shown.
-    return UserError(
-        f"Cannot use the database: {error or type(error).__name__}.",
+    return UserError(f"Cannot use the database: {error or type(error).__name__}.", _remedy(error))
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (
+            "DATABASE_URL's sslrootcert=FILE names the authority that signed the server's "
+            "certificate; with sslmode=verify-full the certificate has to name the host."
+        )
+    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError) and (
+        "no encryption" in str(error)
+    ):
+        return (
+            "The server lets nobody in without TLS: add "
+            "?sslmode=verify-full&sslrootcert=FILE to DATABASE_URL."
+        )
+    return (
         "Start one with `parley local up`, or correct DATABASE_URL "
-        "(postgresql://user:password@host:port/name).",
+        "(postgresql://user:password@host:port/name)."
     )

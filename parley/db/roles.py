@@ -207,6 +207,22 @@ async def create_login(connection: Connection, login: Login, password: str) -> N
         await connection.execute(_ADD_LOGIN, login.name, login.tenant_id, login.user_id)
 
 
+async def put_login(connection: Connection, login: Login, password: str) -> bool:
+    """Make a service's login, or give the one that there is this password.
+
+    In the caller's transaction; returns whether it was made. Raises ValueError where the name is
+    anybody else's.
+    """
+    if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", login.name):
+        await create_login(connection, login, password)
+        return True
+    if [one for one in await logins(connection) if one.name == login.name] != [login]:
+        raise ValueError(login.name)
+    quoted = await connection.fetchval("SELECT quote_ident($1)", login.name)
+    await connection.execute(f"ALTER ROLE {quoted} PASSWORD '{scram_verifier(password)}'")
+    return False
+
+
 async def drop_login(connection: Connection, name: str) -> None:
     """Drop a login, in the caller's transaction; its connections end when they end."""
     quoted = await connection.fetchval("SELECT quote_ident($1)", name)

@@ -22,7 +22,7 @@ from parley.log.rights import Acl, Resource
 from parley.settings import Settings
 
 # Numbers of the protocol.
-_RESOURCES: Final = {Resource.TOPIC: 2, Resource.GROUP: 3}
+_RESOURCES: Final = {Resource.TOPIC: 2, Resource.GROUP: 3, Resource.CLUSTER: 4}
 _OPERATIONS: Final = {"Read": 3, "Write": 4, "Describe": 8, "DescribeConfigs": 10}
 _LITERAL: Final = 3
 _PREFIXED: Final = 4

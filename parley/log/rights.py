@@ -15,11 +15,15 @@ WRITE: Final = ("Write", "Describe")
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """The topics that a service reads and writes, and how its consumer groups' names begin."""
+    """The topics that a service reads and writes, and how its consumer groups' names begin.
+
+    Who `describes_cluster` may ask the brokers how much room their disks have.
+    """
 
     reads: tuple[Topic, ...]
     writes: tuple[Topic, ...] = ()
     group_prefix: str = ""
+    describes_cluster: bool = False
 
 
 RIGHTS: Final[Mapping[str, Rights]] = MappingProxyType(
@@ -33,6 +37,7 @@ RIGHTS: Final[Mapping[str, Rights]] = MappingProxyType(
             reads=(Topic.EVENTS, Topic.SEALS, Topic.ANALYSES, Topic.CONFIG),
             writes=(Topic.EVENTS, Topic.DEAD_LETTERS),
             group_prefix="parley-persister",
+            describes_cluster=True,
         ),
         # Ticks are events.
         "sealer": Rights(
@@ -50,11 +55,16 @@ RIGHTS: Final[Mapping[str, Rights]] = MappingProxyType(
 )
 
 
+# There is one, and Kafka calls it so.
+CLUSTER: Final = "kafka-cluster"
+
+
 class Resource(StrEnum):
     """What a right is about; the words are those of Kafka's own command."""
 
     TOPIC = "topic"
     GROUP = "group"
+    CLUSTER = "cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,8 @@ def acls(settings: Settings, principal_prefix: str = "parley-") -> Iterator[Acl]
             before = settings.topic_prefix if service == "activity" else ""
             group = f"{before}{rights.group_prefix}"
             yield Acl(principal, "Read", Resource.GROUP, group, is_prefix=True)
+        if rights.describes_cluster:
+            yield Acl(principal, "Describe", Resource.CLUSTER, CLUSTER)
 
 
 def command_of(principal: str, granted: Iterable[Acl]) -> list[str]:
@@ -92,4 +104,5 @@ def command_of(principal: str, granted: Iterable[Acl]) -> list[str]:
     first = rights[0]
     asked = [part for one in rights for part in ("--operation", one.operation)]
     pattern = ["--resource-pattern-type", "prefixed"] if first.is_prefix else []
-    return [principal, *asked, f"--{first.resource}", first.name, *pattern]
+    named = [] if first.resource is Resource.CLUSTER else [first.name]
+    return [principal, *asked, f"--{first.resource}", *named, *pattern]

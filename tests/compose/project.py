@@ -132,6 +132,10 @@ class Project:
     def docker(self, *words: str) -> str:
         return self._checked("docker", *words, timeout_s=2 * MINUTES)
 
+    def attempt(self, *command: str) -> Gone:
+        """What may fail."""
+        return self._run(*command)
+
     def kill_inside(self, container: str) -> None:
         """`kill -9` of all that runs in it, as a fault would: its init ends with its service."""
         # This command's own process is among what dies.

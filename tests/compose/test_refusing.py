@@ -36,6 +36,28 @@ def test_a_service_runs_as_nobody_who_may_write_nothing(service: str, project: P
     assert "NoNewPrivs:\t1" in status
 
 
+def test_each_service_is_its_own_login_and_may_change_no_table_of_anothers(
+    project: Project,
+) -> None:
+    seen = project.rows(
+        "SELECT DISTINCT usename::text AS login FROM pg_stat_activity"
+        " WHERE application_name = 'parley'"
+    )
+    assert {row["login"] for row in seen} == set(SERVICES)
+    attempt = (
+        "import asyncio, asyncpg, os\n"
+        "async def attempt():\n"
+        "    connection = await asyncpg.connect(os.environ['DATABASE_URL'])\n"
+        "    await connection.execute('DELETE FROM conversation_messages')\n"
+        "asyncio.run(attempt())\n"
+    )
+    for service in SERVICES:
+        container = project.containers(service)[0]
+        ended = project.attempt("docker", "exec", container, "python", "-c", attempt)
+        assert ended.status == 1
+        assert "permission denied for table conversation_messages" in ended.errors
+
+
 def test_nothing_but_the_proxy_and_the_pages_of_operators_is_published(project: Project) -> None:
     published: dict[str, set[str]] = {}
     for container in project.compose("ps", "--quiet").split():

@@ -149,7 +149,7 @@ def _kafka(port: int) -> DockerContainer:
         "KAFKA_HEAP_OPTS": "-Xms128m -Xmx384m",
         "KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     }
-    container = _container(KAFKA_IMAGE, 9092, port, settings)
+    container = container_of(KAFKA_IMAGE, 9092, port, settings)
     return container.waiting_for(LogMessageWaitStrategy("Kafka Server started"))
 
 
@@ -161,11 +161,14 @@ def _postgres(port: int) -> DockerContainer:
     }
     # Over TCP: while the image makes the database, its server listens on a socket only.
     ready = ExecWaitStrategy(["pg_isready", "-h", "127.0.0.1", "-U", "parley", "-d", "parley"])
-    container = _container(POSTGRES_IMAGE, 5432, port, settings)
+    container = container_of(POSTGRES_IMAGE, 5432, port, settings)
     return container.with_command("postgres -c max_connections=200").waiting_for(ready)
 
 
-def _container(image: str, inside: int, outside: int, settings: dict[str, str]) -> DockerContainer:
+def container_of(
+    image: str, inside: int, outside: int, settings: dict[str, str]
+) -> DockerContainer:
+    """A container whose port is published on loopback only."""
     container = DockerContainer(image, env=settings)
     # Docker's own form for "on loopback only", which with_bind_ports does not take.
     container.ports[str(inside)] = ("127.0.0.1", outside)  # type: ignore[assignment]

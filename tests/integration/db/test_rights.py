@@ -1,14 +1,17 @@
 """Who sees and does what in the database: by roles, logins and row-level security."""
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from parley.db import roles, rules
-from parley.db.roles import GRANTS, VERBS, Role
-from parley.db.schema import metadata
+from parley.db.roles import VERBS, Login, Role
+from parley.ids import random_id
+from parley.settings import Settings
 from tests.integration.db.conftest import Connect
+from tests.support.rights import attempts, documented_rights, found_rights
 from tests.support.rows import fill
 
 pytestmark = pytest.mark.integration
@@ -49,51 +52,41 @@ async def test_every_view_asks_with_the_rights_of_who_asks(with_roles: Any) -> N
 async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
     with_roles: Any, role: Role
 ) -> None:
-    wanted = {(grant.table, verb) for grant in GRANTS[role] for verb in grant.verbs}
-    tables = {table.fullname: table for table in metadata.sorted_tables}
-    allowed = set()
     async with with_roles.acquire() as connection:
         await connection.execute(f"SET ROLE {role.pg_name}")
         try:
-            for name in (*tables, *rules.VIEWS):
-                column = "tenant_id" if name in rules.VIEWS else first_column(tables[name])
-                for verb, statement in attempts(name, column).items():
-                    if await is_allowed(connection, statement):
-                        allowed.add((name, verb))
+            assert await found_rights(connection) == documented_rights(role)
         finally:
             await connection.execute("RESET ROLE")
-    assert allowed == wanted
-
-
-def first_column(table: Any) -> str:
-    return str(next(one.name for one in table.columns if one.computed is None and not one.identity))
-
-
-def attempts(name: str, column: str) -> dict[str, str]:
-    """A statement for each verb that changes nothing."""
-    return {
-        "SELECT": f"SELECT FROM {name} LIMIT 0",
-        "INSERT": f"INSERT INTO {name} ({column}) SELECT NULL WHERE false",
-        "UPDATE": f"UPDATE {name} SET {column} = NULL WHERE false",  # noqa: S608
-        "DELETE": f"DELETE FROM {name} WHERE false",  # noqa: S608
-        "TRUNCATE": f"TRUNCATE {name}",
-    }
-
-
-async def is_allowed(connection: Any, statement: str) -> bool:
-    try:
-        async with connection.transaction():
-            await connection.execute(statement)
-    except (asyncpg.InsufficientPrivilegeError, asyncpg.WrongObjectTypeError):
-        return False
-    except asyncpg.ObjectNotInPrerequisiteStateError:
-        # A view that cannot be written to, whoever tries.
-        return False
-    return True
 
 
 def test_the_verbs_that_are_tried_are_those_of_the_matrix() -> None:
     assert set(VERBS) | {"TRUNCATE"} == set(attempts("t", "c"))
+
+
+async def test_a_service_login_is_made_once_and_then_given_another_password(
+    with_roles: Any, settings: Settings
+) -> None:
+    name = f"l{random_id().replace('-', '')[:12]}"
+    own = urlsplit(settings.database_url.get_secret_value())
+    place = own.netloc.rpartition("@")[2]
+    async with with_roles.acquire() as connection:
+        for password, is_new in (("first", True), ("second", False)):
+            login = Login(name, Role.SEALER)
+            async with connection.transaction():
+                assert await roles.put_login(connection, login, password) is is_new
+            url = own._replace(netloc=f"{name}:{password}@{place}").geturl()
+            came = await asyncpg.connect(url)
+            assert await found_rights(came) == documented_rights(Role.SEALER)
+            await came.close()
+        # Nobody else's password is changed, and no role is added to another.
+        for taken in (Login(name, Role.GATEWAY), Login("parley_sealer", Role.SEALER)):
+            with pytest.raises(ValueError, match=taken.name):
+                await roles.put_login(connection, taken, "third")
+        owner = await connection.fetchval("SELECT current_user::text")
+        with pytest.raises(ValueError, match=owner):
+            await roles.put_login(connection, Login(owner, Role.SEALER), "third")
+        await roles.drop_login(connection, name)
 
 
 async def test_roles_are_given_the_same_rights_again_after_somebody_gave_them_more(

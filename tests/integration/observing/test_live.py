@@ -59,9 +59,9 @@ async def test_a_real_run_exports_what_promtool_accepts_and_fills_every_panel(
                     empty_settings, f"{talk} --duplicates 0.1 --gateway {urls['gateway']}", own
                 )
                 for what in HAPPENED:
-                    await eventually(lambda what=what: _above_0(prometheus, what), timeout=40)
+                    await _until_above_0(prometheus, what)
                 await _say(empty_settings, "backfill sentiment", own)
-                await eventually(lambda: _above_0(prometheus, BACKFILLED), timeout=20)
+                await _until_above_0(prometheus, BACKFILLED)
                 # Two looks more, for rates.
                 await asyncio.sleep(3)
                 _assert_all_is_seen(prometheus, urls, began_at)
@@ -140,5 +140,11 @@ async def _ready(prometheus: Prometheus) -> bool:
     return await asyncio.to_thread(lambda: prometheus.is_ready)
 
 
-async def _above_0(prometheus: Prometheus, query: str) -> bool:
-    return (await asyncio.to_thread(prometheus.value, query) or 0) > 0
+async def _until_above_0(prometheus: Prometheus, query: str) -> None:
+    async def is_above_0() -> bool:
+        return (await asyncio.to_thread(prometheus.value, query) or 0) > 0
+
+    try:
+        await eventually(is_above_0, timeout=40, every=0.25)
+    except AssertionError as error:
+        raise AssertionError(f"never above 0: {query}") from error

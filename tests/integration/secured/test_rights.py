@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
@@ -18,6 +19,7 @@ from aiokafka.errors import (
 from parley.errors import UserError
 from parley.log.access import kafka_options
 from parley.log.admin import apply_topics
+from parley.log.disk import log_dirs
 from parley.log.granting import grant
 from parley.log.rights import RIGHTS, acls
 from parley.settings import Settings
@@ -71,6 +73,7 @@ def _expected(service: str) -> dict[str, set[str]]:
         "writes": set() if rights is None else set(rights.writes),
         "groups": {rights.group_prefix} if rights is not None and rights.group_prefix else set(),
         "creates": set(),
+        "disks": {"of the log"} if rights is not None and rights.describes_cluster else set(),
     }
 
 
@@ -83,6 +86,7 @@ async def _found(own: Settings, service: str) -> dict[str, set[str]]:
         "writes": {one for one in Topic if await _is_allowed(_write(own, one))},
         "groups": {one for one in groups if await _is_allowed(_join(own, one, readable))},
         "creates": {one for one in ("another",) if await _is_allowed(_create(own, one))},
+        "disks": {"of the log"} if await _is_allowed(_ask_for_disks(own)) else set(),
     }
 
 
@@ -136,6 +140,17 @@ async def _join(own: Settings, prefix: str, topic: Topic) -> None:
         await consumer.committed(tp)
     finally:
         await consumer.stop()
+
+
+async def _ask_for_disks(own: Settings) -> None:
+    """Returns once a broker has told how much room there is."""
+    client = AIOKafkaClient(**kafka_options(own))
+    try:
+        await client.bootstrap()
+        (broker,) = (one.nodeId for one in client.cluster.brokers())
+        assert all(folder.size_bytes > 0 for folder in await log_dirs(client, broker))
+    finally:
+        await client.close()
 
 
 async def _create(own: Settings, name: str) -> None:
