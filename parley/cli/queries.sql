@@ -44,6 +44,41 @@ SELECT count(*) FROM pass_activations WHERE is_enabled
 -- Passes of which no job can succeed as things are set.
 SELECT pass_name, pass_version, reason FROM operations.suspensions ORDER BY pass_name, pass_version
 
+-- name: backfills
+-- Backfills that are not over, or stopped in the last day, and whether an analyzer is at one.
+SELECT run.id::text AS run_id, run.state, run.reason,
+       extract(epoch FROM now() - greatest(run.created_at, run.changed_at))::float8 AS seconds,
+       run.enqueued_at IS NOT NULL
+           OR run.prepared_at IS NOT NULL
+              AND EXISTS (SELECT FROM operations.backfill_partitions AS part
+                           WHERE part.run_id = run.id AND part.leased_until >= now()) AS is_read
+  FROM operations.backfill_runs AS run
+ WHERE run.state IN ('running', 'paused', 'cancelling')
+    OR run.state = 'stopped' AND run.finished_at > now() - interval '1 day'
+ ORDER BY run.created_at, run.id LIMIT 20
+
+-- name: webhooks
+-- Deliveries that wait, since when, and webhooks that their failures have disabled.
+SELECT count(*) AS waiting,
+       coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_seconds,
+       (SELECT count(*) FROM operations.webhook_states AS state
+          JOIN webhooks AS webhook USING (tenant_id, webhook_id)
+         WHERE state.disabled_at IS NOT NULL AND webhook.is_enabled AND NOT webhook.is_removed)
+           AS disabled
+  FROM operations.webhook_deliveries WHERE state IN ('open', 'claimed')
+
+-- name: lock_holders
+-- Sessions that others of this database wait for, and for how long.
+SELECT holder.pid, holder.usename::text AS login, holder.application_name AS application,
+       coalesce(holder.state, '') AS state, count(*) AS waiting,
+       max(extract(epoch FROM clock_timestamp() - blocked.query_start))::float8 AS seconds
+  FROM pg_stat_activity AS blocked
+ CROSS JOIN LATERAL unnest(pg_blocking_pids(blocked.pid)) AS by_pid
+  JOIN pg_stat_activity AS holder ON holder.pid = by_pid
+ WHERE blocked.datname = current_database() AND blocked.wait_event_type = 'Lock'
+ GROUP BY holder.pid, holder.usename, holder.application_name, holder.state
+ ORDER BY seconds DESC LIMIT 5
+
 -- name: dead_letters
 -- Records that could not be used and about which nobody did anything, by service and reason.
 SELECT service, reason, count(*) AS records, max(created_at) AS latest,

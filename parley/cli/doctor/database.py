@@ -10,8 +10,14 @@ from parley import clock
 from parley.activity.figures import Activity
 from parley.activity.reading import read_activity
 from parley.cli import facts
-from parley.cli.doctor.findings import Finding, fail, failed, ok, warn
+from parley.cli.doctor.findings import Finding, check_latency, fail, failed, ok, warn
 from parley.cli.doctor.remedies import for_stopped
+from parley.cli.doctor.waiting import (
+    check_backfills,
+    check_locks,
+    check_sealing,
+    check_webhooks,
+)
 from parley.cli.facts import SQL, PartitionFacts
 from parley.cli.running import as_user_error
 from parley.cli.wording import counted
@@ -41,7 +47,7 @@ async def check_database(settings: Settings) -> list[Finding]:
 async def _latency(pool: Pool) -> Finding:
     started_at = clock.monotonic()
     await pool.fetchval(SQL["clock"])
-    return ok("database", f"answers in {1000 * (clock.monotonic() - started_at):.0f} ms")
+    return check_latency("database", "it", clock.monotonic() - started_at)
 
 
 async def _tables(settings: Settings, pool: Pool) -> list[Finding]:
@@ -61,6 +67,10 @@ async def _tables(settings: Settings, pool: Pool) -> list[Finding]:
         *_dead_letters(await pool.fetch(SQL["dead_letters"])),
         *_ledger(await pool.fetch(SQL["ledger"])),
         check_activity(await read_activity(pool)),
+        check_sealing(await pool.fetchrow(SQL["open_windows"]), clock.now()),
+        *check_backfills(await pool.fetch(SQL["backfills"])),
+        *check_webhooks(await pool.fetchrow(SQL["webhooks"])),
+        *check_locks(await pool.fetch(SQL["lock_holders"])),
         *await _consumers(settings, pool),
     ]
 

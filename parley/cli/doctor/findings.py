@@ -2,9 +2,12 @@
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from parley.errors import UserError
+
+# More than a server that is well and near ever needs.
+SLOW_S: Final = 0.5
 
 
 class Level(StrEnum):
@@ -42,6 +45,14 @@ def warn(subject: str, text: str, remedy: str) -> Finding:
 def fail(subject: str, text: str, remedy: str) -> Finding:
     """It does not work."""
     return Finding(Level.FAIL, subject, text, remedy)
+
+
+def check_latency(subject: str, what: str, seconds: float) -> Finding:
+    """How fast a server answers to a question that costs it nothing."""
+    text = f"{what} answers in {1000 * seconds:.0f} ms"
+    if seconds > SLOW_S:
+        return warn(subject, text, "Is it overloaded, or the network to it slow? All waits for it.")
+    return ok(subject, text)
 
 
 def failed(subject: str, error: UserError) -> Finding:

@@ -1,16 +1,20 @@
 """Checks the broker and the topics' configuration."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from parley import clock
-from parley.cli.doctor.findings import Finding, fail, failed, ok, warn
+from parley.cli.doctor.findings import Finding, check_latency, fail, failed, ok, warn
 from parley.cli.running import as_user_error
 from parley.codec import MAX_RECORD_BYTES
 from parley.errors import UserError
+from parley.log.access import kafka_options
 from parley.log.admin import admin_client, topic_configs
+from parley.log.disk import LogDir, log_dirs
 from parley.settings import Settings
 from parley.topics import FOREVER, SPECS, TopicSpec
 
@@ -20,6 +24,9 @@ _RETENTION: Final = "retention.ms"
 _MAX_BYTES: Final = "max.message.bytes"
 # Of a batch of one record; Kafka's default for a topic is 1,048,588.
 BATCH_OVERHEAD_BYTES: Final = 1_024
+# As the alerts have it.
+LITTLE_ROOM: Final = 0.15
+TOO_LITTLE_ROOM: Final = 0.05
 
 
 async def check_kafka(settings: Settings) -> list[Finding]:
@@ -28,12 +35,13 @@ async def check_kafka(settings: Settings) -> list[Finding]:
     try:
         async with admin_client(settings) as admin:
             described = await admin.describe_topics()
-            latency_ms = 1000 * (clock.monotonic() - started_at)
+            latency_s = clock.monotonic() - started_at
             present = {
                 one["topic"]: one["partitions"] for one in described if one["error_code"] == 0
             }
-            found = [ok(_SUBJECT, f"{settings.kafka_bootstrap} answers in {latency_ms:.0f} ms")]
-            return found + await _topics(admin, settings, present)
+            found = [check_latency(_SUBJECT, settings.kafka_bootstrap, latency_s)]
+            found += await _topics(admin, settings, present)
+            return found + await _disks(settings)
     except (UserError, KafkaError, OSError) as error:
         return [failed(_SUBJECT, as_user_error(error))]
 
@@ -54,6 +62,35 @@ async def _topics(admin: Any, settings: Settings, present: dict[str, Any]) -> li
     if not found:
         found.append(ok("topics", f"all {len(SPECS)} are there and set up as they should be"))
     return found
+
+
+async def _disks(settings: Settings) -> list[Finding]:
+    client = AIOKafkaClient(**kafka_options(settings), client_id="parley")
+    try:
+        await client.bootstrap()
+        brokers = sorted(one.nodeId for one in client.cluster.brokers())
+        return check_log_disks({one: await log_dirs(client, one) for one in brokers})
+    except KafkaError as error:
+        text = f"the brokers do not tell how much room they have: {error or type(error).__name__}"
+        return [warn("log disk", text, "It takes the right to Describe the cluster.")]
+    finally:
+        await client.close()
+
+
+def check_log_disks(by_broker: Mapping[int, Sequence[LogDir]]) -> list[Finding]:
+    """How much room the disks of the log have; what is unknown is left out."""
+    found = []
+    for broker, folders in by_broker.items():
+        for one in folders:
+            if one.size_bytes <= 0:
+                continue
+            share = one.usable_bytes / one.size_bytes
+            text = f"broker {broker} has {share:.0%} of its disk left ({one.path})"
+            remedy = "Give it more room: the events are kept for ever (docs/runbooks/log-disk.md)."
+            if share < LITTLE_ROOM:
+                too_little = share < TOO_LITTLE_ROOM
+                found.append((fail if too_little else warn)("log disk", text, remedy))
+    return found or [ok("log disk", "the brokers have room")]
 
 
 async def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:

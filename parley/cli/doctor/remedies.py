@@ -9,6 +9,15 @@ _STOPPED: Final = (
         "`parley topics repair` gives back what the tables have: docs/topics.md.",
     ),
     (
+        "is missing from the log",
+        "`parley topics repair` gives back what the tables have: docs/topics.md.",
+    ),
+    (
+        "a wrong deploy?",
+        "See what it would not take with `parley dead-letters list`: "
+        "docs/faults-and-dead-letters.md.",
+    ),
+    (
         "made anew",
         "Restore the former topic, or empty the database and start again: docs/topics.md.",
     ),
@@ -33,6 +42,16 @@ _UNHEALTHY: Final = (
     ("permission denied", "Its login lacks a right: give it with `parley db logins create`."),
     ("UndefinedTable", "Run `parley db upgrade`."),
     ("UndefinedColumn", "Run `parley db upgrade`."),
+    ("LockNotAvailable", "Somebody holds a lock on a table: see the line on locks."),
+    ("tried again for", "What the reason names has to come back; then it goes on by itself."),
+    (
+        "Connection refused",
+        "It is down, or starts just now: look again, then at its log.",
+    ),
+    ("timed out", "Its process stands still, or the machine is overloaded: see its pid."),
+    ("does not answer", "The model's provider is down: docs/runbooks/provider-down.md."),
+    ("PARLEY_WEBHOOK_KEY", "Give every analyzer the key the webhooks were made with, or rotate."),
+    ("disabled by failures", "`parley webhooks list`, and `parley webhooks enable NAME`."),
     ("is suspended", "`parley passes list` and the analyzer's settings; see the line on passes."),
 )
 

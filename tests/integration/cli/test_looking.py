@@ -203,6 +203,31 @@ async def test_the_doctor_finds_what_does_not_run(migrated: Settings, parley: Co
     assert all("do not move" in text for text in failing)
     subjects = {one["subject"] for one in findings if one["level"] == "ok"}
     assert {"kafka", "topics", "database", "clocks", "outbox", "ledger", "disk"} <= subjects
+    assert {"log disk", "sealing", "backfills", "webhooks", "locks"} <= subjects
+
+
+async def test_the_doctor_names_who_holds_a_lock_and_what_nobody_works_at(
+    migrated: Settings, parley: Command
+) -> None:
+    pool = await database.connect(migrated)
+    async with pool.acquire() as holder, pool.acquire() as other:
+        await holder.execute(
+            "INSERT INTO operations.backfill_runs (id, passes, is_newest_first, is_from_segments,"
+            " concurrency, started_by, created_at) VALUES (gen_random_uuid(), '[]', false, false,"
+            " 1, 'ada', now() - interval '5 minutes')"
+        )
+        async with holder.transaction():
+            await holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            await holder.execute("SET LOCAL transaction_timeout = 0")
+            await holder.execute("LOCK TABLE message_versions IN ACCESS EXCLUSIVE MODE")
+            waits = asyncio.create_task(other.execute("SELECT count(*) FROM message_versions"))
+            await asyncio.sleep(2.5)
+            findings = await asyncio.to_thread(parley.json, "doctor", status=1)
+        await waits
+    await pool.close()
+    told = {one["subject"]: one for one in findings if one["level"] != "ok"}
+    assert "idle in transaction" in told["locks"]["text"]
+    assert "no analyzer is at" in told["backfills"]["text"]
 
 
 async def test_the_doctor_and_status_tell_what_they_cannot_reach(
