@@ -17,7 +17,7 @@ from prometheus_client import disable_created_metrics
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from parley import event_loop, logs
-from parley.errors import UserError
+from parley.errors import WRONG_SETTINGS, UserError
 from parley.log.connections import tell_of_closed_connections
 from parley.settings import Settings
 from parley.tracing import TRACING
@@ -44,11 +44,14 @@ def run_service(
 ) -> None:
     """Be the process of a service: read settings, run `start` until a signal, exit.
 
-    Exits 1 with a plain message for a UserError, and with the error's trace, nothing committed,
-    for what nobody knows how to handle.
+    Exits with a plain message for a UserError (78 where a setting is wrong, else 1), and with the
+    error's trace, nothing committed, for what nobody knows how to handle.
     """
     try:
         settings = settings_type.load()
+    except UserError as error:
+        _give_up([error], WRONG_SETTINGS)
+    try:
         logs.configure(name, settings.log_level, settings.log_format == "json")
         tell_of_closed_connections()
         # When each counter began: as many series again, which nobody reads.
@@ -67,10 +70,10 @@ def run_service(
         TRACING.stop()
 
 
-def _give_up(errors: Sequence[BaseException]) -> NoReturn:
+def _give_up(errors: Sequence[BaseException], status: int = 1) -> NoReturn:
     for error in errors:
         print(error, file=sys.stderr)  # noqa: T201 - the start's answer to a person
-    sys.exit(1)
+    sys.exit(status)
 
 
 async def _until_signal(

@@ -207,7 +207,7 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls, **overrides: Any) -> Self:
         """Read the environment, then the running local stack; raises UserError by name."""
-        _refuse_unknown(cls)
+        refuse_unknown(cls)
         try:
             settings = cls(**{**local_stack(cls), **overrides})
         except ValidationError as error:
@@ -231,7 +231,8 @@ class Settings(BaseSettings):
         return {**own, "": default}
 
 
-def _refuse_unknown(settings: type[Settings]) -> None:
+def refuse_unknown(settings: type[Settings]) -> None:
+    """Raise UserError by its name for a variable that is a setting of nobody."""
     known = {variable_of(settings, name) for name in settings.model_fields} | set(OUTSIDE)
     # A service knows its own settings; the other services' are theirs to check.
     others = tuple(

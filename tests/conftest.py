@@ -15,19 +15,25 @@ from sqlalchemy.dialects import postgresql
 from parley.db import pool as database
 from parley.db import rules
 from parley.db.schema import metadata
+from parley.errors import UserError
 from parley.local.stack import Endpoints
 from parley.log.admin import apply_topics
-from parley.settings import Settings
+from parley.settings import Settings, refuse_unknown
 from tests.support.apart import settings_apart
 from tests.support.stack_note import StackNote, tell
 from tests.support.stacks import choose, running_stack
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Processes that tests interrupt must hear of it, also where a shell runs the tests with `&`.
+    """Refuse settings that nobody knows, as everything else does that reads them.
 
-    Such a shell lets its children ignore Ctrl-C, and theirs after them.
+    Processes that tests interrupt must hear of it, also where a shell runs the tests with `&`: such
+    a shell lets its children ignore Ctrl-C, and theirs after them.
     """
+    try:
+        refuse_unknown(Settings)
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from error
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # How long an example takes says more of the machine than of the code.

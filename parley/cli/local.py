@@ -15,7 +15,7 @@ from parley.local import environment, logs, readiness, services, session, superv
 from parley.local.console import Console
 from parley.local.session import Wish
 from parley.local.stack import Stack
-from parley.settings import DEFAULT_STATE_DIR
+from parley.settings import DEFAULT_STATE_DIR, Settings, refuse_unknown
 
 app = typer.Typer(
     help="Run Kafka, PostgreSQL and the services on this machine.", no_args_is_help=True
@@ -63,6 +63,8 @@ def up(
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
     """Start everything, and stop it again at Ctrl-C."""
+    # Before anything is downloaded or started.
+    refuse_unknown(Settings)
     stack = _stack(state_dir)
     wish = Wish(services.parse_replicas(replicas or ()), demo)
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from parley.errors import WRONG_SETTINGS, UserError
 from parley.local import logs
 from parley.local.console import Console
 from parley.local.processes import ProcessIdentity, launcher_command
@@ -73,7 +74,10 @@ class ServiceProcess:
         return known if identity is None else {**identity.to_record(), **known}
 
     async def keep_running(self) -> None:
-        """Run the service, again after each death, until `stop`."""
+        """Run the service, again after each death, until `stop`.
+
+        Raises UserError where its settings are wrong: they would be so again.
+        """
         logs.rotate(self._log)
         delay_seconds: float | None = None
         while not self._stopping.is_set():
@@ -81,6 +85,11 @@ class ServiceProcess:
             status = await self._run_once()
             if self._stopping.is_set():
                 return
+            if status == WRONG_SETTINGS:
+                raise UserError(
+                    f"The {self.spec.name} refuses a setting.",
+                    "What it said is above. Correct that and start again.",
+                )
             delay_seconds = restart_delay_seconds(delay_seconds, time.monotonic() - started)
             self._console.say(
                 f"{self.spec.name} {describe_exit(status)}; starting it again in {delay_seconds} s"

@@ -167,7 +167,10 @@ class Supervisor:
         _, late = await asyncio.wait(keeping, timeout=self._stop_seconds)
         for service in self._services if late else ():
             service.kill()
-        await asyncio.gather(*keeping)
+        for ended in await asyncio.gather(*keeping, return_exceptions=True):
+            # A refused setting is on its way to the caller as well, or came when all ends anyway.
+            if isinstance(ended, BaseException) and not isinstance(ended, UserError):
+                raise ended
 
     def _save(self) -> None:
         own = ProcessIdentity.of_existing(os.getpid())

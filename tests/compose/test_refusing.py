@@ -2,6 +2,7 @@
 
 import pytest
 
+from parley.errors import WRONG_SETTINGS
 from tests.compose.project import SERVICES, Project
 
 pytestmark = pytest.mark.compose
@@ -19,7 +20,7 @@ def test_an_unknown_setting_stops_a_service_with_its_name(service: str, project:
 
 def test_a_setting_of_one_service_that_it_does_not_know_stops_it(project: Project) -> None:
     ended = project.start_with("sealer", "PARLEY_SEALER_PATEINCE=5")
-    assert ended.status == 1
+    assert ended.status == WRONG_SETTINGS
     assert "PARLEY_SEALER_PATEINCE" in ended.output + ended.errors
 
 

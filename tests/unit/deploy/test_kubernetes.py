@@ -11,6 +11,7 @@ import pytest
 import yaml
 from kubernetes_validate.utils import validate
 
+from parley.errors import UserError
 from parley.settings import Settings
 from parley.topics import Topic
 from services.analyzer.settings import AnalyzerSettings
@@ -112,6 +113,24 @@ def test_every_service_knows_the_settings_that_it_is_given(
         assert loaded.kafka_security_protocol == shared.get(
             "PARLEY_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"
         )
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_an_unknown_setting_in_the_config_map_stops_a_service_by_name(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    container = of_kind("Deployment")[name]["spec"]["template"]["spec"]["containers"][0]
+    assert container["envFrom"][0] == {"configMapRef": {"name": "parley-settings"}}
+    own = {one["name"]: one["value"] for one in container.get("env", [])}
+    given = {**of_kind("ConfigMap")["parley-settings"]["data"], **own}
+    for variable, value in {**given, "PARLEY_STATE_DIR": str(tmp_path)}.items():
+        monkeypatch.setenv(variable, value)
+    assert SETTINGS[name].load().http_host == "0.0.0.0"  # noqa: S104 - as its pod has it
+    for unknown in ("PARLEY_IDEL_GAP", f"PARLEY_{name.upper()}_PATEINCE"):
+        with monkeypatch.context() as wrong:
+            wrong.setenv(unknown, "5")
+            with pytest.raises(UserError, match=f"{unknown} is not a setting of Parley"):
+                SETTINGS[name].load()
 
 
 def test_modules_are_there_and_every_pod_is_watched_and_contained() -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from parley.cli.local import app
 from parley.errors import UserError
 from parley.local import supervisor
+from tests.support.processes import ROOT
 
 _STOPPED = ["kafka", "postgres", "gateway", "persister", "sealer", "analyzer", "activity"]
 
@@ -43,6 +44,17 @@ def test_a_second_up_is_refused_and_starts_nothing(tmp_path: Path) -> None:
     with supervisor.only_one(tmp_path), pytest.raises(UserError, match="already running"):
         _invoke(tmp_path, "up")
     assert not (tmp_path / "kafka").exists()
+
+
+def test_an_unknown_setting_stops_make_run_by_name_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = (ROOT / "Makefile").read_text().partition("\nrun:")[2].partition("\n\n")[0]
+    assert "/parley local up --demo" in made
+    monkeypatch.setenv("PARLEY_IDEL_GAP", "5")
+    with pytest.raises(UserError, match="PARLEY_IDEL_GAP is not a setting of Parley"):
+        _invoke(tmp_path, "up", "--demo")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_replicas_of_an_unknown_service_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from parley.errors import UserError
+from parley.errors import WRONG_SETTINGS, UserError
 from parley.local import environment, ports, processes, supervisor
 from parley.local.console import Console
 from parley.local.processes import ProcessIdentity
@@ -215,3 +215,18 @@ def _wait_for_child(state_dir: Path) -> ProcessIdentity:
 
     assert processes.wait_until(look, 10)
     return found[0]
+
+
+async def test_a_service_whose_settings_are_wrong_stops_everything_at_once(tmp_path: Path) -> None:
+    wrong = _spec("sealer", f"print('PARLEY_X is wrong'); raise SystemExit({WRONG_SETTINGS})")
+    run = _Run(tmp_path, _spec(), wrong)
+
+    async def nothing() -> None:
+        raise AssertionError("not ready")
+
+    async with asyncio.timeout(10):
+        with pytest.raises(UserError, match="The sealer refuses a setting"):
+            await run.supervisor.run(nothing)
+    assert "PARLEY_X is wrong" in run.output.getvalue()
+    assert "starting it again" not in run.output.getvalue()
+    assert supervisor.running(tmp_path) is None
