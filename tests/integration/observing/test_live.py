@@ -132,7 +132,7 @@ def _has_data(prometheus: Prometheus, expr: str, start: float, end: float) -> bo
 
 
 async def _say(settings: Settings, words: str, own: dict[str, str]) -> None:
-    said = await asyncio.to_thread(lambda: parley(settings, *words.split(), **own))
+    said = await asyncio.to_thread(lambda: parley(settings, *words.split(), timeout=120, **own))
     assert said.status == 0, said.errors
 
 
