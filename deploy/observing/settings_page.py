@@ -15,7 +15,8 @@ _HEAD: Final = """\
 Every service and command reads its settings once, when it starts, from the environment; what is
 wrong or unknown stops it with the setting's name (services with exit status 78). Where nothing is
 set and a stack of `parley local up` runs in this folder, its addresses are used. `parley settings`
-shows what is in force here and from where. This page is generated from the code by `make configuration`.
+shows what is in force here and from where. This page is generated from the code by
+`make configuration`.
 
 `DATABASE_URL`, `LOG_LEVEL`, `OPENAI_API_KEY` and `OPENAI_BASE_URL` have the names that everybody
 uses. All others begin with `PARLEY_`, and those of one service with its name behind that, so that
