@@ -98,8 +98,12 @@ def test_who_asks_for_more_must_set_every_password() -> None:
     assert sorted(wanted) == [
         "GRAFANA_ADMIN_PASSWORD",
         "PARLEY_GATEWAY_ACCESS",
-        "POSTGRES_PASSWORD",
+        *("POSTGRES_ACTIVITY_PASSWORD", "POSTGRES_ANALYZER_PASSWORD"),
+        *("POSTGRES_GATEWAY_PASSWORD", "POSTGRES_PASSWORD", "POSTGRES_PERSISTER_PASSWORD"),
+        "POSTGRES_SEALER_PASSWORD",
     ]
+    examples = (ROOT / ".env.example").read_text()
+    assert [name for name in wanted if f"# {name}=" not in examples] == []
     with_default = set(
         re.findall(r"\$\{(\w*PASSWORD):-", (ROOT / "docker-compose.yml").read_text())
     )

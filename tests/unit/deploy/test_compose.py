@@ -11,19 +11,9 @@ from tests.support.processes import ROOT
 OWNER: Final = "parley"
 
 
-class _Loader(yaml.SafeLoader):
-    """Takes compose's own tags, such as !override, for what they stand before."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, _, node: loader.construct_sequence(node))
-
-
-def services_of(file: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.load((ROOT / file).read_text(), _Loader)["services"]  # noqa: S506
-    return found
-
-
-COMPOSED: Final = services_of("docker-compose.yml")
+COMPOSED: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())[
+    "services"
+]
 
 
 def login_of(service: str) -> tuple[str, str]:
@@ -51,12 +41,3 @@ def test_the_setup_makes_these_logins_with_their_roles() -> None:
     for name in given:
         # As the services have it: else their passwords would not be those of the logins.
         assert setup["environment"][name] == f"${{{name}:-parley}}"
-
-
-def test_for_others_than_this_machine_every_password_must_be_set() -> None:
-    whole = (ROOT / "deploy" / "published.yml").read_text()
-    required = set(re.findall(r"\$\{(\w+_PASSWORD):\?", whole))
-    used = set(re.findall(r"\$\{(\w+_PASSWORD)", (ROOT / "docker-compose.yml").read_text()))
-    assert required == used
-    examples = (ROOT / ".env.example").read_text()
-    assert all(f"# {name}=" in examples for name in used)
