@@ -25,11 +25,15 @@ _LONGEST_LINE: Final = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class Estimate:
-    """About how many tokens the calls of a pass read, and the most that they cost."""
+    """About how many tokens the calls of a pass read, and the most that they cost.
+
+    `has_provider` is whether anybody could be asked, by the settings that the command has.
+    """
 
     tokens: int = 0
     micro_usd: int = 0
     is_priced: bool = True
+    has_provider: bool = True
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ class PromptEstimator:
         sums.tokens += told["tokens"]
         sums.micro_usd += told["micro_usd"]
         sums.is_priced = sums.is_priced and told["is_priced"]
+        sums.has_provider = told["has_provider"]
 
     async def _ask(self, what: dict[str, Any]) -> dict[str, Any]:
         child = self._child = self._child or await _start()

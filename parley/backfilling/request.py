@@ -21,7 +21,8 @@ class BackfillRequest:
     """Passes to be run over segments of the past.
 
     `limit` is the most jobs of the run, `rate` the most that are enqueued in a second, and
-    `concurrency` the most that are unfinished at one time.
+    `concurrency` the most that wait for workers, or are at work, at one time: parked ones do not
+    count.
     """
 
     passes: Sequence[BackfillPass]

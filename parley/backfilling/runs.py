@@ -83,6 +83,11 @@ class Run:
             self.limit, is_newest_first=self.is_newest_first, is_from_segments=self.is_from_segments
         )
 
+    @property
+    def goes_down(self) -> bool:
+        """Whether offsets are passed downwards; stored segments are counted up in either order."""
+        return self.is_newest_first and not self.is_from_segments
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -107,6 +112,11 @@ class Progress:
         """Jobs that have ended."""
         unfinished = ("open", "claimed", "parked")
         return sum(count for state, count in self.jobs.items() if state not in unfinished)
+
+    @property
+    def parked(self) -> int:
+        """Jobs that wait for something: a provider, money, or a person."""
+        return self.jobs.get("parked", 0)
 
 
 async def start(
@@ -193,8 +203,6 @@ def _progress(
 ) -> Progress:
     tally, states, parked = Tally(), Counter[str](), Counter[str]()
     by_pass: dict[str, Counter[str]] = {}
-    # Of stored segments the place is how many were passed, in whichever order.
-    goes_down = run.is_newest_first and not run.is_from_segments
     for row in partitions:
         tally.add(Tally.from_json(orjson.loads(row["counts"])))
     for row in jobs:
@@ -204,7 +212,7 @@ def _progress(
             parked[row["reason"]] += row["jobs"]
     return Progress(
         run=run,
-        passed=sum(_passed(row, goes_down=goes_down) for row in partitions),
+        passed=sum(_passed(row, goes_down=run.goes_down) for row in partitions),
         total=sum(row["end_offset"] - row["begin_offset"] for row in partitions),
         lost=sum(row["lost_count"] for row in partitions),
         workers=sum(row["is_held"] for row in partitions),

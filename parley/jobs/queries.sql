@@ -38,7 +38,8 @@ WITH wanted AS (
    ORDER BY job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
      FOR UPDATE OF job
 )
-UPDATE operations.jobs AS job SET state = 'cancelled', reason = $6, lease_token = NULL
+UPDATE operations.jobs AS job
+   SET state = 'cancelled', reason = $6, lease_token = NULL, due_at = now()
   FROM wanted
  WHERE job.tenant_id = wanted.tenant_id AND job.segment_id = wanted.segment_id
    AND job.revision = wanted.revision AND job.pass_name = wanted.pass_name

@@ -8,17 +8,16 @@ of its own, so that one receiver's is never used for another's.
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
-from socket import SOCK_STREAM, getaddrinfo
+from functools import cache
 from typing import Final
 
 import h11
 
 from parley import clock
 from parley.webhooks.addresses import ForbiddenAddress, Network, Target, check
+from parley.webhooks.names import Names
 
 # Of the answer's head; its body is not read.
 MAX_HEAD_BYTES: Final = 32 * 1024
@@ -26,7 +25,7 @@ _CHUNK: Final = 16 * 1024
 _OK: Final = range(200, 300)
 MOST_RETRY_AFTER_S: Final = 3_600
 MOST_RETRY_AFTER_DIGITS: Final = 9
-_RESOLVERS: Final = ThreadPoolExecutor(16, thread_name_prefix="webhook-names")
+_NAMES: Final = Names()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +90,7 @@ def _problem_of(error: Exception) -> str:
 async def _exchange(
     target: Target, headers: Mapping[str, str], body: bytes, networks: Sequence[Network]
 ) -> tuple[int, int]:
-    # A name server that hangs holds up a thread, and none of those that the passes use.
-    found = await asyncio.get_running_loop().run_in_executor(
-        _RESOLVERS, partial(getaddrinfo, target.host, target.port, type=SOCK_STREAM)
-    )
-    address = check(target, [str(one[4][0]) for one in found], networks)
+    address = check(target, await _NAMES.addresses(target.host), networks)
     reader, writer = await asyncio.open_connection(
         address,
         target.port,

@@ -58,9 +58,11 @@ class Engine:
             own = (self._store, self._known, runner, bell, ring_relay, heartbeat_s, slots)
             yield Worker(*own).run
         yield self.prompt_worker(ring_relay, heartbeat_s).run
-        has_provider = settings.openai_api_key is not None or settings.openai_base_url is not None
         yield Resuming(
-            self._store, self._known, settings.analyzer_live_share, has_provider=has_provider
+            self._store,
+            self._known,
+            settings.analyzer_live_share,
+            has_provider=settings.has_provider,
         ).run
 
     def prompt_worker(self, ring_relay: Callable[[int], None], heartbeat_s: float) -> PromptWorker:

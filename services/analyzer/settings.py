@@ -100,6 +100,11 @@ class AnalyzerSettings(WebhookSettings):
         description="how long a connection to the endpoint may take to come about",
     )
 
+    @property
+    def has_provider(self) -> bool:
+        """Whether there is anybody whom prompts can be asked of."""
+        return self.openai_api_key is not None or self.openai_base_url is not None
+
     @field_validator("openai_api_key", mode="before")
     @classmethod
     def _empty_key_is_none(cls, value: object) -> object:

@@ -68,11 +68,28 @@ def print_dry_run(request: BackfillRequest, found: DryRun, estimates: Estimates)
     if request.rate is not None and found.jobs:
         lasts = lasting(timedelta(seconds=found.jobs / request.rate))
         say(f"At {request.rate:g} jobs a second that takes {lasts} at least.")
-    for name, estimate in estimates.items():
-        if not estimate.is_priced:
-            say(f"{name}: nobody knows a price of its model: PARLEY_ANALYZER_MODEL_PRICES sets it.")
+    for sentence in estimated(found, estimates):
+        say(sentence)
     for sentence in remarks(found.tally.by_pass):
         say(sentence)
+
+
+def estimated(found: DryRun, estimates: Estimates) -> list[str]:
+    """What a person has to know of prompts before they are run."""
+    said = []
+    for name, estimate in estimates.items():
+        if not estimate.has_provider:
+            jobs = counted(found.jobs_by_pass.get(name, 0), "job")
+            said.append(
+                f"{name}: neither OPENAI_API_KEY nor OPENAI_BASE_URL is set here. Unless the "
+                f"analyzers have one, its {jobs} will be parked as no_provider until they do; the "
+                "other passes are run meanwhile."
+            )
+        if not estimate.is_priced:
+            said.append(
+                f"{name}: nobody knows a price of its model: PARLEY_ANALYZER_MODEL_PRICES sets it."
+            )
+    return said
 
 
 def remarks(by_pass: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -97,6 +114,23 @@ def remarks(by_pass: Mapping[str, Mapping[str, int]]) -> list[str]:
     return said
 
 
+_RESUMES: Final = {
+    "no_provider": "They are run by themselves once an analyzer has OPENAI_API_KEY or "
+    "OPENAI_BASE_URL.",
+    "budget": "They are run by themselves as the pass's daily budget allows.",
+    "budget_of_backfill": "`parley backfill resume RUN --budget USD` gives the run more.",
+}
+_OTHERWISE: Final = "`parley jobs list --state parked` shows them, `parley jobs redrive` runs them."
+
+
+def parked_remarks(parked_because: Mapping[str, int]) -> list[str]:
+    """Why jobs are parked, and when they go on."""
+    return [
+        f"Parked because of {reason}: {counted(count, 'job')}. {_RESUMES.get(reason, _OTHERWISE)}"
+        for reason, count in sorted(parked_because.items())
+    ]
+
+
 def facts_of(request: BackfillRequest, found: DryRun, estimates: Estimates) -> dict[str, Any]:
     """For programs."""
     return {
@@ -104,6 +138,7 @@ def facts_of(request: BackfillRequest, found: DryRun, estimates: Estimates) -> d
         "jobs": found.jobs,
         "lost_records": found.lost,
         "seconds_at_rate": None if request.rate is None else found.jobs / request.rate,
+        "without_provider": [name for name, one in estimates.items() if not one.has_provider],
         "passes": [
             {
                 **{

@@ -13,7 +13,19 @@ from parley.cli.running import run
 from parley.settings import Settings
 
 _COLUMNS: Final = (
-    *("id", "state", "passes", "read", "jobs", "verdicts", "failed", "by", "created_at", "reason"),
+    *(
+        "id",
+        "state",
+        "passes",
+        "read",
+        "jobs",
+        "verdicts",
+        "failed",
+        "parked",
+        "by",
+        "created_at",
+        "reason",
+    ),
 )
 _ALL: Final = 100.0
 
@@ -49,7 +61,8 @@ def _row(found: Progress) -> dict[str, Any]:
         "jobs": one.enqueued_count,
         "verdicts": found.jobs.get("verdict", 0),
         "failed": found.jobs.get("failed", 0) or None,
+        "parked": found.parked or None,
         "by": one.started_by,
         "created_at": one.created_at,
-        "reason": one.reason,
+        "reason": one.reason or ", ".join(sorted(found.parked_because)),
     }

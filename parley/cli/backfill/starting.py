@@ -60,7 +60,9 @@ def start(
     ] = None,
     concurrency: Annotated[
         int,
-        typer.Option(min=1, max=MOST_CONCURRENCY, help="At most so many unfinished jobs at once."),
+        typer.Option(
+            min=1, max=MOST_CONCURRENCY, help="At most so many jobs that wait for a worker at once."
+        ),
     ] = DEFAULT_CONCURRENCY,
     budget: Annotated[
         float | None,

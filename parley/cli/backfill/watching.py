@@ -21,7 +21,7 @@ from parley.backfilling import runs
 from parley.backfilling.request import MICRO
 from parley.backfilling.runs import Progress as Standing
 from parley.backfilling.runs import RunState
-from parley.cli.backfill.findings import remarks
+from parley.cli.backfill.findings import parked_remarks, remarks
 from parley.cli.facts import connection_pool
 from parley.cli.output import Output, print_data, say, stderr
 from parley.cli.running import run
@@ -134,8 +134,9 @@ def sentences(found: Standing) -> list[str]:
     """How it ended, or stands, for people."""
     state, jobs = found.run.state, found.jobs
     verdicts = jobs.get("verdict", 0)
+    but = f" but for {counted(found.parked, 'parked job')}" if _is_left(found) else ""
     said = [
-        f"Backfill {found.run.id} is {state.value}: {counted(found.passed, 'record')} of "
+        f"Backfill {found.run.id} is {state.value}{but}: {counted(found.passed, 'record')} of "
         f"{found.total:,} read, {counted(found.run.enqueued_count, 'job')} made, "
         f"{counted(verdicts, 'verdict')}{_others(jobs)}.{_took(found)}"
     ]
@@ -153,7 +154,13 @@ def sentences(found: Standing) -> list[str]:
         said.append(
             f"{counted(failed, 'job')} of it failed; `parley jobs redrive` runs them again."
         )
+    said += parked_remarks(found.parked_because)
     return [*said, *remarks(found.tally.by_pass)]
+
+
+def _is_left(found: Standing) -> bool:
+    """Whether it has ended without some of its jobs."""
+    return found.parked > 0 and found.run.state is RunState.FINISHED
 
 
 def _others(jobs: Any) -> str:

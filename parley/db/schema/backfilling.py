@@ -35,7 +35,7 @@ backfill_runs = Table(
     Column("is_newest_first", Boolean, nullable=False),
     Column("is_from_segments", Boolean, nullable=False),
     Column("rate", Float, comment="most jobs enqueued in a second"),
-    Column("concurrency", Integer, nullable=False, comment="most unfinished jobs at one time"),
+    Column("concurrency", Integer, nullable=False, comment="most jobs that wait for workers"),
     Column("budget_micro_usd", BigInteger),
     Column("topic", Text, comment="the seals topic's name when it began"),
     Column("enqueued_count", BigInteger, nullable=False, server_default=text("0")),

@@ -102,9 +102,10 @@ class Backfills:
         SEALS_LEFT.set(await self._pool.fetchval(_SQL["count_seals_left"]) if runs else 0)
         self._collect_replays()
         for one in runs:
-            await self._look_at(one, stop)
+            await self.look_at(one, stop)
 
-    async def _look_at(self, run: Run, stop: asyncio.Event) -> None:
+    async def look_at(self, run: Run, stop: asyncio.Event) -> None:
+        """Do what the run's state asks for."""
         match run.state:
             case RunState.PAUSED:
                 await self._pool.execute(_SQL["hold_jobs"], run.id)
@@ -128,19 +129,26 @@ class Backfills:
             self._replays[run.id] = asyncio.create_task(self._replay(run, replay, stop))
         if await self._pool.fetchval(_SQL["pause_spent_run"], run.id, SPENT):
             log.warning("backfill_paused", run_id=run.id, reason=SPENT)
-        elif await self._pool.fetchval(_SQL["finish_run"], run.id):
+            return
+        parked = await self._pool.fetchval(_SQL["finish_run"], run.id)
+        if parked is not None:
             ENDED.labels(RunState.FINISHED.value).inc()
-            log.info("backfill_finished", run_id=run.id)
+            log.info("backfill_finished", run_id=run.id, parked=parked)
 
     async def _replay(self, run: Run, replay: Replay, stop: asyncio.Event) -> None:
         try:
             await replay.work(stop)
         except OtherLog:
-            await self._stop(run, f"{run.topic} is not the log that it began with")
+            await self.stop(run, f"{run.topic} is not the log that it began with")
 
-    async def _stop(self, run: Run, reason: str) -> None:
-        if not await self._pool.fetchval(_SQL["stop_run"], run.id, reason):
-            return
+    async def stop(self, run: Run, reason: str) -> None:
+        """End it where it is; the jobs that it has made are wanted all the same."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            # After it nobody holds jobs of the run; nobody else would free them again.
+            await connection.fetchrow(_SQL["lock_run"], run.id)
+            if not await connection.fetchval(_SQL["stop_run"], run.id, reason):
+                return
+            await connection.execute(_SQL["free_jobs"], run.id)
         ENDED.labels(RunState.STOPPED.value).inc()
         log.error("backfill_stopped", run_id=run.id, reason=reason)
 
@@ -209,11 +217,10 @@ _COUNT_SEGMENTS: Final = load("parley.backfilling")["count_segments"]
 
 def _columns(run: Run, ends: list[PartitionEnds]) -> list[list[int]]:
     """Partitions, where they begin and end, where to go on, and what the log holds no more."""
-    goes_down = run.is_newest_first and not run.is_from_segments
     return [
         [one.partition for one in ends],
         [one.beginning for one in ends],
         [one.end for one in ends],
-        [one.end if goes_down else one.beginning for one in ends],
+        [one.end if run.goes_down else one.beginning for one in ends],
         [one.beginning for one in ends],
     ]

@@ -1,8 +1,8 @@
 """Be an estimator's process: told on stdin of jobs of prompts, telling on stdout what they cost.
 
 Each line is JSON. In: `{"definition": …, "seals": [[append time, seal], …]}`, out: `{"tokens": …,
-"micro_usd": …, "is_priced": …}`, or `{"problem": …, "remedy": …}` at the end of all. The end of
-stdin ends the process.
+"micro_usd": …, "is_priced": …, "has_provider": …}`, or `{"problem": …, "remedy": …}` at the end of
+all. The end of stdin ends the process.
 """
 
 import asyncio
@@ -53,7 +53,8 @@ async def _answer(settings: AnalyzerSettings) -> None:
             definition = decode_definition(told["definition"])
             segments = [segment for seal in told["seals"] if (segment := _segment(*seal))]
             texts = await store.load(segments)
-            _tell(**estimate(model, definition, list(texts.values())))
+            found = estimate(model, definition, list(texts.values()))
+            _tell(**found, has_provider=settings.has_provider)
     finally:
         await model.close()
         await pool.close()

@@ -77,9 +77,15 @@ SELECT partition, next_offset FROM fences
  WHERE consumer = $1 AND topic = $2 AND partition = ANY ($3::int[])
 
 -- name: count_unfinished
--- How many of a run's jobs have not ended.
-SELECT count(*) FROM operations.jobs
- WHERE backfill_run_id = $1 AND state IN ('open', 'claimed', 'parked')
+-- How many of a run's jobs workers have still to do. What is parked waits for something else and
+-- holds nobody up, and so does what is of a suspended pass; but for the run's own budget, since
+-- all that comes after it would only be parked as well.
+SELECT count(*) FROM operations.jobs AS job
+ WHERE job.backfill_run_id = $1
+   AND (job.state IN ('open', 'claimed')
+        AND NOT EXISTS (SELECT FROM operations.suspensions AS one
+                         WHERE one.fingerprint = job.fingerprint)
+        OR job.state = 'parked' AND job.reason = 'budget_of_backfill')
 
 -- name: advance_partition
 -- The compare-and-set: touches a row only for its holder, at the offset that it believes in.
@@ -116,7 +122,8 @@ UPDATE operations.backfill_runs AS run SET enqueued_at = now()
                     WHERE part.run_id = run.id AND NOT part.is_done)
 
 -- name: finish_run
--- Everything was read, and no job waits any more but for a person: money comes by itself.
+-- Everything was read, and no job waits any more but for a person or a provider: money comes by
+-- itself. How many wait is counted whenever it is asked, since it changes afterwards.
 UPDATE operations.backfill_runs AS run SET state = 'finished', finished_at = now(), reason = ''
  WHERE id = $1 AND state = 'running' AND enqueued_at IS NOT NULL
    AND NOT EXISTS (SELECT FROM operations.jobs AS job
@@ -124,7 +131,8 @@ UPDATE operations.backfill_runs AS run SET state = 'finished', finished_at = now
                       AND (job.state IN ('open', 'claimed')
                            OR job.state = 'parked'
                               AND job.reason IN ('budget', 'budget_of_backfill')))
-RETURNING id
+RETURNING (SELECT count(*) FROM operations.jobs AS job
+            WHERE job.backfill_run_id = run.id AND job.state = 'parked') AS parked
 
 -- name: stop_run
 -- It cannot go on.
@@ -148,12 +156,17 @@ UPDATE operations.backfill_runs AS run
 RETURNING id
 
 -- name: hold_jobs
--- A paused run's jobs wait for ever: those that are at work land.
-UPDATE operations.jobs SET due_at = 'infinity'
- WHERE backfill_run_id = $1 AND state = 'open' AND due_at <> 'infinity'
+-- A paused run's jobs wait for ever: those that are at work land. The run is locked, so that none
+-- is held once it is over.
+WITH paused AS (
+  SELECT id FROM operations.backfill_runs WHERE id = $1 AND state = 'paused' FOR NO KEY UPDATE
+)
+UPDATE operations.jobs AS job SET due_at = 'infinity'
+  FROM paused
+ WHERE job.backfill_run_id = paused.id AND job.state = 'open' AND job.due_at <> 'infinity'
 
 -- name: free_jobs
--- It goes on.
+-- It goes on, or is over.
 UPDATE operations.jobs SET due_at = now()
  WHERE backfill_run_id = $1 AND state = 'open' AND due_at = 'infinity'
 
@@ -165,7 +178,8 @@ WITH waiting AS (
    ORDER BY tenant_id, segment_id, revision, pass_name, pass_version LIMIT $2
      FOR UPDATE SKIP LOCKED
 )
-UPDATE operations.jobs AS job SET state = 'cancelled', reason = $3, lease_token = NULL
+UPDATE operations.jobs AS job
+   SET state = 'cancelled', reason = $3, lease_token = NULL, due_at = now()
   FROM waiting
  WHERE job.tenant_id = waiting.tenant_id AND job.segment_id = waiting.segment_id
    AND job.revision = waiting.revision AND job.pass_name = waiting.pass_name

@@ -54,9 +54,9 @@ class Held:
     expected: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        newest_first = self.run.is_newest_first and not self.run.is_from_segments
         self.expected = {
-            number: span.end if newest_first else span.begin for number, span in self.spans.items()
+            number: span.end if self.run.goes_down else span.begin
+            for number, span in self.spans.items()
         }
 
     def key(self, partition: int) -> tuple[str, int, str, int]:
@@ -284,10 +284,9 @@ def job_of(run: Run, pair: Pair) -> Job:
 
 
 def _held(run: Run, token: str, rows: Sequence[Any]) -> Held:
-    newest_first = run.is_newest_first and not run.is_from_segments
     spans = {
         row["partition"]: Span(row["begin_offset"], row["next_offset"])
-        if newest_first
+        if run.goes_down
         else Span(row["next_offset"], row["end_offset"])
         for row in rows
     }
@@ -305,11 +304,11 @@ def _is_at_end(held: Held, partition: int, place: int) -> bool:
 
 def _take_over(held: Held, moved: Mapping[int, int], planned: Plan) -> None:
     """What is committed is what the next slice builds on."""
-    newest_first = held.run.is_newest_first and not held.run.is_from_segments
+    goes_down = held.run.goes_down
     for partition, place in moved.items():
         span = held.spans[partition]
         held.expected[partition] = place
-        held.spans[partition] = Span(span.begin, place) if newest_first else Span(place, span.end)
+        held.spans[partition] = Span(span.begin, place) if goes_down else Span(place, span.end)
         held.tallies[partition].add(_counted(held, planned, partition))
 
 

@@ -74,6 +74,8 @@ UPDATE operations.jobs AS job
    SET state = CASE WHEN is_news THEN locked.state ELSE job.state END,
        reason = CASE WHEN is_news THEN locked.reason ELSE job.reason END,
        lease_token = CASE WHEN is_news THEN NULL ELSE job.lease_token END,
+       -- A paused backfill may have held it for ever.
+       due_at = CASE WHEN is_news AND locked.state = 'open' THEN now() ELSE job.due_at END,
        generation = greatest(job.generation, locked.generation),
        failure_count = CASE WHEN locked.generation > job.generation THEN locked.failure_count
                             WHEN locked.generation < job.generation THEN job.failure_count

@@ -51,13 +51,14 @@ class NewDelivery(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A webhook of a tenant, and how often in a row it has failed."""
+    """A webhook of a tenant, how often in a row it has failed, and whether something is due."""
 
     tenant_id: str
     webhook: Webhook
     failure_count: int = 0
     in_flight: int = 0
     is_resting: bool = False
+    has_due: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -70,6 +71,17 @@ class Receiver:
             return 0
         is_failing = self.failure_count >= FAILURES_UNTIL_PROBED
         return max(0, (1 if is_failing else most) - self.in_flight)
+
+
+def rooms(receivers: Sequence[Receiver], most: int, in_all: int) -> dict[Receiver, int]:
+    """How many requests each may begin: `most` at a time, and its share of `in_all`, at least one.
+
+    The share is a receiver's own: what others hold, however slow they are, takes nothing of it. So
+    there are never more requests than `in_all` and one for each receiver.
+    """
+    busy = [one for one in receivers if one.has_due or one.in_flight]
+    share = min(most, max(1, in_all // max(1, len(busy))))
+    return {one: room for one in busy if one.has_due and (room := one.room(share))}
 
 
 @dataclass(frozen=True, slots=True)

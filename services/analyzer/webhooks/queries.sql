@@ -26,7 +26,10 @@ SELECT webhook.*, coalesce(state.failure_count, 0) AS failure_count,
        coalesce(state.rests_until > now(), false) AS is_resting,
        (SELECT count(*) FROM operations.webhook_deliveries AS sent
          WHERE sent.tenant_id = webhook.tenant_id AND sent.webhook_id = webhook.webhook_id
-           AND sent.state = 'claimed' AND sent.due_at > now()) AS in_flight
+           AND sent.state = 'claimed' AND sent.due_at > now()) AS in_flight,
+       EXISTS (SELECT FROM operations.webhook_deliveries AS due
+                WHERE due.tenant_id = webhook.tenant_id AND due.webhook_id = webhook.webhook_id
+                  AND due.state IN ('open', 'claimed') AND due.due_at <= now()) AS has_due
   FROM webhooks AS webhook
   LEFT JOIN operations.webhook_states AS state USING (tenant_id, webhook_id)
  WHERE webhook.is_enabled AND NOT webhook.is_removed AND state.disabled_at IS NULL
@@ -77,10 +80,9 @@ WITH due AS (
           LIMIT receiver.room
             FOR UPDATE OF waiting SKIP LOCKED
        ) AS chosen
-   LIMIT $5
 )
 UPDATE operations.webhook_deliveries AS delivery
-   SET state = 'claimed', lease_token = $6, due_at = now() + $7::interval,
+   SET state = 'claimed', lease_token = $5, due_at = now() + $6::interval,
        attempt_count = delivery.attempt_count + 1
   FROM due
  WHERE delivery.tenant_id = due.tenant_id AND delivery.delivery_id = due.delivery_id

@@ -20,14 +20,20 @@ from parley.webhooks.body import verdict_body
 from parley.webhooks.request import headers_of, is_key_of
 from parley.webhooks.resting import Resting
 from parley.webhooks.sending import Answer, Limits, send
-from services.analyzer.webhooks.core import Consequence, DeliveryState, Receiver, consequence
+from services.analyzer.webhooks.core import (
+    Consequence,
+    DeliveryState,
+    Receiver,
+    consequence,
+    rooms,
+)
 from services.analyzer.webhooks.store import Claimed, DeliveryStore
 
 log = structlog.get_logger(__name__)
 
 POLL_S: Final = 1.0
 TIDY_EVERY_S: Final = 30.0
-# Of one process: each waits for its receiver, and holds a socket and a verdict.
+# Shared out among receivers: each request waits for its own, and holds a socket and a verdict.
 MOST_REQUESTS: Final = 200
 
 ATTEMPTS: Final = Counter(
@@ -104,12 +110,9 @@ class Sender:
             raise RuntimeError("; ".join(problems))
 
     async def _claim(self) -> list[Claimed]:
-        room = MOST_REQUESTS - self._in_flight
-        if room <= 0:
-            return []
         usable = self._usable(await self._store.receivers())
-        rooms = {one: count for one in usable if (count := one.room(self._rules.per_receiver))}
-        return await self._store.claim(rooms, room) if rooms else []
+        found = rooms(usable, self._rules.per_receiver, MOST_REQUESTS)
+        return await self._store.claim(found) if found else []
 
     def _usable(self, receivers: Sequence[Receiver]) -> list[Receiver]:
         """Those whose secrets this process can derive."""

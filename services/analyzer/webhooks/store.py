@@ -67,7 +67,7 @@ def _receiver(row: Any) -> Receiver:
     fields: dict[str, Any] = {name: row[name] for name in _FIELDS}
     chosen = tuple(row["passes"]), tuple(row["categories"])
     webhook = Webhook(**fields, passes=chosen[0], categories=chosen[1])
-    counts = (row["failure_count"], row["in_flight"], row["is_resting"])
+    counts = (row["failure_count"], row["in_flight"], row["is_resting"], row["has_due"])
     return Receiver(row["tenant_id"], webhook, *counts)
 
 
@@ -92,7 +92,7 @@ class DeliveryStore:
         """All webhooks that are told of anything."""
         return await receivers(self._pool, None)
 
-    async def claim(self, rooms: Mapping[Receiver, int], most: int) -> list[Claimed]:
+    async def claim(self, rooms: Mapping[Receiver, int]) -> list[Claimed]:
         """Take some deliveries, at most so many of each receiver, with what they say."""
         token = ids.random_id()
         rows = await self._pool.fetch(
@@ -101,7 +101,6 @@ class DeliveryStore:
             [one.webhook.webhook_id for one in rooms],
             list(rooms.values()),
             self._topic,
-            most,
             token,
             self._lease,
         )

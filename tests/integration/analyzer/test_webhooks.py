@@ -9,14 +9,20 @@ from typing import Any
 import orjson
 import pytest
 
+from parley import clock
 from parley.analyses import JobEnded, JobTrigger
 from parley.codec import Outgoing, encode_job_ended, event_key
 from parley.codec.analyses import ANALYSIS_HEADERS
+from parley.codec.config import config_record
+from parley.config import ConfigChange
 from parley.ids import derived_id
 from parley.log.producer import Producer
 from parley.settings import Settings
 from parley.topics import Topic
+from parley.webhooks.signing import check_of, secret_of
+from parley.webhooks.webhook import Webhook
 from tests.support.command import run_here
+from tests.support.passes import OPERATOR
 from tests.support.processes import ServiceProcess, health
 from tests.support.receiver import NETWORKS, Told, receiving
 from tests.support.wait import eventually
@@ -59,16 +65,35 @@ class Stage:
         secret: str = (await self.command("add", url, "--name", name, *options))["secret"]
         return secret
 
+    async def set(self, webhooks: Sequence[Webhook]) -> None:
+        """Set webhooks, and wait until they are told of what comes."""
+        topic = self.settings.topic(Topic.CONFIG)
+        changes = [ConfigChange("default", OPERATOR, clock.now(), one) for one in webhooks]
+        await self._publish([config_record(topic, one) for one in changes])
+
+        async def are_known() -> bool:
+            known = await self.pool.fetch("SELECT webhook_id FROM webhooks")
+            return {one["webhook_id"] for one in known} >= {one.webhook_id for one in webhooks}
+
+        await eventually(are_known)
+
     async def find_out(self, ended: Sequence[JobEnded]) -> None:
         """Publish them, in this order."""
         topic = self.settings.topic(Topic.ANALYSES)
+        keys = [event_key(one.tenant_id, one.conversation_id) for one in ended]
+        await self._publish(
+            [
+                Outgoing(topic, key, encode_job_ended(one), ANALYSIS_HEADERS)
+                for key, one in zip(keys, ended, strict=True)
+            ]
+        )
+
+    async def _publish(self, records: Sequence[Outgoing]) -> None:
         producer = Producer(self.settings)
         await producer.start()
         try:
-            for one in ended:
-                key = event_key(one.tenant_id, one.conversation_id)
-                record = Outgoing(topic, key, encode_job_ended(one), ANALYSIS_HEADERS)
-                await producer.send(record)
+            for one in records:
+                await producer.send(one)
         finally:
             await producer.stop()
 
@@ -220,6 +245,39 @@ async def test_a_receiver_that_hangs_delays_no_other(stage: Stage) -> None:
         await eventually(is_failing)
         states = health(stage.analyzer.url)["dependencies"]
         assert states["webhooks"]["status"] == "healthy"
+
+
+async def test_many_receivers_that_hang_for_their_whole_timeout_delay_no_other(
+    settings: Settings, pool: Any
+) -> None:
+    # As many as would hold all requests of a process between them.
+    names = [f"a{number:02}" for number in range(60)]
+    patient = {**OWN, "PARLEY_ANALYZER_WEBHOOK_TIMEOUT": "20"}
+    with (
+        ServiceProcess("persister", settings),
+        ServiceProcess("analyzer", settings, **patient) as analyzer,
+    ):
+        stage = Stage(settings, pool, analyzer)
+        async with receiving(lambda _: None) as dead, receiving() as quick:
+            await stage.set([webhook(dead.url, name) for name in names])
+            await stage.set([webhook(quick.url, "z")])
+            await stage.find_out([one for name in "abcd" for one in verdicts(name, 1)])
+
+            async def all_hang() -> bool:
+                return len(dead.asked) >= 3 * len(names)
+
+            await eventually(all_hang, timeout=15)
+            await stage.find_out([one for name in "efgh" for one in verdicts(name, 1)])
+
+            async def is_told() -> bool:
+                return len(quick.told) == 8
+
+            await eventually(is_told, timeout=5)
+            assert dead.told == []
+
+
+def webhook(url: str, name: str) -> Webhook:
+    return Webhook(name, url, 1, check_of(secret_of(KEY, "default", name, 1)))
 
 
 async def test_a_removed_webhook_is_told_nothing_more(stage: Stage) -> None:

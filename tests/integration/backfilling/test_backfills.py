@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from parley.backfilling import runs
-from parley.backfilling.core import Filters
+from parley.backfilling.core import BackfillPass, Filters
 from parley.backfilling.runs import Act, RunState
+from parley.passes.applied import AppliedPass
 from parley.settings import Settings
 from services.analyzer.passes.sentiment import SENTIMENT
 from services.analyzer.passes.turn_statistics import TURN_STATISTICS
+from tests.integration.analyzer.provided import ASKING, ask_of_everybody, asks
 from tests.integration.backfilling.past import NEW, OTHER, OWN, Past, conversations, past
+from tests.support.acts import Answers
 from tests.support.processes import ServiceProcess
+from tests.support.provider import running_provider
 from tests.support.wait import eventually
 
 pytestmark = pytest.mark.integration
@@ -27,7 +31,7 @@ async def then(settings: Settings, pool: Any) -> AsyncIterator[Past]:
 
 
 def analyzer(then: Past, **own: str) -> ServiceProcess:
-    return ServiceProcess("analyzer", then.settings, **OWN, **own)
+    return ServiceProcess("analyzer", then.settings, **{**OWN, **own})
 
 
 @pytest.mark.timeout(180)
@@ -282,3 +286,56 @@ async def test_a_topic_that_was_made_anew_stops_the_run(then: Past) -> None:
         await then.pool.execute("UPDATE operations.backfill_partitions SET incarnation = 'former'")
         found = await then.reach(run_id, RunState.STOPPED)
     assert "is not the log that it began with" in found.run.reason
+
+
+@pytest.mark.timeout(120)
+async def test_a_paused_run_that_is_cancelled_holds_no_job(then: Past) -> None:
+    await then.seal(conversations(40))
+    await then.apply()
+    run_id = await then.begin(rate=10, concurrency=100)
+    # It enqueues, and no worker has the pass.
+    await then.pool.execute(
+        "UPDATE operations.backfill_runs SET passes = jsonb_set(passes, '{0,fingerprint}', '\"x\"')"
+    )
+    with analyzer(then):
+        await eventually(lambda: has_open_jobs(then, run_id))
+        assert await runs.act(then.pool, run_id, Act.PAUSE, "tester")
+        await eventually(lambda: has_held_jobs(then, run_id))
+        assert await runs.act(then.pool, run_id, Act.CANCEL, "tester")
+        await then.reach(run_id, RunState.CANCELLED)
+    assert not await has_held_jobs(then, run_id)
+
+
+async def has_open_jobs(then: Past, run_id: str) -> bool:
+    return (await then.progress(run_id)).jobs.get("open", 0) >= 10
+
+
+async def has_held_jobs(then: Past, run_id: str) -> bool:
+    found: bool = await then.pool.fetchval(
+        "SELECT EXISTS (SELECT FROM operations.jobs"
+        " WHERE backfill_run_id = $1 AND due_at = 'infinity')",
+        run_id,
+    )
+    return found
+
+
+@pytest.mark.timeout(180)
+async def test_without_a_provider_the_other_passes_are_run_and_the_run_tells_what_is_parked(
+    then: Past,
+) -> None:
+    await then.seal(conversations(60))
+    await ask_of_everybody(then.settings)
+    await then.apply()
+    asking = BackfillPass.of(AppliedPass.of(ASKING))
+    with analyzer(then):
+        found = await then.finish(await then.begin(asking, NEW, concurrency=8))
+        await then.verdicts_are(60)
+    assert found.by_pass == {ASKING.name: {"parked": 60}, NEW.name: {"verdict": 60}}
+    assert (found.parked, found.parked_because) == (60, {"no_provider": 60})
+    async with running_provider() as provider:
+        provider.otherwise = Answers()
+        with analyzer(then, **asks(provider)):
+            await then.verdicts_are(120)
+        # Nobody is asked the same thing twice, and these talks are all alike.
+        assert 0 < provider.call_count < 60
+    assert (await then.progress(found.run.id)).parked == 0

@@ -1,5 +1,6 @@
 """A slice is written by who holds the partition, once, and by nobody else."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from parley.backfilling.request import BackfillRequest
 from parley.passes.catalog import Catalog
 from parley.settings import Settings
 from parley.topics import Topic
+from services.analyzer.backfilling import Backfills
 from services.analyzer.backfilling.slices import (
     NotRunning,
     OtherLog,
@@ -185,3 +187,79 @@ async def test_what_the_log_holds_no_more_is_passed_over_and_counted(
     assert (written.taken, written.is_over) == (3, True)
     (shown,) = await runs.progress(pool, await runs.runs(pool))
     assert (shown.lost, shown.passed, shown.total) == (7, 10, 10)
+
+
+async def park(pool: Any, reason: str) -> None:
+    await pool.execute("UPDATE operations.jobs SET state = 'parked', reason = $1", reason)
+
+
+async def test_parked_jobs_leave_room_for_others_unless_the_runs_own_budget_parked_them(
+    pool: Any, slices: SliceStore, run_id: str
+) -> None:
+    await pool.execute("UPDATE operations.backfill_runs SET concurrency = 4")
+    held = await claim(pool, slices, run_id)
+    assert isinstance(await slices.write(held, found()[:4], Catalog()), Written)
+    assert await slices.write(held, found(4), Catalog()) == Wait(0.1, "concurrency")
+    # All that comes after it could only be parked as well.
+    await park(pool, "budget_of_backfill")
+    assert await slices.write(held, found(4), Catalog()) == Wait(0.1, "concurrency")
+    for reason, taken in (("no_provider", 4), ("budget", 2)):
+        await park(pool, reason)
+        written = await slices.write(held, found(held.expected[0]), Catalog())
+        assert isinstance(written, Written)
+        assert written.taken == taken
+
+
+async def test_jobs_of_a_suspended_pass_leave_room_for_others(
+    pool: Any, slices: SliceStore, run_id: str
+) -> None:
+    await pool.execute("UPDATE operations.backfill_runs SET concurrency = 4")
+    held = await claim(pool, slices, run_id)
+    await slices.write(held, found()[:4], Catalog())
+    await pool.execute(
+        "INSERT INTO operations.suspensions (fingerprint, pass_name, pass_version, reason)"
+        " VALUES ($1, $2, 1, 'bad_key')",
+        *(NEW.fingerprint, NEW.name),
+    )
+    written = await slices.write(held, found(4), Catalog())
+    assert isinstance(written, Written)
+    assert written.taken == 4
+
+
+async def test_stored_segments_are_counted_from_none_to_all_in_either_order(
+    pool: Any, slices: SliceStore, run_id: str
+) -> None:
+    for newest_first in (False, True):
+        await pool.execute(
+            "UPDATE operations.backfill_runs SET is_from_segments = true, is_newest_first = $1",
+            newest_first,
+        )
+        for place in (0, 3, SEALS):
+            await pool.execute("UPDATE operations.backfill_partitions SET next_offset = $1", place)
+            (shown,) = await runs.progress(pool, await runs.runs(pool))
+            assert (shown.passed, shown.total) == (place, SEALS)
+
+
+async def test_a_paused_run_that_is_stopped_lets_go_of_its_jobs_and_none_is_held_after_it(
+    pool: Any, slices: SliceStore, run_id: str, settings: Settings
+) -> None:
+    held = await claim(pool, slices, run_id)
+    await slices.write(held, found(), Catalog())
+    await runs.act(pool, run_id, runs.Act.PAUSE, "tester")
+    own = AnalyzerSettings(**settings.model_dump())
+    backfills = Backfills(own, pool, Catalog(), "w", lambda: None, lambda _: None)
+    (paused,) = await runs.runs(pool)
+    await backfills.look_at(paused, asyncio.Event())
+    assert await held_count(pool) == SEALS
+    await backfills.stop(paused, "it is another log")
+    assert await held_count(pool) == 0
+    # Another analyzer saw it paused, a moment before.
+    await backfills.look_at(paused, asyncio.Event())
+    assert await held_count(pool) == 0
+
+
+async def held_count(pool: Any) -> int:
+    count: int = await pool.fetchval(
+        "SELECT count(*) FROM operations.jobs WHERE state = 'open' AND due_at = 'infinity'"
+    )
+    return count

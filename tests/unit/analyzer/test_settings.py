@@ -17,6 +17,17 @@ def test_an_empty_key_and_an_empty_address_are_none(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("OPENAI_BASE_URL", "")
     settings = AnalyzerSettings.load()
     assert (settings.openai_api_key, settings.openai_base_url) == (None, None)
+    assert not settings.has_provider
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OPENAI_API_KEY", "k"), ("OPENAI_BASE_URL", "http://localhost:9/v1")]
+)
+def test_a_key_or_an_address_is_a_provider(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert AnalyzerSettings.load().has_provider
 
 
 def test_the_key_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from parley.backfilling.dry_run import DryRun
 from parley.backfilling.estimating import Estimate
 from parley.backfilling.request import BackfillRequest
 from parley.backfilling.runs import Progress, Run, RunState
-from parley.cli.backfill.findings import facts_of, remarks
+from parley.cli.backfill.findings import estimated, facts_of, remarks
 from parley.cli.backfill.grouping import PassesOrCommand
 from parley.cli.backfill.watching import sentences, until_over
 from parley.errors import UserError
@@ -113,6 +113,28 @@ def test_failures_and_lost_records_are_told() -> None:
     assert "1 failed" in said
     assert "WARNING: 4 records" in said
     assert "--from-segments" in said
+
+
+def test_a_run_that_ends_without_its_parked_jobs_says_how_many_and_what_they_wait_for() -> None:
+    left: dict[str, Any] = {
+        "jobs": {"verdict": 1, "parked": 2},
+        "parked_because": {"no_provider": 2},
+    }
+    first, why = sentences(progress(**left))
+    assert first.startswith("Backfill 3f2a is finished but for 2 parked jobs: ")
+    assert why.startswith("Parked because of no_provider: 2 jobs. They are run by themselves once")
+    first, _ = sentences(progress(RunState.RUNNING, **left))
+    assert first.startswith("Backfill 3f2a is running: ")
+    *_, why = sentences(progress(jobs={"parked": 1}, parked_because={"digest_mismatch": 1}))
+    assert "parley jobs list --state parked" in why
+
+
+def test_a_dry_run_without_a_provider_says_what_will_be_parked() -> None:
+    found = DryRun(jobs=7, jobs_by_pass={"summary": 4, "sentiment": 3})
+    (said,) = estimated(found, {"summary": Estimate(9, 9, has_provider=False)})
+    assert said.startswith("summary: neither OPENAI_API_KEY nor OPENAI_BASE_URL is set here.")
+    assert "its 4 jobs will be parked as no_provider" in said
+    assert estimated(found, {"summary": Estimate(9, 9)}) == []
 
 
 def test_what_gets_no_job_is_told_with_what_to_do() -> None:

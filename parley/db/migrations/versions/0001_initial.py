@@ -406,7 +406,7 @@ def upgrade() -> None:
             "concurrency",
             sa.Integer(),
             nullable=False,
-            comment="most unfinished jobs at one time",
+            comment="most jobs that wait for workers",
         ),
         sa.Column("budget_micro_usd", sa.BigInteger(), nullable=True),
         sa.Column(

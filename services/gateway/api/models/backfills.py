@@ -50,7 +50,8 @@ class BackfillIn(Request):
         default=DEFAULT_CONCURRENCY,
         ge=1,
         le=MOST_CONCURRENCY,
-        description="Most jobs of the run that are unfinished at one time.",
+        description="Most jobs of the run that wait for a worker, or are at work, at one time; "
+        "parked ones do not count.",
     )
     budget_micro_usd: Count | None = Field(
         default=None, description="Most that the run may spend, in millionths of a US dollar."
@@ -92,6 +93,11 @@ class BackfillOut(BaseModel):
     records_lost: int = Field(description="Seals that the log holds no more.")
     enqueued: int
     jobs: dict[str, int] = Field(examples=[{"verdict": 117, "open": 3}])
+    parked_because: dict[str, int] = Field(
+        description="Of the parked ones, how many wait for what. They hold no other job up: a run "
+        "may be finished but for them, and most go on by themselves.",
+        examples=[{"no_provider": 3}],
+    )
     started_by: str
     created_at: datetime
     enqueued_at: datetime | None
@@ -131,6 +137,7 @@ class BackfillOut(BaseModel):
             records_lost=found.lost,
             enqueued=one.enqueued_count,
             jobs=dict(found.jobs),
+            parked_because=dict(found.parked_because),
             started_by=one.started_by,
             created_at=one.created_at,
             enqueued_at=one.enqueued_at,

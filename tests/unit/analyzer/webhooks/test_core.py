@@ -14,6 +14,7 @@ from services.analyzer.webhooks.core import (
     consequence,
     deliveries_of,
     made_of,
+    rooms,
 )
 from tests.unit.persister.samples import verdict
 
@@ -73,6 +74,22 @@ def test_a_receiver_that_fails_is_asked_one_at_a_time_and_one_that_rests_not_at_
     assert receiver("w", failure_count=5).room(4) == 1
     assert receiver("w", failure_count=5, in_flight=1).room(4) == 0
     assert receiver("w", is_resting=True).room(4) == 0
+
+
+def test_what_slow_receivers_hold_takes_nothing_of_anothers_share() -> None:
+    slow = [receiver(f"slow{number}", in_flight=4, has_due=True) for number in range(300)]
+    quick = receiver("quick", has_due=True)
+    assert rooms([*slow, quick], 4, 200) == {quick: 1}
+    assert rooms([*slow[:49], quick], 4, 200) == {quick: 4}
+
+
+def test_requests_are_shared_out_among_those_that_have_something_to_be_told() -> None:
+    busy = [receiver(f"w{number}", has_due=True) for number in range(100)]
+    idle = [receiver(f"idle{number}") for number in range(500)]
+    assert rooms([*busy, *idle], 4, 200) == dict.fromkeys(busy, 2)
+    assert sum(rooms(busy, 4, 200).values()) <= 200
+    assert rooms(idle, 4, 200) == {}
+    assert rooms([receiver("w", has_due=True, is_resting=True)], 4, 200) == {}
 
 
 def after(status: int | None, attempts: int = 1, failures: int = 0, retry_after: int = 0) -> Any:
