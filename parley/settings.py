@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     webhook_key: SecretStr | None = Field(
         default=None, description="the key that the secrets of all webhooks are derived from"
     )
+    webhook_log_kept: Span = Field(
+        default=timedelta(days=30),
+        ge=timedelta(minutes=1),
+        description="how long it can be looked up what was sent to webhooks, and each request",
+    )
 
     @field_validator("log_level")
     @classmethod

@@ -80,6 +80,15 @@ SELECT verdict.tenant_id, verdict.conversation_id, verdict.segment_id, verdict.r
           verdict.pass_version
  LIMIT $7
 
+-- name: verdicts_between
+-- How many verdicts there are that were made within a time, by what decides who wants them.
+SELECT verdict.pass_name, verdict.trigger, coalesce(definition.category, '') AS category,
+       count(*) AS verdicts
+  FROM verdicts AS verdict
+  LEFT JOIN pass_definitions AS definition USING (pass_name, pass_version)
+ WHERE verdict.tenant_id = $1 AND verdict.ended_at >= $2 AND verdict.ended_at < $3
+ GROUP BY 1, 2, 3
+
 -- name: tell
 -- Deliveries of verdicts that lie in the tables already; one that there is stays as it is.
 INSERT INTO operations.webhook_deliveries (

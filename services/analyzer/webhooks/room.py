@@ -73,5 +73,5 @@ def rules_of(settings: WebhookSettings) -> SendingRules:
             settings.analyzer_webhook_attempts, settings.analyzer_webhook_rest, LONGEST_REST
         ),
         disable_after=settings.analyzer_webhook_disable_after,
-        kept=settings.analyzer_webhook_log_kept,
+        kept=settings.webhook_log_kept,
     )

@@ -38,8 +38,3 @@ class WebhookSettings(Settings):
         ge=timedelta(seconds=1),
         description="how long a webhook fails without one success until it is told nothing more",
     )
-    analyzer_webhook_log_kept: Span = Field(
-        default=timedelta(days=30),
-        ge=timedelta(minutes=1),
-        description="how long what was sent, and each request, can be looked up",
-    )

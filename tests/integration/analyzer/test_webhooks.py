@@ -354,14 +354,23 @@ async def test_while_it_is_disabled_nothing_is_told_and_afterwards_what_is_asked
         await asyncio.sleep(1)
         assert (crm.asked, await stage.states()) == ([], {})
         await stage.command_text("enable", "crm")
-        assert (await stage.command("redeliver", "crm", "--since", "2020-01-01"))["begun"] == 3
+        # They are of long ago: had it been told of them, nobody would know it any more.
+        long_ago = ("redeliver", "crm", "--since", "2020-01-01")
+        said = await stage.command(*long_ago)
+        assert (said["begun"], said["left_out"]) == (0, 3)
+        said = await stage.command(*long_ago, "--again")
+        assert (said["begun"], said["left_out"]) == (3, 0)
 
         async def all_told() -> bool:
             return len(crm.told) == 3
 
         await eventually(all_told)
         assert numbers(crm.told) == {"c": [0, 1, 2]} or len(numbers(crm.told)["c"]) == 3
-        assert (await stage.command("redeliver", "crm", "--since", "2020-01-01"))["begun"] == 0
+        assert (await stage.command(*long_ago, "--again"))["begun"] == 0
+        await stage.pool.execute("UPDATE verdicts SET ended_at = now()")
+        await stage.pool.execute("DELETE FROM operations.webhook_deliveries")
+        said = await stage.command(*long_ago)
+        assert (said["begun"], said["left_out"]) == (3, 0)
 
 
 async def test_a_receiver_that_is_gone_is_disabled_with_the_reason(stage: Stage) -> None:
