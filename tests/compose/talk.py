@@ -1,6 +1,6 @@
 """Clients that talk through the proxy, and the reckoning of what became of it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -93,7 +93,11 @@ async def talking(project: Project) -> AsyncIterator[Talk]:
     await talk.is_stored_once()
 
 
-def seen_by_both(clients: Sequence[Chatter]) -> bool:
-    """Whether the two of each conversation have seen the same."""
-    pairs = zip(clients[::2], clients[1::2], strict=True)
-    return all(one.seen.keys() == other.seen.keys() for one, other in pairs)
+def not_seen_by_both(clients: Sequence[Chatter], said: Set[str]) -> set[str]:
+    """What one of the two of a conversation said, by event ids, and not both have seen."""
+    pairs = list(zip(clients[::2], clients[1::2], strict=True))
+    missed = set()
+    for one, other in pairs:
+        own = said & {*one.acknowledged.values(), *other.acknowledged.values()}
+        missed |= own - (one.seen.keys() & other.seen.keys())
+    return missed

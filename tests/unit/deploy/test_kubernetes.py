@@ -11,6 +11,7 @@ import pytest
 import yaml
 from kubernetes_validate.utils import validate
 
+from parley.db.roles import SERVICES
 from parley.errors import UserError
 from parley.settings import Settings
 from parley.topics import Topic
@@ -131,6 +132,23 @@ def test_an_unknown_setting_in_the_config_map_stops_a_service_by_name(
             wrong.setenv(unknown, "5")
             with pytest.raises(UserError, match=f"{unknown} is not a setting of Parley"):
                 SETTINGS[name].load()
+
+
+def test_in_development_each_service_is_a_login_of_its_own_that_the_setup_makes() -> None:
+    [overlay] = documents(FOLDER / "overlays" / "development" / "kustomization.yaml")
+    urls = {
+        one["name"]: one["literals"][0].removeprefix("DATABASE_URL=")
+        for one in overlay["secretGenerator"]
+    }
+    setup = next(one for one in overlay["patches"] if one["target"]["kind"] == "Job")["patch"]
+    [replaced] = yaml.safe_load(setup)
+    base = of_kind("Job")["setup"]["spec"]["template"]["spec"]["containers"][0]["args"][0]
+    # All that the base does, and then the logins.
+    assert replaced["value"].startswith(base)
+    lines = replaced["value"].partition("<<END\n")[2].partition("END")[0].splitlines()
+    assert lines == [f"{one} {one} parley" for one in SERVICES]
+    for name in SERVICES:
+        assert urls[f"parley-{name}"] == f"postgresql://{name}:parley@postgres:5432/parley"
 
 
 def test_modules_are_there_and_every_pod_is_watched_and_contained() -> None:
