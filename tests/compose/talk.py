@@ -96,7 +96,7 @@ async def talking(project: Project) -> AsyncIterator[Talk]:
 def not_seen_by_both(clients: Sequence[Chatter], said: Set[str]) -> set[str]:
     """What one of the two of a conversation said, by event ids, and not both have seen."""
     pairs = list(zip(clients[::2], clients[1::2], strict=True))
-    missed = set()
+    missed: set[str] = set()
     for one, other in pairs:
         own = said & {*one.acknowledged.values(), *other.acknowledged.values()}
         missed |= own - (one.seen.keys() & other.seen.keys())
