@@ -103,13 +103,12 @@ SELECT backfill_run_id::text AS run_id, pass_name, state, reason, count(*) AS jo
 SELECT backfill_run_id::text AS run_id, spent_micro_usd FROM operations.run_spend
  WHERE backfill_run_id = ANY ($1::uuid[])
 
--- name: set_budget
--- Another budget of a run.
-UPDATE operations.backfill_runs SET budget_micro_usd = $2 WHERE id = $1
-
 -- name: change_state
--- Moves a run from one of some states into another; no row where it is in none of them.
-UPDATE operations.backfill_runs SET state = $2, reason = $3, changed_by = $4, changed_at = now()
+-- Moves a run from one of some states into another, and gives it another budget ($6) if there is to
+-- be one; no row, and nothing of both, where it is in none of them.
+UPDATE operations.backfill_runs
+   SET state = $2, reason = $3, changed_by = $4, changed_at = now(),
+       budget_micro_usd = coalesce($6::bigint, budget_micro_usd)
  WHERE id = $1 AND state = ANY ($5::text[])
 RETURNING state
 

@@ -164,19 +164,18 @@ async def ids_like(pool: Pool, beginning: str) -> list[str]:
     return [row["id"] for row in await pool.fetch(_SQL["run_ids_like"], beginning)]
 
 
-async def act(pool: Pool, run_id: str, wanted: Act, by: str) -> bool:
-    """Tell the analyzers; False where the run is in no state for it, as when it is so already."""
+async def act(
+    pool: Pool, run_id: str, wanted: Act, by: str, budget_micro_usd: int | None = None
+) -> bool:
+    """Tell the analyzers; False where the run is in no state for it, as when it is so already.
+
+    With a budget, in millionths of a US dollar, it has that one from then on; what it spent counts.
+    Where the act is refused the budget is, too.
+    """
     before, after = _MOVES[wanted]
-    return (
-        await pool.fetchval(
-            _SQL["change_state"], run_id, after.value, "", by, [one.value for one in before]
-        )
-    ) is not None
-
-
-async def set_budget(pool: Pool, run_id: str, budget_micro_usd: int) -> None:
-    """Give the run another budget, in millionths of a US dollar; what it spent counts."""
-    await pool.execute(_SQL["set_budget"], run_id, budget_micro_usd)
+    states = [one.value for one in before]
+    told = (run_id, after.value, "", by, states, budget_micro_usd)
+    return await pool.fetchval(_SQL["change_state"], *told) is not None
 
 
 async def progress(pool: Pool, found: Sequence[Run]) -> list[Progress]:

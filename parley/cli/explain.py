@@ -19,6 +19,7 @@ from parley.codec import event_key
 from parley.db.pool import Pool
 from parley.errors import UserError
 from parley.passes.stored import stored_catalog
+from parley.passes.suspended import suspended_passes
 from parley.settings import Settings
 
 # All of these are asked by (tenant, conversation).
@@ -86,7 +87,11 @@ async def _gather(
             sections[name] = await pool.fetch(SQL[name], *whose)
         if not any(sections.values()):
             raise await _unknown(pool, tenant_id, conversation_id)
-        catalog = await stored_catalog(pool)
+        catalog, suspended = await stored_catalog(pool), await suspended_passes(pool)
+    sections["conversation_jobs"] = [
+        {**row, "suspended": str(suspended.get(row["fingerprint"], ""))}
+        for row in sections["conversation_jobs"]
+    ]
     sections["not_due"] = not_due(catalog, tenant_id, sections)
     return sections
 

@@ -40,10 +40,6 @@ SELECT state, reason, count(*) AS jobs FROM operations.jobs WHERE state IN ('par
 -- How many passes are in force.
 SELECT count(*) FROM pass_activations WHERE is_enabled
 
--- name: suspended_passes
--- Passes of which no job can succeed as things are set.
-SELECT pass_name, pass_version, reason FROM operations.suspensions ORDER BY pass_name, pass_version
-
 -- name: backfills
 -- Backfills that are not over, or stopped in the last day, and whether an analyzer is at one.
 SELECT run.id::text AS run_id, run.state, run.reason,
@@ -164,8 +160,8 @@ SELECT revision.segment_id, revision.revision, revision.previous_revision, revis
 
 -- name: conversation_jobs
 -- Passes over a conversation's segments, and how each stands.
-SELECT job.segment_id, job.revision, job.pass_name, job.pass_version, job.state, job.reason,
-       job.attempt_count, job.due_at, job.sealed_at, job.trigger
+SELECT job.segment_id, job.revision, job.pass_name, job.pass_version, job.fingerprint, job.state,
+       job.reason, job.attempt_count, job.due_at, job.sealed_at, job.trigger
   FROM segments AS segment
   JOIN operations.jobs AS job USING (tenant_id, segment_id)
  WHERE segment.tenant_id = $1 AND segment.conversation_id = $2

@@ -131,7 +131,10 @@ def _cut_place(event_id: Any) -> str:
 
 
 def _jobs(row: Row, _: bool) -> Iterator[Entry]:
-    reason = f" ({row['reason']})" if row["reason"] else ""
+    # What has ended waits for nobody.
+    waits_for = row["suspended"] if row["state"] in ("open", "claimed", "parked") else ""
+    reasons = "; ".join(filter(None, (row["reason"], waits_for)))
+    reason = f" ({reasons})" if reasons else ""
     attempts = counted(row["attempt_count"], "attempt")
     text = (
         f"{row['pass_name']} v{row['pass_version']} over {row['segment_id']} revision "

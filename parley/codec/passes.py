@@ -52,6 +52,8 @@ def write_activation(wire: config_pb2.PassActivation, activation: PassActivation
         if one.since is not None:
             added.since.incarnation = one.since.incarnation
             added.since.offsets.extend(one.since.offsets)
+    if activation.resumed_at is not None:
+        set_timestamp(wire.resumed_at, activation.resumed_at)
 
 
 def read_activation(wire: config_pb2.Config) -> PassActivation:
@@ -61,7 +63,10 @@ def read_activation(wire: config_pb2.Config) -> PassActivation:
     check_name("pass", part.name)
     if not 1 <= len(part.versions) <= MAX_ACTIVE_VERSIONS:
         raise InvalidRecord("activation", f"an activation has 1 to {MAX_ACTIVE_VERSIONS} versions")
-    return PassActivation(part.name, part.is_enabled, tuple(map(_active, part.versions)))
+    resumed_at = to_datetime(part.resumed_at) if part.HasField("resumed_at") else None
+    return PassActivation(
+        part.name, part.is_enabled, tuple(map(_active, part.versions)), resumed_at
+    )
 
 
 def _active(wire: config_pb2.ActiveVersion) -> ActiveVersion:

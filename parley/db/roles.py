@@ -101,6 +101,7 @@ GRANTS: Final = MappingProxyType(
             *_grants("riu", "fences", *_JOBS, f"{OPERATIONS}.backfill_partitions"),
             *_grants("ru", f"{OPERATIONS}.backfill_runs"),
             *_grants("riud", "outbox", f"{OPERATIONS}.job_histories", f"{OPERATIONS}.suspensions"),
+            *_grants("riud", f"{OPERATIONS}.foreign_passes"),
             *_grants("r", "webhooks"),
             *_grants("riud", f"{OPERATIONS}.webhook_deliveries", f"{OPERATIONS}.webhook_attempts"),
             *_grants("riu", f"{OPERATIONS}.webhook_states", f"{OPERATIONS}.webhook_starts"),

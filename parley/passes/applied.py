@@ -68,12 +68,14 @@ class PassActivation:
     """Which version of a pass is in force, the last one of `versions`; of a disabled pass none.
 
     The earlier ones followed each other without a pause, and count for the seals between: so a
-    seal that is read late gets the version that was in force when it was sealed.
+    seal that is read late gets the version that was in force when it was sealed. Since
+    `resumed_at` what had suspended the pass before is over, as far as an operator knows.
     """
 
     name: str
     is_enabled: bool
     versions: tuple[ActiveVersion, ...]
+    resumed_at: datetime | None = None
 
     @property
     def latest(self) -> ActiveVersion:
@@ -90,11 +92,16 @@ class PassActivation:
         # One without a position was never finished, and a pause ends what was before it.
         former = [one for one in self.versions if one.since is not None and self.is_enabled]
         kept = former[-(MAX_ACTIVE_VERSIONS - 1) :]
-        return PassActivation(self.name, True, (*kept, ActiveVersion(version, moment)))
+        versions = (*kept, ActiveVersion(version, moment))
+        return replace(self, is_enabled=True, versions=versions)
 
     def placed(self, since: SealsPosition) -> "PassActivation":
         """The same with the position from which the latest version is in force."""
         return replace(self, versions=(*self.versions[:-1], replace(self.latest, since=since)))
+
+    def resumed(self, moment: datetime) -> "PassActivation":
+        """The same pass, to be tried again where it was suspended."""
+        return replace(self, resumed_at=moment)
 
     def disabled(self) -> "PassActivation":
         """The same pass with no version in force."""

@@ -11,7 +11,7 @@ from parley.log.config_tail import ConfigTail
 from parley.log.producer import Producer, RecordTooLarge
 from parley.passes.applied import AppliedPass, PassActivation, SealsPosition, Subscription
 from parley.passes.catalog import Catalog
-from parley.passes.planning import Change, Standing, Step, Wanted, plan, put_in_force
+from parley.passes.planning import Change, Standing, Step, Wanted, find, plan, put_in_force
 from parley.settings import Settings
 from parley.topics import Topic
 
@@ -65,6 +65,24 @@ async def disable(settings: Settings, name: str, who: str) -> PassActivation | N
         return None
     await publish(settings, [said.body.disabled()], who)
     return await _activation_now(settings, name, said.body.disabled())
+
+
+async def resume(settings: Settings, name: str, who: str) -> PassActivation:
+    """Have a suspended pass tried again, by every analyzer; raises UserError."""
+    catalog = await read_catalog(settings)
+    find(catalog, name)
+    said = catalog.activation(name)
+    if said is None:
+        raise UserError(
+            f"{name} was never enabled, so nothing of it is suspended.",
+            f"Put it in force with `parley passes enable {name}`.",
+        )
+    resumed = said.body.resumed(clock.now())
+    await publish(settings, [resumed], who)
+    held = await _activation_now(settings, name, resumed)
+    if held.resumed_at != resumed.resumed_at:
+        raise _changed(name)
+    return held
 
 
 async def publish(

@@ -9,6 +9,7 @@ from typing import Any
 from parley.db.pool import Pool
 from parley.passes.catalog import Catalog
 from parley.passes.stored import stored_catalog
+from parley.passes.suspended import suspended_passes
 from parley.results.lacking import Lack, Row, lacking
 from parley.results.passes import passes_json
 from parley.results.reading import SQL
@@ -58,7 +59,7 @@ async def missing(
     pool: Pool, tenant_id: str, conversation_id: str | None, since: datetime | None
 ) -> AsyncIterator[Lacking]:
     """What segments lack, the latest segment first."""
-    catalog = await stored_catalog(pool)
+    catalog, suspended = await stored_catalog(pool), await suspended_passes(pool)
     place: tuple[Any, Any] = (None, None)
     while True:
         rows = await pool.fetch(
@@ -67,7 +68,7 @@ async def missing(
         verdicts, jobs = await _of_segments(pool, tenant_id, rows)
         for row in rows:
             own = row["segment_id"]
-            for lack in lacking(catalog, row, verdicts[own], jobs[own]):
+            for lack in lacking(catalog, row, verdicts[own], jobs[own], suspended):
                 yield Lacking(row, lack)
         if len(rows) < SEGMENTS_A_READ:
             return

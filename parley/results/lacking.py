@@ -1,15 +1,19 @@
 """Decides which verdicts a segment lacks, and why: no I/O, from the facts alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from parley.passes.applied import AppliedPass
 from parley.passes.catalog import Catalog, NotDue, SegmentFacts
+from parley.passes.suspended import Suspended
 
 Row = Mapping[str, Any]
+
+NOTHING_SUSPENDED: Final[Mapping[str, Suspended]] = MappingProxyType({})
 
 
 class Why(StrEnum):
@@ -37,6 +41,7 @@ class Lack:
     attempt_count: int = 0
     due_at: datetime | None = None
     former: tuple[int, int] | None = None
+    fingerprint: str = ""
 
     @property
     def is_due(self) -> bool:
@@ -45,9 +50,16 @@ class Lack:
 
 
 def lacking(
-    catalog: Catalog, segment: Row, verdicts: Sequence[Row], jobs: Sequence[Row]
+    catalog: Catalog,
+    segment: Row,
+    verdicts: Sequence[Row],
+    jobs: Sequence[Row],
+    suspended: Mapping[str, Suspended] = NOTHING_SUSPENDED,
 ) -> list[Lack]:
-    """What a segment as it stands lacks; `verdicts` and `jobs` are its own, of every revision."""
+    """What a segment as it stands lacks; `verdicts` and `jobs` are its own, of every revision.
+
+    Open jobs of passes that are `suspended`, by their fingerprints, say so.
+    """
     facts = SegmentFacts(
         segment["tenant_id"],
         segment["channel"] or "",
@@ -60,6 +72,7 @@ def lacking(
         for applied in due.passes
         for lack in _lack_of(applied, segment["revision"], verdicts, jobs)
     ]
+    found = [_suspended(lack, suspended) for lack in found]
     return found + [Lack(one.name, one.version, why) for one, why in due.others]
 
 
@@ -85,6 +98,11 @@ def _lack_of(
     yield _lack(applied, job, former)
 
 
+def _suspended(lack: Lack, suspended: Mapping[str, Suspended]) -> Lack:
+    one = suspended.get(lack.fingerprint)
+    return lack if one is None or lack.why is not Why.OPEN else replace(lack, reason=str(one))
+
+
 def _lack(applied: AppliedPass, job: Row | None, former: tuple[int, int] | None) -> Lack:
     if job is None:
         return Lack(applied.name, applied.version, Why.NO_JOB, former=former)
@@ -99,4 +117,5 @@ def _lack(applied: AppliedPass, job: Row | None, former: tuple[int, int] | None)
         job["attempt_count"],
         job["due_at"] if state == "open" else None,
         former,
+        job["fingerprint"],
     )

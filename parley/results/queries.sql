@@ -112,7 +112,7 @@ SELECT segment_id, revision, pass_name, pass_version, fingerprint FROM verdicts
 
 -- name: jobs_of
 -- The jobs of some segments, of whatever revision.
-SELECT segment_id, revision, pass_name, pass_version, state, reason, attempt_count,
+SELECT segment_id, revision, pass_name, pass_version, fingerprint, state, reason, attempt_count,
        due_at
   FROM operations.jobs
  WHERE tenant_id = $1 AND segment_id = ANY ($2::uuid[])

@@ -125,14 +125,16 @@ class Subscription(_message.Message):
     def __init__(self, target: _Optional[str] = ..., is_category: _Optional[bool] = ..., is_enabled: _Optional[bool] = ...) -> None: ...
 
 class PassActivation(_message.Message):
-    __slots__ = ("name", "is_enabled", "versions")
+    __slots__ = ("name", "is_enabled", "versions", "resumed_at")
     NAME_FIELD_NUMBER: _ClassVar[int]
     IS_ENABLED_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_AT_FIELD_NUMBER: _ClassVar[int]
     name: str
     is_enabled: bool
     versions: _containers.RepeatedCompositeFieldContainer[ActiveVersion]
-    def __init__(self, name: _Optional[str] = ..., is_enabled: _Optional[bool] = ..., versions: _Optional[_Iterable[_Union[ActiveVersion, _Mapping]]] = ...) -> None: ...
+    resumed_at: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., is_enabled: _Optional[bool] = ..., versions: _Optional[_Iterable[_Union[ActiveVersion, _Mapping]]] = ..., resumed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ActiveVersion(_message.Message):
     __slots__ = ("version", "activated_at", "since")

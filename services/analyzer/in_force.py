@@ -12,7 +12,7 @@ from parley.log.config_tail import ConfigTail
 from parley.passes.catalog import Catalog
 from parley.passes.definition import PassDefinition
 from parley.settings import Settings
-from services.analyzer.core.suspensions import Suspension, suspensions
+from services.analyzer.core.suspensions import Suspension, left_alone, suspensions
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,10 @@ class PassesInForce:
         if self.suspended:
             names = ", ".join(sorted(map(str, self.suspended)))
             raise RuntimeError(f"suspended: {names}; see `parley passes diff --shipped`")
+
+    def left_alone(self) -> set[Suspension]:
+        """The versions whose jobs wait for others, those that are in force no more included."""
+        return left_alone(self.catalog, self._installed)
 
     # --- the topic's view -----------------------------------------------------------------------
 

@@ -1,11 +1,23 @@
-"""Which passes this worker can run: what jobs name by their fingerprints."""
+"""Which passes there are, and which this worker can run: what jobs name by their fingerprints."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from parley.passes.catalog import Catalog
 from parley.passes.code import CodePass
 from parley.passes.definition import PassDefinition, PassKind
+
+
+class Passes(Protocol):
+    """The passes that operators have applied and put in force."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is known of them so far."""
+
+    async def catch_up(self) -> None:
+        """Return once the catalog knows all that is in the log now."""
 
 
 class KnownPasses(Protocol):
@@ -17,6 +29,10 @@ class KnownPasses(Protocol):
 
     def code(self, fingerprint: str) -> CodePass:
         """The code of a definition of the kind `code`."""
+        ...
+
+    def resumed_at(self, name: str) -> datetime | None:
+        """When an operator last said that the pass is to be tried again."""
         ...
 
 
@@ -47,11 +63,22 @@ class AppliedPasses:
         """The code of a definition of the kind `code`."""
         return self._codes[fingerprint]
 
+    def resumed_at(self, name: str) -> datetime | None:
+        """As the log says it."""
+        said = self._catalog.activation(name)
+        return None if said is None else said.body.resumed_at
+
 
 class FixedPasses:
-    """Passes that stay as they are."""
+    """Passes that stay as they are; `resumed` are those that are to be tried again."""
 
-    def __init__(self, codes: Sequence[CodePass], prompts: Sequence[PassDefinition] = ()) -> None:
+    def __init__(
+        self,
+        codes: Sequence[CodePass],
+        prompts: Sequence[PassDefinition] = (),
+        resumed: Mapping[str, datetime] | None = None,
+    ) -> None:
+        self._resumed = {} if resumed is None else resumed
         self._codes = {one.definition.fingerprint: one for one in codes}
         self._definitions = (*(one.definition for one in codes), *prompts)
 
@@ -62,3 +89,7 @@ class FixedPasses:
     def code(self, fingerprint: str) -> CodePass:
         """The code of a definition of the kind `code`."""
         return self._codes[fingerprint]
+
+    def resumed_at(self, name: str) -> datetime | None:
+        """As it was said when it was made."""
+        return self._resumed.get(name)

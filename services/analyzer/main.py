@@ -24,7 +24,7 @@ from services.analyzer.passes import SHIPPED, Installed, load_installed
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import CONSUMER, JobStore
 from services.analyzer.stream import SealsHandler
-from services.analyzer.webhooks.core import category_in
+from services.analyzer.telling import Telling
 from services.analyzer.webhooks.room import WebhooksRoom, open_room
 
 BATCHING: Final = Batching(max_records=1_000, linger=timedelta(milliseconds=50))
@@ -65,14 +65,14 @@ async def _run(
     model = ChatModel(settings)
     known = AppliedPasses(in_force.catalog, installed.passes)
     engine = Engine(settings, JobStore(pool, settings), known, model, worker_id)
-    category_of = category_in(in_force.catalog)
-    webhooks = await open_room(settings, pool, producer, worker_id, ends_at, category_of)
+    webhooks = await open_room(settings, pool, producer, worker_id, ends_at, in_force)
     consumers = (consumer, ends, webhooks.consumer)
     health = _health(pool, producer, consumers, installed, in_force, engine, webhooks)
     app = HealthApp(health)
-    backfills = Backfills(settings, pool, in_force.catalog, worker_id, bell.set, consumer.ring)
+    backfills = Backfills(settings, pool, in_force, worker_id, bell.set, consumer.ring)
     tasks: list[Task] = [in_force.run, consumer.run, ends.run, gate.run, engine.gauge.run]
     tasks += webhooks.tasks
+    tasks.append(Telling(pool, worker_id, in_force).run)
     tasks += (gate.behind(task) for task in engine.tasks(bell, consumer.ring))
     tasks.append(gate.behind(backfills.run))
     try:

@@ -1,6 +1,7 @@
-"""Lets parked jobs go on once there is what they wait for: money, or a provider."""
+"""Lets jobs go on once there is what they wait for: money, a provider, or an operator's word."""
 
 import asyncio
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -21,8 +22,8 @@ RETRY_S: Final = 1.0
 
 
 class Resuming:
-    """Looks again and again: at budgets (a new day, a greater one, calls that cost less), and for
-    what workers without a provider have parked.
+    """Looks again and again: at budgets (a new day, a greater one, calls that cost less), for what
+    workers without a provider have parked, and for passes that are to be tried again.
     """
 
     def __init__(
@@ -32,6 +33,8 @@ class Resuming:
         self._known = known
         self._has_provider = has_provider
         self._live_share = live_share
+        # What operators said of suspended passes, as far as it was done.
+        self._heard: dict[str, datetime] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Try once again what waited for an operator, then look until `stop`."""
@@ -53,13 +56,34 @@ class Resuming:
 
         If nothing has changed, the first jobs say so again.
         """
-        for name in await self._store.end_suspensions(self._prompts()):
-            log.info("pass_resumed", pass_name=name)
+        said = self._resumptions()
+        await self._end_suspensions(self._prompts())
+        self._heard = said
         await self._reopen_without_provider()
 
     def _prompts(self) -> list[str]:
         definitions = self._known.definitions()
         return [one.fingerprint for one in definitions if one.kind is PassKind.PROMPT]
+
+    def _resumptions(self) -> dict[str, datetime]:
+        moments = {one.name: self._known.resumed_at(one.name) for one in self._known.definitions()}
+        return {name: moment for name, moment in moments.items() if moment is not None}
+
+    async def _resume_what_is_said(self) -> None:
+        """What `parley passes resume` says, once: every analyzer hears of it, one is enough."""
+        said = self._resumptions()
+        names = {name for name, moment in said.items() if moment != self._heard.get(name)}
+        if names:
+            definitions = self._known.definitions()
+            await self._end_suspensions(
+                [one.fingerprint for one in definitions if one.name in names]
+            )
+        # Only now: what the database did not take is said again.
+        self._heard = said
+
+    async def _end_suspensions(self, fingerprints: list[str]) -> None:
+        for name in await self._store.end_suspensions(fingerprints):
+            log.info("pass_resumed", pass_name=name)
 
     async def _reopen_without_provider(self) -> None:
         if self._has_provider:
@@ -67,6 +91,7 @@ class Resuming:
 
     async def look(self) -> int:
         """Let what fits go on; returns how many jobs."""
+        await self._resume_what_is_said()
         # A worker that has none may have parked some since this one began, and be gone by now.
         await self._reopen_without_provider()
         waiting = await self._store.waiting_for_money(clock.now().date())

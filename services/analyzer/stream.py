@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 from prometheus_client import Counter
@@ -15,7 +15,6 @@ from parley.db import outbox
 from parley.db.fence import Fence, FenceKey
 from parley.db.pool import Connection
 from parley.log.consumer import Batch
-from parley.passes.catalog import Catalog
 from parley.position import Position
 from parley.seals import SegmentSealed
 from services.analyzer import store
@@ -29,6 +28,7 @@ from services.analyzer.core.jobs import (
     stale_after,
 )
 from services.analyzer.core.outcomes import end_of
+from services.analyzer.known import Passes
 from services.analyzer.metrics import JOBS_ENDED
 from services.analyzer.settings import AnalyzerSettings
 
@@ -39,17 +39,6 @@ SEALS_SKIPPED: Final = Counter(
     "Records of the seals topic that are no valid seals; the persister keeps them whole.",
     ["reason"],
 )
-
-
-class Passes(Protocol):
-    """The passes that operators have put in force."""
-
-    @property
-    def catalog(self) -> Catalog:
-        """What is known of them so far."""
-
-    async def catch_up(self) -> None:
-        """Return once the catalog knows all that is in the log now."""
 
 
 @dataclass(frozen=True, slots=True)

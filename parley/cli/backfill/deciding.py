@@ -51,9 +51,8 @@ async def _act(
 ) -> None:
     async with connection_pool(settings) as pool:
         found = await find(pool, beginning)
-        if budget_usd is not None:
-            await runs.set_budget(pool, found.id, round(budget_usd * MICRO))
-        if not await runs.act(pool, found.id, wanted, who()):
+        budget = None if budget_usd is None else round(budget_usd * MICRO)
+        if not await runs.act(pool, found.id, wanted, who(), budget):
             raise UserError(
                 f"Backfill {found.id} is {found.state.value}, so there is nothing to "
                 f"{wanted.value}.",

@@ -1,5 +1,6 @@
 """Checks the database, its tables, and what the consumers wrote there about themselves."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from parley.cli.wording import counted
 from parley.db import migrations
 from parley.db.pool import Pool
 from parley.errors import UserError
+from parley.passes.suspended import Suspended, suspended_passes
 from parley.settings import Settings
 
 # A consumer that has work and has not moved for so long is stuck, or does not run.
@@ -62,7 +64,7 @@ async def _tables(settings: Settings, pool: Pool) -> list[Finding]:
         *_inbox(await pool.fetchrow(SQL["inbox"])),
         *check_jobs(await pool.fetch(SQL["job_reasons"])),
         *check_passes(
-            await pool.fetchval(SQL["active_passes"]), await pool.fetch(SQL["suspended_passes"])
+            await pool.fetchval(SQL["active_passes"]), (await suspended_passes(pool)).values()
         ),
         *_dead_letters(await pool.fetch(SQL["dead_letters"])),
         *_ledger(await pool.fetch(SQL["ledger"])),
@@ -210,18 +212,16 @@ def check_jobs(rows: list[Any]) -> list[Finding]:
     ] or [ok("analysis", "no job is failed or parked")]
 
 
-def check_passes(active_count: int, suspensions: list[Any]) -> list[Finding]:
-    """Whether there are passes in force, and none that cannot succeed as things are set."""
+def check_passes(active_count: int, suspended: Collection[Suspended]) -> list[Finding]:
+    """Whether there are passes in force, and none whose jobs wait as things are set."""
     if not active_count:
         text = "no pass is in force: segments get no verdicts"
         return [warn("passes", text, "Run `parley passes apply`.")]
     return [
-        fail(
-            "passes",
-            f"{row['pass_name']} version {row['pass_version']} is suspended: {row['reason']}",
-            "Correct the model's settings or key, and restart the analyzer: it tries again.",
+        (fail if one.is_everywhere else warn)(
+            "passes", f"{one.pass_name} version {one.pass_version} is {one}", one.remedy
         )
-        for row in suspensions
+        for one in suspended
     ] or [ok("passes", f"{active_count} in force, none suspended")]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from parley.cli.config_topic import who
 from parley.cli.output import Output, OutputOption, print_rows, say
-from parley.cli.passes.files import FilesArgument, ShippedOption, wanted_passes
+from parley.cli.passes.files import FilesArgument, ShippedOption, texts_of, wanted_passes
 from parley.cli.running import run
 from parley.passes.definition import PassKind
 from parley.passes.planning import Change, Standing, Step
@@ -42,8 +42,8 @@ def apply(
 
 
 async def _apply(settings: Settings, files: list[Path] | None, *, shipped: bool) -> list[Step]:
-    catalog = await read_catalog(settings)
-    wanted = await wanted_passes(catalog, files, shipped=shipped)
+    texts = texts_of(files, shipped=shipped)
+    wanted = await wanted_passes(await read_catalog(settings), texts)
     return await apply_passes(settings, wanted, who())
 
 

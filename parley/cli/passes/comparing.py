@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from parley.cli.output import Output, OutputOption, print_data, say, stdout
-from parley.cli.passes.files import FilesArgument, ShippedOption, wanted_passes
+from parley.cli.passes.files import FilesArgument, ShippedOption, texts_of, wanted_passes
 from parley.cli.running import run
 from parley.passes.catalog import Catalog
 from parley.passes.comparing import Difference, differences
@@ -52,9 +52,9 @@ def diff(
 async def _compare(
     settings: Settings, files: list[Path] | None, *, shipped: bool
 ) -> list[dict[str, Any]]:
+    texts = texts_of(files, shipped=shipped)
     catalog = await read_catalog(settings)
-    wanted = await wanted_passes(catalog, files, shipped=shipped)
-    return list(_compared(catalog, wanted))
+    return list(_compared(catalog, await wanted_passes(catalog, texts)))
 
 
 def _compared(catalog: Catalog, wanted: Sequence[Wanted]) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The passes that a command is given: files, or those whose code is installed here."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -24,15 +24,23 @@ ShippedOption = Annotated[
 ]
 
 
-async def wanted_passes(
-    catalog: Catalog, files: Sequence[Path] | None, *, shipped: bool
-) -> list[Wanted]:
-    """What the command is about; raises UserError."""
+def texts_of(files: Sequence[Path] | None, *, shipped: bool) -> dict[str, str]:
+    """What is in the files, none of those that are installed; raises UserError.
+
+    Before anything is asked for: a wrong path is known without Kafka.
+    """
     if bool(files) == shipped:
         raise UserError("Name the files of passes, or give --shipped.", "One of both is needed.")
-    if shipped:
+    return {str(file): _text(file) for file in files or ()}
+
+
+async def wanted_passes(catalog: Catalog, texts: Mapping[str, str]) -> list[Wanted]:
+    """What the command is about: these files, or where there are none all that is installed.
+
+    Raises UserError.
+    """
+    if not texts:
         return [Wanted(one) for one in await shipped_definitions()]
-    texts = {str(file): _text(file) for file in files or ()}
     return parse_passes(texts, catalog.prompts())
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from parley.cli.output import Output, OutputOption, print_rows, say
+from parley.cli.passes.suspending import reason_of, say_remedies, suspended_now
 from parley.cli.running import run
 from parley.passes.applied import AppliedPass
 from parley.passes.catalog import Catalog
@@ -20,6 +21,7 @@ _COLUMNS: Final = (
     *("pass", "version", "kind", "category", "state", "since", "by", "fingerprint"),
     *("description",),
 )
+_COLUMNS_SUSPENDED: Final = (*_COLUMNS[:5], "suspended", *_COLUMNS[5:-1])
 
 
 def list_passes(
@@ -31,21 +33,31 @@ def list_passes(
     """Show every pass: the version in force, or the latest one where none is.
 
     A pass that is starting was enabled by a command that did not finish; it is run over every
-    segment meanwhile. `parley passes enable` finishes it.
+    segment meanwhile. `parley passes enable` finishes it. Jobs of one that is suspended wait: with
+    the reason, and what can be done about it.
 
     Examples: parley passes list
 
     parley passes list --all -o json
     """
-    catalog = run(read_catalog(Settings.load()))
-    rows = [
-        pass_row(catalog, one)
+    settings = Settings.load()
+    catalog = run(read_catalog(settings))
+    suspended = run(suspended_now(settings))
+    chosen = [
+        one
         for name in catalog.names()
         for one in _chosen(catalog, name, every_version=every_version)
     ]
+    rows = [
+        {**pass_row(catalog, one), "suspended": reason_of(suspended, one.fingerprint)}
+        for one in chosen
+    ]
+    has_suspended = any(row["suspended"] for row in rows)
     if output is Output.TABLE:
         rows = [{**row, "fingerprint": row["fingerprint"][:12]} for row in rows]
-    print_rows(output, rows, _COLUMNS)
+    print_rows(output, rows, _COLUMNS_SUSPENDED if has_suspended else _COLUMNS)
+    fingerprints = {one.fingerprint for one in chosen}
+    say_remedies(one for key, one in (suspended or {}).items() if key in fingerprints)
     if not rows:
         say("Nothing was applied yet: `parley passes apply --shipped` applies what is installed.")
 

@@ -6,6 +6,7 @@ import typer
 
 from parley.cli.output import Output, OutputOption, print_data, say
 from parley.cli.passes.listing import pass_row
+from parley.cli.passes.suspending import reason_of, say_remedies, suspended_now
 from parley.cli.running import run
 from parley.codec.definitions import definition_fields
 from parley.passes.applied import ActiveVersion
@@ -33,9 +34,11 @@ def show(
 
     parley passes show summary -o yaml > summary.yaml
     """
-    catalog = run(read_catalog(Settings.load()))
+    settings = Settings.load()
+    catalog = run(read_catalog(settings))
     one = find(catalog, name, version)
-    row = pass_row(catalog, one)
+    suspended = run(suspended_now(settings))
+    row = {**pass_row(catalog, one), "suspended": reason_of(suspended, one.fingerprint)}
     if output is Output.JSON:
         whole = {**row, "definition": definition_fields(one.definition)}
         print_data(output, {**whole, "versions": _versions(catalog, name)})
@@ -43,6 +46,8 @@ def show(
     typer.echo(to_yaml(one.definition), nl=False)
     since = f" since {row['since']:%Y-%m-%d %H:%M:%S} UTC" if row["since"] else ""
     say(f"{name} version {one.version} is {row['state']}{since}; fingerprint {one.fingerprint}.")
+    if suspended is not None and one.fingerprint in suspended:
+        say_remedies([suspended[one.fingerprint]])
 
 
 def _versions(catalog: Catalog, name: str) -> list[dict[str, Any]]:

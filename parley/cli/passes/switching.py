@@ -1,9 +1,10 @@
-"""`parley passes enable` and `disable`: which version of a pass is in force."""
+"""`parley passes enable`, `disable` and `resume`: which version of a pass is in force, and run."""
 
 from parley.cli.config_topic import who
 from parley.cli.output import Output, OutputOption, print_rows, say
 from parley.cli.passes.listing import pass_row
 from parley.cli.passes.showing import NameArgument, VersionOption
+from parley.cli.passes.suspending import say_remedies, suspended_now
 from parley.cli.running import run
 from parley.passes import publishing
 from parley.passes.planning import find
@@ -46,6 +47,31 @@ def disable(name: NameArgument, output: OutputOption = Output.TABLE) -> None:
     find(run(read_catalog(settings)), name)
     if run(publishing.disable(settings, name, who())) is None:
         say(f"{name} is disabled already.")
+    _print(settings, name, output)
+
+
+def resume(name: NameArgument, output: OutputOption = Output.TABLE) -> None:
+    """Try a suspended pass again, once what is wrong with its key or its model is mended.
+
+    Every analyzer hears of it within about two seconds. Jobs go on where they stopped, and none
+    of them has lost an attempt; if nothing has changed, the first ones suspend the pass again. The
+    start of an analyzer does the same for all passes, which a new key or endpoint needs anyway.
+
+    `parley passes list` shows what is suspended, and why.
+
+    Example: parley passes resume summary
+    """
+    settings = Settings.load()
+    find(run(read_catalog(settings)), name)
+    suspended = run(suspended_now(settings))
+    mine = [one for one in (suspended or {}).values() if one.pass_name == name]
+    # Where the database does not tell, the log is told all the same.
+    if suspended is None or any(one.is_everywhere for one in mine):
+        run(publishing.resume(settings, name, who()))
+        say(f"{name} is tried again; `parley passes list` shows if it is suspended anew.")
+    else:
+        say(f"There is nothing to resume: no key and no model has suspended {name}.")
+        say_remedies(mine)
     _print(settings, name, output)
 
 

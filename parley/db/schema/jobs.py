@@ -187,3 +187,17 @@ suspensions = Table(
     schema=OPERATIONS,
     comment="passes of which no job can succeed as things are set: none is claimed",
 )
+
+foreign_passes = Table(
+    "foreign_passes",
+    metadata,
+    Column("worker_id", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("pass_name", Text, nullable=False),
+    Column("pass_version", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    schema=OPERATIONS,
+    comment="passes in force that an analyzer does not have as they were applied, while it runs",
+)

@@ -19,13 +19,13 @@ from parley.db.pool import Connection, Pool
 from parley.db.sql import load
 from parley.errors import UserError
 from parley.log.admin import PartitionEnds, incarnation_of, topic_ends
-from parley.passes.catalog import Catalog
 from parley.topics import Topic
 from services.analyzer import store
 from services.analyzer.backfilling.replaying import Replay, rest
 from services.analyzer.backfilling.slices import OtherLog, SliceStore
 from services.analyzer.core.jobs import Attempt
 from services.analyzer.core.outcomes import end_of
+from services.analyzer.known import Passes
 from services.analyzer.settings import AnalyzerSettings
 
 log = structlog.get_logger(__name__)
@@ -64,14 +64,14 @@ class Backfills:
         self,
         settings: AnalyzerSettings,
         pool: Pool,
-        catalog: Catalog,
+        passes: Passes,
         worker_id: str,
         ring_workers: Callable[[], None],
         ring_relay: Callable[[int], None],
     ) -> None:
         self._settings = settings
         self._pool = pool
-        self._catalog = catalog
+        self._passes = passes
         self._worker_id = worker_id
         self._ring_workers = ring_workers
         self._ring_relay = ring_relay
@@ -124,7 +124,7 @@ class Backfills:
             await self._pool.execute(_SQL["note_all_enqueued"], run.id)
         if run.id not in self._replays and len(self._replays) < MOST_RUNS and not run.enqueued_at:
             replay = Replay(
-                run, self._slices, self._settings, self._pool, self._catalog, self._ring_workers
+                run, self._slices, self._settings, self._pool, self._passes, self._ring_workers
             )
             self._replays[run.id] = asyncio.create_task(self._replay(run, replay, stop))
         if await self._pool.fetchval(_SQL["pause_spent_run"], run.id, SPENT):

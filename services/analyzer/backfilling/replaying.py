@@ -15,7 +15,6 @@ from parley.db.errors import is_transient
 from parley.db.pool import Pool
 from parley.errors import UserError
 from parley.log.admin import incarnation_of, topic_ends
-from parley.passes.catalog import Catalog
 from services.analyzer.backfilling.slices import (
     MOST_SEALS,
     Held,
@@ -25,6 +24,7 @@ from services.analyzer.backfilling.slices import (
     SliceStore,
     Wait,
 )
+from services.analyzer.known import Passes
 from services.analyzer.settings import AnalyzerSettings
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class Replay:
         slices: SliceStore,
         settings: AnalyzerSettings,
         pool: Pool,
-        catalog: Catalog,
+        passes: Passes,
         ring: Callable[[], None],
     ) -> None:
         self._run = run
@@ -69,7 +69,7 @@ class Replay:
         self._settings = settings
         self._pool = pool
         self._ring = ring
-        self._catalog = catalog
+        self._passes = passes
 
     async def work(self, stop: asyncio.Event) -> None:
         """Until the run is enqueued, is to stand still, or `stop`; raises OtherLog."""
@@ -110,7 +110,10 @@ class Replay:
         if not found:
             await self._slices.finish(held)
             return True
-        written = await self._slices.write(held, found, self._catalog)
+        # Who began the run may have subscribed a tenant just before: what is not wanted as far as
+        # this process knows is passed over for good.
+        await self._passes.catch_up()
+        written = await self._slices.write(held, found, self._passes.catalog)
         if isinstance(written, Wait):
             WAITS.labels(written.why).inc()
             await rest(stop, min(written.seconds, LONGEST_WAIT_S))

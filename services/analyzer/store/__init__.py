@@ -3,7 +3,7 @@
 from services.analyzer.store.claims import Claim, JobStore, Slots
 from services.analyzer.store.jobs import apply_told, end_stale, insert_jobs, passed_ends
 from services.analyzer.store.money import BudgetSpent, LeaseLost
-from services.analyzer.store.rows import CONSUMER, attempt_of, publish, to_outgoing
+from services.analyzer.store.rows import CONSUMER, attempt_of, publish, segment_of_row, to_outgoing
 
 __all__ = [
     "CONSUMER",
@@ -18,5 +18,6 @@ __all__ = [
     "insert_jobs",
     "passed_ends",
     "publish",
+    "segment_of_row",
     "to_outgoing",
 ]

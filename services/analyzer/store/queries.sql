@@ -334,6 +334,24 @@ VALUES ($1, $2, $3, $4)
 DELETE FROM operations.suspensions WHERE fingerprint = ANY ($1::text[])
 RETURNING pass_name, pass_version, reason
 
+-- name: tell_foreign
+-- Passes that this analyzer ($1) leaves to others, since it does not have what was applied.
+INSERT INTO operations.foreign_passes AS one (worker_id, fingerprint, pass_name, pass_version, reason)
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[])
+    ON CONFLICT (worker_id, fingerprint) DO UPDATE SET reason = excluded.reason, seen_at = now()
+
+-- name: with_open_jobs
+-- Those of these fingerprints of which jobs wait for a worker.
+SELECT fingerprint FROM unnest($1::text[]) AS known (fingerprint)
+ WHERE EXISTS (SELECT FROM operations.jobs AS job
+                WHERE job.state IN ('open', 'claimed') AND job.fingerprint = known.fingerprint)
+
+-- name: forget_foreign
+-- All that it has said, but for these; and what analyzers said that have been gone for long.
+DELETE FROM operations.foreign_passes
+ WHERE (worker_id = $1 AND fingerprint <> ALL ($2::text[]))
+    OR seen_at < now() - interval '10 minutes'
+
 -- name: suspensions
 -- The passes that are suspended, and why.
 SELECT pass_name, pass_version, fingerprint, reason FROM operations.suspensions

@@ -129,7 +129,7 @@ def bounds(segment: Segment) -> tuple[Any, ...]:
 def attempt_of(row: Any) -> Attempt:
     """A claimed job."""
     job = Job(
-        _segment(row),
+        segment_of_row(row, row["events_partition"], row["source_partition"]),
         row["pass_name"],
         row["pass_version"],
         row["fingerprint"],
@@ -149,7 +149,11 @@ def attempt_of(row: Any) -> Attempt:
     )
 
 
-def _segment(row: Any) -> Segment:
+def segment_of_row(row: Any, events_partition: int, source_partition: int) -> Segment:
+    """A revision of a segment; jobs and the persister's revisions have the same columns of it.
+
+    But for its two partitions, which they name otherwise, or do not know.
+    """
     return Segment(
         tenant_id=row["tenant_id"],
         conversation_id=row["conversation_id"],
@@ -162,9 +166,9 @@ def _segment(row: Any) -> Segment:
         message_count=row["message_count"],
         member_digest=row["member_digest"],
         incarnation=row["incarnation"],
-        events_partition=row["events_partition"],
+        events_partition=events_partition,
         decided_offset=row["decided_offset"],
-        source_partition=row["source_partition"],
+        source_partition=source_partition,
         sealed_at=row["sealed_at"],
     )
 

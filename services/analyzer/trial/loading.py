@@ -17,7 +17,7 @@ from services.analyzer.core.jobs import Segment, text_of
 from services.analyzer.passes import SHIPPED, load_installed
 from services.analyzer.passes.prompts import shipped_prompts
 from services.analyzer.settings import AnalyzerSettings
-from services.analyzer.store import JobStore
+from services.analyzer.store import JobStore, segment_of_row
 
 _SQL: Final = load(__package__)
 
@@ -37,7 +37,8 @@ async def find(pool: Pool, settings: AnalyzerSettings, request: TrialRequest) ->
     """Everything that is to be tried; raises UserError for what is not there."""
     definition, code = await _pass(pool, request)
     row = await _segment_row(pool, request)
-    segment = _segment(row)
+    # Where the seal lies makes no difference to what is in it.
+    segment = segment_of_row(row, row["partition"], source_partition=0)
     members = await JobStore(pool, settings).load([segment])
     text = text_of(segment, members[segment])
     if text is None:
@@ -101,27 +102,6 @@ async def _segment_row(pool: Pool, request: TrialRequest) -> Any:
             "another tenant's are found with --tenant.",
         )
     return row
-
-
-def _segment(row: Any) -> Segment:
-    return Segment(
-        tenant_id=row["tenant_id"],
-        conversation_id=row["conversation_id"],
-        segment_id=str(row["segment_id"]),
-        revision=row["revision"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        first_event_id=str(row["first_event_id"]),
-        last_event_id=str(row["last_event_id"]),
-        message_count=row["message_count"],
-        member_digest=row["member_digest"],
-        incarnation=row["incarnation"],
-        events_partition=row["partition"],
-        decided_offset=row["decided_offset"],
-        # Where the seal lies makes no difference to what is in it.
-        source_partition=0,
-        sealed_at=row["sealed_at"],
-    )
 
 
 async def _mismatch(pool: Pool, settings: AnalyzerSettings, segment: Segment) -> UserError:

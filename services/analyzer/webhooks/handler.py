@@ -15,8 +15,9 @@ from parley.codec import InvalidRecord, decode_analysis
 from parley.db.fence import Fence
 from parley.db.pool import Connection
 from parley.log.consumer import Batch
+from services.analyzer.known import Passes
 from services.analyzer.webhooks import store
-from services.analyzer.webhooks.core import CategoryOf, Made, deliveries_of, made_of
+from services.analyzer.webhooks.core import Made, category_in, deliveries_of, made_of
 
 CONSUMER: Final = "analyzer-webhooks"
 
@@ -32,8 +33,9 @@ class Verdicts:
 class VerdictsHandler:
     """Makes deliveries; rings `bell` once there may be some."""
 
-    def __init__(self, category_of: CategoryOf, bell: asyncio.Event) -> None:
-        self._category_of = category_of
+    def __init__(self, passes: Passes, bell: asyncio.Event) -> None:
+        self._passes = passes
+        self._category_of = category_in(passes.catalog)
         self._bell = bell
 
     async def claimed(self, claim: Fence) -> None:
@@ -43,7 +45,11 @@ class VerdictsHandler:
         """Nothing is kept in memory for a partition."""
 
     async def prepare(self, batch: Batch) -> Verdicts:
-        """The verdicts; the persister keeps the records that say nothing."""
+        """The verdicts; the persister keeps the records that say nothing.
+
+        Whoever made a verdict had the pass from the log: read up to its end, that tells the
+        category. Without it a webhook that is told of a category would miss the verdict for ever.
+        """
         made = []
         for record in batch.records:
             try:
@@ -52,6 +58,8 @@ class VerdictsHandler:
                 continue
             if isinstance(found, JobEnded) and (one := made_of(found, record.offset)):
                 made.append(one)
+        if made:
+            await self._passes.catch_up()
         return Verdicts(batch.fence, made)
 
     async def apply(self, connection: Connection, work: Verdicts) -> None:

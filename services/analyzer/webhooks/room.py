@@ -13,8 +13,8 @@ from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
 from parley.topics import Topic
 from parley.webhooks.resting import Resting
+from services.analyzer.known import Passes
 from services.analyzer.webhooks import store
-from services.analyzer.webhooks.core import CategoryOf
 from services.analyzer.webhooks.handler import CONSUMER, VerdictsHandler
 from services.analyzer.webhooks.sender import Sender, SendingRules
 from services.analyzer.webhooks.settings import WebhookSettings
@@ -45,14 +45,14 @@ async def open_room(
     producer: Producer,
     worker_id: str,
     ends: Mapping[int, int],
-    category_of: CategoryOf,
+    passes: Passes,
 ) -> WebhooksRoom:
     """Make ready, before the first verdict of this process: `ends` are those of the topic now."""
     topic = settings.topic(Topic.ANALYSES)
     known = await hints(settings, CONSUMER, topic)
     await store.note_starts(pool, CONSUMER, topic, ends, known)
     bell = asyncio.Event()
-    handler = VerdictsHandler(category_of, bell)
+    handler = VerdictsHandler(passes, bell)
     consumer = FencedConsumer(
         CONSUMER, topic, handler, settings, pool, producer, BATCHING, worker_id
     )

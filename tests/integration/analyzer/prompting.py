@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from parley.analyses import Analysis, JobEnded
@@ -35,7 +36,8 @@ class Prompting:
         self.settings = settings
         self.model = model
         self.passes = passes or (prompt_pass(),)
-        self.known = FixedPasses((), self.passes)
+        self.resumed: dict[str, datetime] = {}
+        self.known = FixedPasses((), self.passes, self.resumed)
         self.store = JobStore(pool, settings)
         self.engine = Engine(settings, self.store, self.known, model, worker_id)
         self.worker = self.engine.prompt_worker(lambda _: None, 5.0)

@@ -2,13 +2,18 @@
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from random import Random
 
 import pytest
 
+from parley.passes.definition import PassDefinition
+from parley.passes.publishing import resume
 from parley.settings import Settings
 from tests.integration.analyzer.provided import (
+    ASKING,
     COST_MICRO_USD,
     ask_of_everybody,
     asks,
@@ -21,7 +26,8 @@ from tests.integration.analyzer.stage import (
     publish_seals,
     sealed,
 )
-from tests.support.acts import Answers, Refuses
+from tests.support.acts import Answers, Refuses, Stalls
+from tests.support.passes import OPERATOR
 from tests.support.processes import ServiceProcess, health
 from tests.support.provider import Provider, running_provider
 from tests.support.wait import eventually
@@ -32,8 +38,8 @@ IN_FLIGHT = 4
 OWN = {"PARLEY_ANALYZER_CALLS": str(IN_FLIGHT), "PARLEY_ANALYZER_LIVE_CALLS": "0"}
 
 
-async def seal_talks(tables: Tables, count: int) -> None:
-    await ask_of_everybody(tables.settings)
+async def seal_talks(tables: Tables, count: int, definition: PassDefinition = ASKING) -> None:
+    await ask_of_everybody(tables.settings, definition)
     seals = []
     for number in range(count):
         await tables.say(f"c{number}", own_talk(f"c{number}", 2))
@@ -114,6 +120,61 @@ async def test_a_key_that_is_refused_suspends_the_pass_and_a_new_one_goes_on(
     assert sorted(found.verdicts.values()) == [1] * 6
     assert found.spent_micro_usd == 6 * COST_MICRO_USD
     assert "anything" not in analyzer.output
+
+
+async def test_a_suspended_pass_that_is_resumed_goes_on_without_a_restart(
+    settings: Settings, tables: Tables
+) -> None:
+    async with running_provider() as provider:
+        provider.otherwise = Refuses(401, "invalid_api_key")
+        await seal_talks(tables, 6)
+        await tables.persister_is_at(DECIDED_OFFSET + 6)
+        with ServiceProcess("analyzer", settings, **asks(provider, **OWN)):
+            await eventually(lambda: is_suspended(tables), timeout=30)
+            # Nothing has changed: it is suspended again.
+            calls = provider.call_count
+            await resume(settings, "asking", OPERATOR)
+            await eventually(partial(has_called, provider, calls + 1), timeout=30)
+            await eventually(lambda: is_suspended(tables), timeout=30)
+            provider.otherwise = Answers()
+            await resume(settings, "asking", OPERATOR)
+            await eventually(lambda: is_settled(tables, 6), timeout=60)
+        assert not await is_suspended(tables)
+        found = await reckon(settings, tables.pool)
+    assert sorted(found.verdicts.values()) == [1] * 6
+    assert found.spent_micro_usd == 6 * COST_MICRO_USD
+
+
+async def is_suspended(tables: Tables) -> bool:
+    return bool(await tables.pool.fetchval("SELECT count(*) FROM operations.suspensions"))
+
+
+async def test_a_segment_that_is_never_answered_fails_and_takes_no_other_along(
+    settings: Settings, tables: Tables
+) -> None:
+    async with running_provider() as provider:
+        provider.otherwise = Answers()
+        provider.rule = lambda asked: Stalls() if asked.says(" of c3") else None
+        quick = replace(ASKING, timeout=timedelta(seconds=0.5), attempts=2)
+        await seal_talks(tables, 6, quick)
+        await tables.persister_is_at(DECIDED_OFFSET + 6)
+        own = {**OWN, "PARLEY_ANALYZER_REST": "0.1", "PARLEY_ANALYZER_CALL_REST": "0.1"}
+        with ServiceProcess("analyzer", settings, **asks(provider, **own)):
+
+            async def is_over() -> bool:
+                return await states(tables) == {"verdict": 5, "failed": 1}
+
+            await eventually(is_over, timeout=60)
+            await asyncio.sleep(1)
+        assert provider.calls_with(" of c3") == 2
+        row = await tables.pool.fetchrow(
+            "SELECT reason, failure_count FROM operations.jobs WHERE state = 'failed'"
+        )
+        assert tuple(row) == ("timeout", 2)
+        unsettled = await tables.pool.fetchval(
+            "SELECT count(*) FROM operations.charges WHERE actual_micro_usd IS NULL"
+        )
+        assert unsettled == 2
 
 
 async def test_an_emptied_database_calls_nobody_again(settings: Settings, tables: Tables) -> None:

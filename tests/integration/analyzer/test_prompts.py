@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from parley import clock
 from parley.analyses import AttemptStarted, ChargeRecorded, JobEndKind, Lane
 from parley.ids import derived_id
 from services.analyzer.core.charges import MAYBE_PAID
@@ -303,6 +304,32 @@ async def test_a_bad_key_suspends_the_pass_and_a_new_start_goes_on_where_it_stop
     assert await prompting.work() == 2
     assert await prompting.jobs() == [("verdict", "")] * 2
     assert await prompting.spent() == (80, 0)
+
+
+async def test_a_pass_that_is_resumed_is_tried_again_once_for_each_time_that_it_is_said(
+    prompting: Prompting,
+) -> None:
+    prompting.model.otherwise = ModelMisconfigured("bad_key", Usage(1))
+    await prompting.resuming.begin()
+    await prompting.work()
+    await prompting.resuming.look()
+    assert await prompting.work() == 0
+    prompting.resumed["summary"] = clock.now()
+    await prompting.resuming.look()
+    assert await prompting.work() == 1
+    # It was suspended again, and nobody has said anything new.
+    await prompting.resuming.look()
+    assert await prompting.work() == 0
+    prompting.resumed["another"] = clock.now()
+    await prompting.resuming.look()
+    assert await prompting.work() == 0
+    prompting.resumed["summary"] = clock.now()
+    prompting.model.otherwise = Gives()
+    await prompting.resuming.look()
+    assert await prompting.work() == 1
+    assert await prompting.jobs() == [("verdict", "")]
+    job = await prompting.job()
+    assert (job["failure_count"], job["released_count"]) == (0, 2)
 
 
 async def test_without_a_provider_jobs_park_until_a_worker_starts_with_one(

@@ -10,10 +10,14 @@ import pytest
 from parley.backfilling import runs
 from parley.backfilling.core import Found
 from parley.backfilling.request import BackfillRequest
+from parley.backfilling.sources import LogSource
+from parley.config import ConfigChange
+from parley.passes.applied import Subscription
 from parley.passes.catalog import Catalog
 from parley.settings import Settings
 from parley.topics import Topic
 from services.analyzer.backfilling import Backfills
+from services.analyzer.backfilling.replaying import Replay
 from services.analyzer.backfilling.slices import (
     NotRunning,
     OtherLog,
@@ -99,6 +103,22 @@ async def progress(pool: Any) -> tuple[int, int, int]:
     return row["next_offset"], run.tally.wanted, jobs
 
 
+async def test_an_act_that_is_refused_changes_no_budget(pool: Any, run_id: str) -> None:
+    async def budget() -> int | None:
+        run = await runs.run(pool, run_id)
+        assert run is not None
+        return run.budget_micro_usd
+
+    # It runs already.
+    assert not await runs.act(pool, run_id, runs.Act.RESUME, "tester", 5)
+    assert await budget() is None
+    assert await runs.act(pool, run_id, runs.Act.PAUSE, "tester")
+    assert await runs.act(pool, run_id, runs.Act.RESUME, "tester", 5)
+    assert await budget() == 5
+    assert await runs.act(pool, run_id, runs.Act.PAUSE, "tester")
+    assert await budget() == 5
+
+
 async def test_a_slice_moves_the_progress_and_makes_its_jobs(
     pool: Any, slices: SliceStore, run_id: str
 ) -> None:
@@ -120,6 +140,66 @@ async def test_what_somebody_holds_is_claimed_by_nobody_else(
     assert await slices.claim(held.run) is None
     await lapse(pool)
     assert await slices.claim(held.run) is not None
+
+
+async def test_who_has_read_all_of_its_partitions_ends_no_others(
+    pool: Any, slices: SliceStore, run_id: str
+) -> None:
+    await pool.execute(
+        "INSERT INTO operations.backfill_partitions (run_id, partition, incarnation, begin_offset,"
+        " end_offset, next_offset) VALUES ($1, 1, $2, 0, $3, 0)",
+        *(run_id, INCARNATION, SEALS),
+    )
+    first, second = await claim(pool, slices, run_id), await claim(pool, slices, run_id)
+    await slices.finish(first)
+    assert await are_done(pool) == {*first.spans}
+    # Neither does who has lost its partition to somebody else.
+    await lapse(pool)
+    holder = await claim(pool, slices, run_id)
+    await slices.finish(second)
+    assert await are_done(pool) == {*first.spans}
+    await slices.finish(holder)
+    assert await are_done(pool) == {0, 1}
+
+
+async def are_done(pool: Any) -> set[int]:
+    rows = await pool.fetch("SELECT partition FROM operations.backfill_partitions WHERE is_done")
+    return {row["partition"] for row in rows}
+
+
+class Late:
+    """A view of the config topic that reconnects: it knows what a tenant wants once caught up."""
+
+    def __init__(self) -> None:
+        self.catalog = Catalog()
+
+    async def catch_up(self) -> None:
+        body = Subscription(NEW.name, is_category=False, is_enabled=False)
+        self.catalog.apply(ConfigChange("default", "tester", datetime.now(UTC), body))
+
+
+class Given(LogSource):
+    """Seals that were read."""
+
+    def __init__(self, seals: list[Found]) -> None:
+        self._seals = seals
+
+    async def peek(self, count: int) -> list[Found]:
+        return self._seals[:count]
+
+    def drop(self, count: int) -> None:
+        del self._seals[:count]
+
+
+async def test_a_slice_is_decided_by_all_that_the_log_says_of_passes(
+    pool: Any, slices: SliceStore, run_id: str, settings: Settings
+) -> None:
+    held = await claim(pool, slices, run_id)
+    own = AnalyzerSettings(**settings.model_dump())
+    replay = Replay(held.run, slices, own, pool, Late(), lambda: None)
+    assert await replay._write_some(held, Given(found()), asyncio.Event())
+    # The tenant did not want it any more when the backfill began.
+    assert await progress(pool) == (10, 0, 0)
 
 
 async def test_a_former_holders_slice_has_no_effect(
@@ -247,7 +327,7 @@ async def test_a_paused_run_that_is_stopped_lets_go_of_its_jobs_and_none_is_held
     await slices.write(held, found(), Catalog())
     await runs.act(pool, run_id, runs.Act.PAUSE, "tester")
     own = AnalyzerSettings(**settings.model_dump())
-    backfills = Backfills(own, pool, Catalog(), "w", lambda: None, lambda _: None)
+    backfills = Backfills(own, pool, Late(), "w", lambda: None, lambda _: None)
     (paused,) = await runs.runs(pool)
     await backfills.look_at(paused, asyncio.Event())
     assert await held_count(pool) == SEALS

@@ -1,12 +1,15 @@
 """`parley passes` on a real log: applied, compared, put in force and wanted."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from parley.passes.applied import PassActivation
+from parley.passes.publishing import read_catalog
 from parley.settings import Settings
 from tests.support.command import Command, said
 
@@ -81,6 +84,7 @@ async def test_a_pass_from_its_file_to_a_tenant_that_wants_it(
     assert (await run(command, "passes", "disable", "refunds"))[0] == 0
     [listed] = await as_json(command, "passes", "list")
     assert (listed["state"], listed["version"]) == ("disabled", 1)
+    assert listed["suspended"] is None
     [listed] = await as_json(command, "passes", "enable", "refunds")
     assert listed["state"] == "in force"
     whole = await as_json(command, "passes", "show", "refunds")
@@ -99,6 +103,40 @@ async def test_a_pass_from_its_file_to_a_tenant_that_wants_it(
     assert row["is_run"] is False
 
 
+async def test_a_suspended_pass_is_named_with_its_reason_and_resumed(
+    settings: Settings, pool: Any
+) -> None:
+    command = Command(settings)
+    await as_json(command, "passes", "apply", "--shipped")
+    [shown] = [one for one in await as_json(command, "passes", "list") if one["pass"] == "summary"]
+    assert shown["suspended"] == ""
+    _, _, told = await run(command, "passes", "resume", "summary")
+    assert "There is nothing to resume" in told
+    assert (await activation(settings)).resumed_at is None
+    await pool.execute(
+        "INSERT INTO operations.suspensions (fingerprint, pass_name, pass_version, reason)"
+        " VALUES ($1, 'summary', 1, 'bad_key')",
+        shown["fingerprint"],
+    )
+    status, table, told = await run(command, "passes", "list")
+    assert (status, "suspended: bad_key" in table) == (0, True)
+    assert "parley passes resume summary" in told
+    assert "suspended: bad_key" in (await run(command, "passes", "show", "summary"))[2]
+    before = await activation(settings)
+    [row] = await as_json(command, "passes", "resume", "summary")
+    assert (row["pass"], row["state"]) == ("summary", "in force")
+    after = await activation(settings)
+    assert after.resumed_at is not None
+    # Nothing else has changed: the same version is in force since the same seals.
+    assert replace(after, resumed_at=None) == before
+
+
+async def activation(settings: Settings) -> PassActivation:
+    said = (await read_catalog(settings)).activation("summary")
+    assert said is not None
+    return said.body
+
+
 async def test_what_is_installed_is_applied_once(command: Command) -> None:
     made = await as_json(command, "passes", "apply", "--shipped")
     assert {row["change"] for row in made} == {"new version"}
@@ -115,6 +153,7 @@ async def test_what_is_installed_is_applied_once(command: Command) -> None:
         (("apply", "/nowhere.yaml"), "/nowhere.yaml cannot be read: No such file or directory."),
         (("show", "nothing"), "There is no pass nothing."),
         (("disable", "nothing"), "There is no pass nothing."),
+        (("resume", "nothing"), "There is no pass nothing."),
         (("enable", "nothing"), "parley passes apply FILE"),
         (("subscribe", "nothing"), "There is no pass nothing."),
     ],

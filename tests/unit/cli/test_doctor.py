@@ -17,6 +17,7 @@ from parley.cli.doctor.kafka import check_replicas, check_topic
 from parley.cli.doctor.machine import LITTLE_BYTES, TOO_LITTLE_BYTES, check_disk
 from parley.cli.doctor.services import check_service
 from parley.cli.facts import PartitionFacts, ServiceFacts
+from parley.passes.suspended import Suspended
 from parley.topics import SPECS
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -176,6 +177,21 @@ def test_jobs_that_wait_for_somebody_are_named_with_their_reason() -> None:
 
 def test_passes_that_are_not_there_or_suspended_are_named() -> None:
     assert "parley passes apply" in only(check_passes(0, [])).remedy
-    suspended = {"pass_name": "summary", "pass_version": 2, "reason": "unauthorized"}
-    assert only(check_passes(3, [suspended])).level is Level.FAIL
+    suspended = Suspended("f" * 64, "summary", 2, "bad_key", NOW)
+    found = only(check_passes(3, [suspended]))
+    assert (found.level, found.text) == (
+        Level.FAIL,
+        "summary version 2 is suspended: bad_key",
+    )
+    assert "parley passes resume summary" in found.remedy
+
+
+def test_a_pass_that_some_analyzers_leave_to_others_is_a_warning() -> None:
+    found = only(check_passes(3, [Suspended("f" * 64, "summary", 2, "other_fingerprint", NOW, 2)]))
+    assert found.level is Level.WARN
+    assert "is suspended by 2 analyzers: other_fingerprint" in found.text
+    assert "parley passes diff --shipped" in found.remedy
+
+
+def test_where_no_pass_is_suspended_all_is_well() -> None:
     assert only(check_passes(3, [])).level is Level.OK

@@ -24,6 +24,7 @@ CHANGES = (
     change(active((1, 0))),
     change(active((1, 7), (2, None))),
     change(active((3, 2**40)).disabled()),
+    change(active((1, 7)).resumed(NOON)),
     change(wanted("summary"), "acme"),
     change(wanted("insight", category=True, on=False), "acme"),
 )

@@ -1,15 +1,16 @@
 """Which verdicts a segment lacks, and why, from the facts alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from parley.passes.catalog import Catalog, NotDue
 from parley.passes.definition import PassDefinition
-from parley.results.lacking import Lack, Why, lacking
+from parley.passes.suspended import Suspended
+from parley.results.lacking import NOTHING_SUSPENDED, Lack, Why, lacking
 from parley.results.passes import sample_of
-from tests.unit.passes.samples import CODE, PROMPT, active, applied, catalog, change, wanted
+from tests.unit.passes.samples import CODE, NOON, PROMPT, active, applied, catalog, change, wanted
 
 NOW = catalog(
     change(applied(CODE)),
@@ -23,6 +24,7 @@ def lacks(
     known: Catalog = NOW,
     verdicts: Sequence[tuple[int, int, str]] = (),
     jobs: Sequence[tuple[int, int, str]] = (),
+    suspended: Mapping[str, Suspended] = NOTHING_SUSPENDED,
     **segment: Any,
 ) -> list[Lack]:
     """What the second revision of a segment lacks."""
@@ -45,12 +47,24 @@ def lacks(
             "pass_version": version,
             "state": state,
             "reason": f"because of {state}",
+            "fingerprint": PRINT,
             "attempt_count": 1,
             "due_at": None,
         }
         for revision, version, state in jobs
     ]
-    return lacking(known, whole, made, known_jobs)
+    return lacking(known, whole, made, known_jobs, suspended)
+
+
+def test_an_open_job_of_a_suspended_pass_says_so() -> None:
+    suspended = {PRINT: Suspended(PRINT, "turns", 2, "other_fingerprint", NOON, 1)}
+    [lack] = lacks(jobs=[(2, 2, "open")], suspended=suspended)
+    assert (lack.why, lack.reason) == (Why.OPEN, "suspended by 1 analyzer: other_fingerprint")
+    # What has failed did so before, and another pass is none of its business.
+    [failed] = lacks(jobs=[(2, 2, "failed")], suspended=suspended)
+    assert failed.reason == "because of failed"
+    [other] = lacks(jobs=[(2, 2, "open")], suspended={"f" * 64: suspended[PRINT]})
+    assert other.reason == "because of open"
 
 
 def test_a_verdict_of_this_revision_by_this_version_is_not_lacking() -> None:

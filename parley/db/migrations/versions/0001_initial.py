@@ -741,6 +741,23 @@ def upgrade() -> None:
         comment="passes of which no job can succeed as things are set: none is claimed",
     )
     op.create_table(
+        "foreign_passes",
+        sa.Column("worker_id", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("pass_name", sa.Text(), nullable=False),
+        sa.Column("pass_version", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column(
+            "since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column(
+            "seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("worker_id", "fingerprint", name=op.f("pk_foreign_passes")),
+        schema="operations",
+        comment="passes in force that an analyzer does not have as they were applied, while it runs",
+    )
+    op.create_table(
         "logins",
         sa.Column("login", sa.Text(), nullable=False, comment="the role that it connects as"),
         sa.Column(
@@ -1442,6 +1459,7 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_published", table_name="outbox")
     op.drop_table("outbox")
     op.drop_table("logins", schema="operations")
+    op.drop_table("foreign_passes", schema="operations")
     op.drop_table("suspensions", schema="operations")
     op.drop_table("run_spend", schema="operations")
     op.drop_table("memo", schema="operations")
