@@ -2,7 +2,7 @@
 
 from hashlib import sha1
 from typing import Final
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 # The root of all derived ids; changing it would make every retry a new message.
 NAMESPACE = UUID("6f1d2b5e-4f0c-5b0e-9c51-8a3c6d0f7e21")
@@ -40,13 +40,13 @@ def import_id(tenant_id: str, source_digest: str) -> str:
 
 def derived_id(*parts: str) -> str:
     """A UUID (version 5) of the parts; lengths are included, so ("ab", "c") is not ("a", "bc")."""
-    return str(uuid5(NAMESPACE, _joined(parts)))
+    return IdFamily(*parts[:-1]).of(parts[-1])
 
 
 class IdFamily:
     """Derived ids that differ in their last part: what they share is hashed once.
 
-    `IdFamily("a", "b").of("c")` is `derived_id("a", "b", "c")`, at a quarter of the cost.
+    `IdFamily("a", "b").of("c")` is `derived_id("a", "b", "c")`, at less than half of the cost.
     """
 
     def __init__(self, *shared: str) -> None:

@@ -63,7 +63,8 @@ class LogRecord(NamedTuple):
 
     def _copied_append_time(self, value: bytes) -> datetime:
         try:
-            copied = EPOCH + timedelta(microseconds=int(value))
+            # Days, seconds, microseconds: by keyword it would take twice as long.
+            copied = EPOCH + timedelta(0, 0, int(value))
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidRecord("append_time", "the header is not a time") from error
         if copied > self.broker_time:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from parley.codec import Header
@@ -11,7 +11,9 @@ from parley.codec import Header
 _NUL_SIGN: Final = "\N{SYMBOL FOR NULL}"
 
 
-def headers_to_json(headers: Sequence[Header]) -> str:
+# Nearly all records of a kind have the same.
+@lru_cache(maxsize=256)
+def headers_to_json(headers: tuple[Header, ...]) -> str:
     """What a column of headers holds."""
     return json.dumps(
         [
@@ -21,6 +23,7 @@ def headers_to_json(headers: Sequence[Header]) -> str:
     )
 
 
+@lru_cache(maxsize=256)
 def headers_from_json(text: str) -> tuple[Header, ...]:
     """The headers of such a column."""
     return tuple((name, base64.b64decode(value)) for name, value in json.loads(text))

@@ -94,7 +94,7 @@ class Relay:
         )
         self._observe_age(rows)
         if rows:
-            await self._producer.send_all([_to_outgoing(row) for row in rows])
+            await self._producer.send_by_key([_to_outgoing(row) for row in rows])
             await self._pool.execute(_SQL["mark_published"], [row["id"] for row in rows])
         return len(rows)
 

@@ -18,6 +18,7 @@ from parley.codec.record import COPY_HEADERS
 from parley.log.access import kafka_options
 from parley.log.admin import no_kafka
 from parley.settings import Settings
+from parley.topics import partition_of
 from parley.tracing import TRACEPARENT
 
 log = structlog.get_logger(__name__)
@@ -136,6 +137,21 @@ class Producer:
             check_size(outgoing)
         return await asyncio.gather(*[await self.accept(outgoing) for outgoing in batch])
 
+    async def send_by_key(self, batch: Sequence[Outgoing]) -> None:
+        """As `send_all`, for many records of few topics: at a fraction of its cost for each."""
+        topics = {one.topic for one in batch}
+        counts = {topic: await self.partition_count(topic) for topic in topics}
+        parts: dict[tuple[str, int], list[Outgoing]] = {}
+        anywhere: list[Outgoing] = []
+        for one in batch:
+            partition = _partition_of(one, counts[one.topic])
+            if partition is None:
+                anywhere.append(one)
+            else:
+                parts.setdefault((one.topic, partition), []).append(one)
+        sending = [self.send_batch(partition, some) for (_, partition), some in parts.items()]
+        await asyncio.gather(*sending, self.send_all(anywhere))
+
     async def send_batch(self, partition: int, batch: Sequence[Record]) -> list[int]:
         """Publish records of one topic to one partition, in their order, once all are durable.
 
@@ -192,6 +208,13 @@ class Producer:
             await inner.stop()
             raise
         return inner
+
+
+def _partition_of(outgoing: Outgoing, partition_count: int) -> int | None:
+    """Where a record belongs; None for one without a key, which may go anywhere."""
+    if outgoing.partition is not None or outgoing.key is None:
+        return outgoing.partition
+    return partition_of(outgoing.key, partition_count)
 
 
 async def _publish_batch(

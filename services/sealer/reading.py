@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from parley.codec import VALIDITY_VERSION, InvalidRecord, LogRecord, decode_event
+from parley.codec.events import EVENT_HEADERS
 from parley.events import Event, RuleActivated
+from parley.position import Position
 from services.sealer.core import BEGINNING, UnknownRule
 
 
@@ -16,22 +18,33 @@ def read(record: LogRecord) -> tuple[Event | None, datetime]:
         # Its broker's time is another one in each copy of the log, so it moves none.
         return None, BEGINNING
     try:
-        event = _in_its_lane(decode_event(record), record)
+        source = record.source()
+        event = decode_event(_as_first_appended(record, append_time))
     except InvalidRecord:
         return None, append_time
     if isinstance(event.body, RuleActivated):
         _check_validity_version(event.body)
-    return event, append_time
+    return _in_its_lane(event, source, record.partition), append_time
 
 
-def _in_its_lane(event: Event, record: LogRecord) -> Event:
+def _as_first_appended(record: LogRecord, append_time: datetime) -> LogRecord:
+    """A copy without what it says of its source, and a traced record without its trace.
+
+    Of headers an event depends on these times only, and a usual record is read quickly.
+    """
+    if record.headers == EVENT_HEADERS:
+        return record
+    topic, partition, offset, _, key, value, _ = record
+    return LogRecord(topic, partition, offset, append_time, key, value, EVENT_HEADERS)
+
+
+def _in_its_lane(event: Event, source: Position | None, partition: int) -> Event:
     """An import is sorted within each partition of its topic, not within what was merged later.
 
     So its records that were copied from another partition are to the core those of an import of
     their own.
     """
-    source = record.source()
-    if event.import_id is None or source is None or source.partition == record.partition:
+    if event.import_id is None or source is None or source.partition == partition:
         return event
     return replace(event, import_id=f"{event.import_id}\n{source.partition}")
 

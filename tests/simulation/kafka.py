@@ -212,7 +212,7 @@ class Producer:
         self._log = log
         self._life = life
 
-    async def send_all(self, batch: Sequence[Outgoing]) -> list[None]:
+    async def send_by_key(self, batch: Sequence[Outgoing]) -> None:
         await self._life.passes()
         if self._life.chance.random() < REFUSED:
             raise KafkaConnectionError
@@ -220,4 +220,3 @@ class Producer:
         await self._life.passes()
         if self._life.chance.random() < REFUSED:
             raise KafkaConnectionError
-        return [None] * len(batch)

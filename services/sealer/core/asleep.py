@@ -43,6 +43,8 @@ class Asleep:
 
     def take(self, keys: Iterable[ConversationKey], until: datetime) -> list[ConversationKey]:
         """Those of `keys` that sleep, and all that are due by then: asleep no more."""
+        if not self._windows:
+            return []
         taken = {key for key in keys if key in self._windows}
         while self._due and self._due[0][0] <= until:
             _, key = heapq.heappop(self._due)

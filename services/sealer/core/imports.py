@@ -30,13 +30,13 @@ def note(state: PartitionState, event: Event, import_id: str) -> None:
         release(state, progress, window, state.watermark)
 
 
-def hold(state: PartitionState, window: Window, event: Event) -> None:
-    """An event touched a window: where it is an import's, the window waits for that import."""
-    if event.import_id is None or not window.is_open:
+def hold(state: PartitionState, window: Window, import_id: str) -> None:
+    """An import's event touched a window, which then waits for that import."""
+    if not window.is_open:
         return
-    progress = state.imports[event.import_id]
+    progress = state.imports[import_id]
     if not progress.has_passed(window):
-        window.held_by.add(event.import_id)
+        window.held_by.add(import_id)
         progress.held[window] = None
     elif not window.held_by:
         window.released_at = state.watermark

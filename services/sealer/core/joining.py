@@ -36,8 +36,9 @@ def join(state: PartitionState, conversation: Conversation, event: Event) -> Non
     if conversation.early:
         _take_early_revisions(conversation, window, event.event_id)
     chain(state, conversation, index)
-    # After the bridges: only now is it settled how far the window reaches.
-    imports.hold(state, window, event)
+    if event.import_id is not None:
+        # After the bridges: only now is it settled how far the window reaches.
+        imports.hold(state, window, event.import_id)
 
 
 def touch(state: PartitionState, window: Window, event: Event) -> None:
@@ -53,11 +54,12 @@ def touch(state: PartitionState, window: Window, event: Event) -> None:
 
 def chain(state: PartitionState, conversation: Conversation, index: int) -> None:
     """Bridge from the window at `index` to those that it reaches now, as far as caps allow."""
-    window = conversation.windows[index]
-    while not _close_at_cap(state, conversation, window):
-        if index + 1 == len(conversation.windows):
+    windows = conversation.windows
+    window = windows[index]
+    while not (_is_at_cap(window) and _close_at_cap(state, conversation, window)):
+        if index + 1 == len(windows):
             break
-        following = conversation.windows[index + 1]
+        following = windows[index + 1]
         if not _reaches(conversation, window, following):
             break
         if _would_pass_cap(window, following):
@@ -155,12 +157,16 @@ def _would_pass_cap(window: Window, following: Window) -> bool:
     return span > window.policy.max_duration or count > window.policy.max_messages
 
 
-def _close_at_cap(state: PartitionState, conversation: Conversation, window: Window) -> bool:
+def _is_at_cap(window: Window) -> bool:
     policy = window.policy
-    if (
-        window.message_count < policy.max_messages
-        and window.last[0] - window.first[0] < policy.max_duration
-    ) or conversation.is_bounded(window):
+    return (
+        window.message_count >= policy.max_messages
+        or window.last[0] - window.first[0] >= policy.max_duration
+    )
+
+
+def _close_at_cap(state: PartitionState, conversation: Conversation, window: Window) -> bool:
+    if conversation.is_bounded(window):
         return False
     _cut_after(state, conversation, window)
     closing.close(state, conversation, window, SealCause.CAP)

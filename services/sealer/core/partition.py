@@ -96,8 +96,7 @@ class PartitionSealer:
         state.offset = offset
         if event is not None:
             self._apply(event)
-        decisions, state.decisions = state.decisions, []
-        return decisions
+        return state.take_decisions()
 
     def next_deadline(self) -> datetime | None:
         """The watermark at which something falls due next."""
@@ -202,8 +201,19 @@ class PartitionSealer:
         apply = _EFFECTS.get(kind)
         if apply is not None:
             apply(state, conversation, event)
-        if event.session_id:
-            _apply_to_session(state, conversation, event)
+        if not event.session_id:
+            return
+        session = conversation.sessions.get(event.session_id)
+        if session is None:
+            session = _meet(state, conversation, event)
+        state.unsaved.sessions[session] = None
+        if kind is MessageRecorded:
+            session.hear(event.event_time, state.watermark)
+        else:
+            _apply_to_session(state, conversation, session, event)
+        # While a session goes on its deadline only grows.
+        if session.queued is None:
+            state.queue.schedule(session)
 
     def _activate(self, body: RuleActivated) -> None:
         if body.rule_version not in RULES:
@@ -217,15 +227,10 @@ class PartitionSealer:
                 _drop(self._state, conversation, window, body)
 
 
-def _apply_to_session(state: PartitionState, conversation: Conversation, event: Event) -> None:
-    session = conversation.sessions.get(event.session_id)
-    if session is None:
-        session = _meet(state, conversation, event)
+def _apply_to_session(
+    state: PartitionState, conversation: Conversation, session: Session, event: Event
+) -> None:
     turn = session.observe(event, state.watermark)
-    state.unsaved.sessions[session] = None
-    # While a session goes on its deadline only grows.
-    if session.queued is None:
-        state.queue.schedule(session)
     if turn is Turn.REOPENED:
         ends.session_reopened(state, conversation, session)
     elif turn is Turn.ENDED and event.import_id is not None:
@@ -260,7 +265,8 @@ def _revise(state: PartitionState, conversation: Conversation, event: Event) -> 
     conversation.where[event.event_id] = window
     if window.revise(entry):
         joining.touch(state, window, event)
-        imports.hold(state, window, event)
+        if event.import_id is not None:
+            imports.hold(state, window, event.import_id)
     state.changed(window)
 
 

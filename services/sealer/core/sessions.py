@@ -16,7 +16,6 @@ from typing import Final
 from parley.events import (
     EndReason,
     Event,
-    MessageRecorded,
     SessionEnded,
     SessionRefreshed,
     SessionResumed,
@@ -60,12 +59,13 @@ class Session:
         """The watermark at which it counts as ended; None when it has ended."""
         return self.last_arrival + SETTLES_AFTER if self.is_open else None
 
+    def hear(self, event_time: datetime, watermark: datetime) -> None:
+        """A message of this session came that is no repeat."""
+        self.last_event_time = max(self.last_event_time, event_time)
+        self.last_arrival = watermark
+
     def observe(self, event: Event, watermark: datetime) -> Turn:
-        """Fold an event of this session in; a repeated message must not come here."""
-        if type(event.body) is MessageRecorded:
-            self.last_event_time = max(self.last_event_time, event.event_time)
-            self.last_arrival = watermark
-            return Turn.NONE
+        """Fold any other event of this session in."""
         known = (self.generation, self.last_event_time)
         turn = self._turn(event)
         self.last_event_time = max(self.last_event_time, event.event_time)

@@ -76,6 +76,13 @@ class PartitionState:
             conversation.count_session(session, +1)
         self.queue.schedule(session)
 
+    def take_decisions(self) -> list[Decision]:
+        """What was decided since the last call, in its order."""
+        if not self.decisions:
+            return []
+        decisions, self.decisions = self.decisions, []
+        return decisions
+
     def decided(self) -> Decided:
         """Where the fold stands."""
         return Decided(self.incarnation, self.partition, self.offset, self.watermark)

@@ -92,7 +92,8 @@ class Window:
         if not self.is_open or self.held_by:
             return None
         due = self.end.closes_at if self.end is not None else self._quiet_at()
-        return due if self.released_at is None else max(due, self.released_at)
+        released_at = self.released_at
+        return due if released_at is None or released_at < due else released_at
 
     def effective_reach(self) -> datetime:
         """Until when a message may join at its end."""

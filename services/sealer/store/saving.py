@@ -7,10 +7,19 @@ from parley.db import copying
 from parley.db.pool import Connection
 from parley.db.sql import load
 from parley.rules import RULES
-from services.sealer.core import Changes, ConversationKey, Entry, Key, SegmentRecord
+from services.sealer.core import (
+    NO_SEGMENT,
+    Changes,
+    ConversationKey,
+    Entries,
+    Key,
+    SegmentRecord,
+)
 from services.sealer.store import rows
 
 SQL: Final = load(__package__)
+# Tenant, conversation and event id.
+_MEMBER_KEY: Final = 3
 
 
 async def save(connection: Connection, topic: str, partition: int, changes: Changes) -> None:
@@ -57,22 +66,21 @@ def _segments(records: Iterable[SegmentRecord], partition: int) -> list[tuple[An
 
 
 def _members(changes: Changes) -> list[tuple[Any, ...]]:
-    # An id that came early and found its message in the same batch is there twice: last wins.
-    latest: dict[tuple[ConversationKey, str], tuple[str, Entry]] = {}
-    for key, segment_id, entries in changes.entries:
-        for entry in entries:
-            latest[(key, entry.event_id)] = (segment_id, entry)
-    return [
-        (
-            *key,
-            event_id,
-            segment_id,
-            entry.event_time,
-            entry.offset,
-            entry.target or None,
-        )
-        for (key, event_id), (segment_id, entry) in sorted(latest.items())
+    """Sorted by conversation, and within a segment by id."""
+    members = [
+        (*key, event_id, segment_id, event_time, offset, target or None)
+        for key, segment_id, entries in sorted(changes.entries, key=_of_conversation)
+        for event_id, event_time, offset, target in sorted(entries)
     ]
+    if any(segment_id == NO_SEGMENT for _, segment_id, _ in changes.entries):
+        # An id that came early and found its message in the same batch is there twice: last wins.
+        return list({row[:_MEMBER_KEY]: row for row in members}.values())
+    return members
+
+
+def _of_conversation(entries: Entries) -> ConversationKey:
+    # The sort is stable: what belongs to no segment comes first, as it was given.
+    return entries.key
 
 
 def _cuts(cuts: Iterable[tuple[ConversationKey, Key]]) -> list[tuple[Any, ...]]:

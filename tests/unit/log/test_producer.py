@@ -1,6 +1,7 @@
-"""What a producer sends again when the broker rejects its sequence in the middle of a batch."""
+"""Where a producer sends many records, and what it sends again after a rejected sequence."""
 
 import asyncio
+from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,9 @@ from aiokafka.errors import OutOfOrderSequenceNumber
 from parley.codec import Outgoing
 from parley.log.producer import Producer
 from parley.settings import Settings
+from parley.topics import partition_of
 
+PARTITIONS = 3
 ROOM = 2
 
 
@@ -34,6 +37,16 @@ class Broker:
         self.log: list[bytes] = []
         self.turn = 0
         self._wedges = wedges
+        self.by_partition: dict[int | None, list[bytes]] = defaultdict(list)
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        return set(range(PARTITIONS))
+
+    async def send(self, topic: str, *, value: bytes, partition: int | None, **_: Any) -> Any:
+        answer = asyncio.get_running_loop().create_future()
+        answer.set_result(None)
+        self.by_partition[partition].append(value)
+        return answer
 
     def create_batch(self) -> Builder:
         return Builder()
@@ -46,6 +59,7 @@ class Broker:
             return answer
         answer.set_result(SimpleNamespace(offset=len(self.log)))
         self.log += batch
+        self.by_partition[partition] += batch
         return answer
 
     async def stop(self) -> None:
@@ -81,3 +95,18 @@ async def test_a_producer_that_is_wedged_again_at_once_says_so() -> None:
     with pytest.raises(OutOfOrderSequenceNumber):
         await send(broker, 5)
     assert broker.log == [b"0", b"1"]
+
+
+async def test_many_records_go_in_their_order_to_the_partitions_of_their_keys() -> None:
+    broker = Broker(wedges=set())
+    producer = ProducerOfBroker(broker)
+    await producer.start()
+    keys = [b"k%d" % (number % 4) for number in range(20)]
+    batch = [Outgoing("t", key, b"%d" % number, ()) for number, key in enumerate(keys)]
+    batch += [Outgoing("t", None, b"anywhere", ()), Outgoing("t", b"k0", b"named", (), 2)]
+    await producer.send_by_key(batch)
+    expected: dict[int | None, list[bytes]] = {None: [b"anywhere"]}
+    for one, key in zip(batch, keys, strict=False):
+        expected.setdefault(partition_of(key, PARTITIONS), []).append(one.value)
+    expected[2].append(b"named")
+    assert broker.by_partition == expected
