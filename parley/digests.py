@@ -30,9 +30,10 @@ class SpokenMember(NamedTuple):
     is_interrupted: bool = False
 
 
-def member_digest(members: Iterable[Member]) -> bytes:
+def member_digest(members: Iterable[Member | tuple[str, str]]) -> bytes:
     """sha256 over the sorted lines "event id:content version"."""
-    lines = sorted(f"{member.event_id}:{member.content_version}\n" for member in members)
+    # Once for every message that is sealed.
+    lines = sorted([f"{event_id}:{content_version}\n" for event_id, content_version in members])
     return sha256("".join(lines).encode()).digest()
 
 

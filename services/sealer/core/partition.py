@@ -196,7 +196,7 @@ class PartitionSealer:
         state = self._state
         conversation = state.conversation((event.tenant_id, event.conversation_id))
         kind = type(event.body)
-        if kind in _REMEMBERED and event.event_id in conversation.where:
+        if event.event_id in conversation.where and kind in _REMEMBERED:
             return
         apply = _EFFECTS.get(kind)
         if apply is not None:

@@ -1,8 +1,9 @@
 """What a seal says of the window that it closes."""
 
+from itertools import repeat
 from typing import Final
 
-from parley.digests import Member, member_digest
+from parley.digests import member_digest
 from parley.seals import Cut, SealCause, SegmentRetracted, SegmentSealed
 from services.sealer.core.window import Decided, Window
 
@@ -50,10 +51,9 @@ def seal_of(window: Window, cause: SealCause, decided: Decided) -> SegmentSealed
 
 def _digest(window: Window) -> bytes:
     if not window.versions:
-        return member_digest(map(Member, window.loaded()))
+        return member_digest(zip(window.loaded(), repeat("")))
     return member_digest(
-        Member(event_id, window.versions.get(event_id, _NO_VERSION)[1])
-        for event_id in window.loaded()
+        (event_id, window.versions.get(event_id, _NO_VERSION)[1]) for event_id in window.loaded()
     )
 
 

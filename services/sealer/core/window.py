@@ -14,6 +14,8 @@ Decided here, where the rule leaves it open:
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import Final
 
 from parley.events import Event, Policy
 from parley.seals import SealCause
@@ -24,6 +26,9 @@ from services.sealer.core.records import (
     Entry,
     Key,
 )
+
+# As its constructor does, which looks for defaults first: there is one for every message.
+_entry: Final = partial(tuple.__new__, Entry)
 
 
 class HistoryMissing(Exception):
@@ -125,7 +130,7 @@ class Window:
             self.last = key
         reach = time + event.policy.idle_gap
         self.reach = max(self.reach, reach)
-        members[event_id] = entry = Entry(event_id, time, offset)
+        members[event_id] = entry = _entry((event_id, time, offset, ""))
         self.unsaved.append(entry)
         self.message_count += 1
         self.last_offset = offset

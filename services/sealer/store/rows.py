@@ -85,7 +85,7 @@ def segment(row: Any, is_open: bool) -> SegmentRecord:
         last_arrival=_time(rest["last_arrival"]),
         released_at=_time(rest["released_at"]),
         deadline=row["deadline"],
-        policy=_policy(rest["policy"]),
+        policy=_policy(tuple(rest["policy"].items())),
         channel=rest["channel"],
         participants=tuple(rest["participants"]),
         user_ids=tuple(rest["user_ids"]),
@@ -109,7 +109,9 @@ def _policy_to_json(policy: Policy) -> dict[str, Any]:
     return {**whole, **{name: whole[name] // timedelta(microseconds=1) for name in _SPANS}}
 
 
-def _policy(whole: dict[str, Any]) -> Policy:
+@lru_cache(maxsize=1_024)
+def _policy(items: tuple[tuple[str, Any], ...]) -> Policy:
+    whole = dict(items)
     return Policy(**{**whole, **{name: timedelta(microseconds=whole[name]) for name in _SPANS}})
 
 
