@@ -1,17 +1,18 @@
-"""Starts that cannot be: a clear message, and exit status 1."""
+"""Starts that cannot be: a clear message, and exit status 1, or 78 for a wrong setting."""
 
 import httpx
 import pytest
 
+from parley.errors import WRONG_SETTINGS
 from parley.settings import Settings
 from tests.support.processes import ServiceProcess, free_port
 
 pytestmark = pytest.mark.integration
 
 
-def fails(process: ServiceProcess) -> str:
+def fails(process: ServiceProcess, status: int = 1) -> str:
     """What it says when it ends by itself."""
-    assert process.start(wait=False).wait() == 1
+    assert process.start(wait=False).wait() == status
     assert "Traceback" not in process.output
     return process.output
 
@@ -34,9 +35,11 @@ def test_it_does_not_listen_for_other_machines(settings: Settings) -> None:
 
 
 def test_a_setting_that_is_wrong_is_named(settings: Settings) -> None:
-    said = fails(ServiceProcess("gateway", settings, PARLEY_GATEWAY_ACK_TIMEOUT="-1"))
+    said = fails(
+        ServiceProcess("gateway", settings, PARLEY_GATEWAY_ACK_TIMEOUT="-1"), WRONG_SETTINGS
+    )
     assert "PARLEY_GATEWAY_ACK_TIMEOUT" in said
-    said = fails(ServiceProcess("gateway", settings, PARLEY_GATEWAY_ACK_TIMOUT="1"))
+    said = fails(ServiceProcess("gateway", settings, PARLEY_GATEWAY_ACK_TIMOUT="1"), WRONG_SETTINGS)
     assert "PARLEY_GATEWAY_ACK_TIMOUT is not a setting" in said
 
 
