@@ -1,6 +1,6 @@
 """`make bench`: one run on one machine, ratios on the screen, figures and plots in results/.
 
-`make bench PART=gateway`, `PART=sink` or `PART=sealing` measures one part only.
+`make bench PART=gateway`, `PART=sink`, `PART=sealing` or `PART=rebuild` measures one part only.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from pydantic import SecretStr
@@ -18,6 +18,8 @@ from rich.console import Console
 
 from benchmarks import gateway, handover, machine, plots, results
 from benchmarks.gateway import Effort
+from benchmarks.rebuild import measure as rebuild
+from benchmarks.rebuild import report as rebuild_report
 from benchmarks.sealing import measure as sealing
 from benchmarks.sealing import plot as sealing_plot
 from benchmarks.sealing import report as sealing_report
@@ -45,6 +47,14 @@ class Part(StrEnum):
     GATEWAY = "gateway"
     SINK = "sink"
     SEALING = "sealing"
+    REBUILD = "rebuild"
+
+
+class Amount(NamedTuple):
+    """How many events are rebuilt, and how often."""
+
+    events: int
+    runs: int
 
 
 def main(
@@ -61,6 +71,9 @@ def main(
     tracker_calls: Annotated[
         int, typer.Option(min=0, help="messages handed to a Tracker in each round; 0: leave it out")
     ] = 200_000,
+    events: Annotated[
+        int, typer.Option(min=1_000, help="how many events a rebuild reads")
+    ] = 1_000_000,
     keep: Annotated[bool, typer.Option(help="write files into benchmarks/results")] = True,
 ) -> None:
     """Measure the product against its peers and say which targets are met."""
@@ -85,6 +98,8 @@ def main(
             _measure_sealing(
                 stack, Path(folder) / "logs", Effort(runs, longest), surroundings, keep
             )
+        if part in (Part.ALL, Part.REBUILD):
+            _measure_rebuild(stack, Path(folder) / "logs", Amount(events, runs), surroundings, keep)
 
 
 def _measure_gateway(
@@ -130,6 +145,20 @@ def _measure_sealing(
         path = results.save_part("sealing", surroundings, targets, content)
         _say(f"written: {path.relative_to(ROOT)}")
         _say(f"written: {sealing_plot.draw(found, surroundings).relative_to(ROOT)}")
+
+
+def _measure_rebuild(
+    stack: Stack, log_dir: Path, amount: Amount, surroundings: dict[str, Any], keep: bool
+) -> None:
+    with _own_database(stack, log_dir) as settings:
+        found = rebuild.measure(settings, _pid(stack.postgres), *amount, _say)
+    targets = rebuild_report.targets(found)
+    rebuild_report.show(found, console)
+    results.show_targets(targets, console)
+    if keep:
+        content = rebuild_report.as_json(found)
+        path = results.save_part("rebuild", surroundings, targets, content)
+        _say(f"written: {path.relative_to(ROOT)}")
 
 
 @contextmanager

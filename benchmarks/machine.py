@@ -22,7 +22,7 @@ def compile_code() -> None:
     the environment forbids Python to keep what it compiles.
     """
     folders = [ROOT / name for name in ("parley", "services", "benchmarks", "tests/support")]
-    for folder in (*folders, sysconfig.get_paths()["purelib"]):
+    for folder in (*folders, Path(sysconfig.get_paths()["purelib"])):
         compileall.compile_dir(folder, quiet=2)
 
 

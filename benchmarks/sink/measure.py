@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -178,13 +178,8 @@ async def _publish(place: Place) -> None:
     async with admin_client(settings) as admin:
         await admin.create_topics([NewTopic(place.json_topic, settings.partitions, 1)])
     events_topic = settings.topic(Topic.EVENTS)
-    producer = Producer(settings)
-    await producer.start()
-    try:
-        await _publish_all(producer, settings, lambda one: as_parley(one, events_topic))
-        await _publish_all(producer, settings, lambda one: as_json(one, place.json_topic))
-    finally:
-        await producer.stop()
+    await publish(settings, messages(), lambda one: as_parley(one, events_topic))
+    await publish(settings, messages(), lambda one: as_json(one, place.json_topic))
     lines = ("\t".join(map(str, one)) + "\n" for one in messages())
     await asyncio.to_thread(_write, place.text_file, lines)
 
@@ -194,14 +189,20 @@ def _write(path: Path, lines: Iterator[str]) -> None:
         file.writelines(lines)
 
 
-async def _publish_all(
-    producer: Producer, settings: Settings, to_record: Callable[[Message], Record]
+async def publish(
+    settings: Settings, said: Iterable[Message], to_record: Callable[[Message], Record]
 ) -> None:
-    waiting: dict[int, list[Record]] = defaultdict(list)
-    for message in messages():
-        partition = partition_of(message, settings.partitions)
-        waiting[partition].append(to_record(message))
-        if len(waiting[partition]) == RECORDS_AT_ONCE:
-            await producer.send_batch(partition, waiting.pop(partition))
-    for partition, records in waiting.items():
-        await producer.send_batch(partition, records)
+    """Write messages into the partitions of their conversations, in their order."""
+    producer = Producer(settings)
+    await producer.start()
+    try:
+        waiting: dict[int, list[Record]] = defaultdict(list)
+        for message in said:
+            partition = partition_of(message, settings.partitions)
+            waiting[partition].append(to_record(message))
+            if len(waiting[partition]) == RECORDS_AT_ONCE:
+                await producer.send_batch(partition, waiting.pop(partition))
+        for partition, records in waiting.items():
+            await producer.send_batch(partition, records)
+    finally:
+        await producer.stop()
