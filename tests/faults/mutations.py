@@ -188,8 +188,8 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/sealer/core/partition.py",
-                "        if kind in _REMEMBERED and event.event_id in conversation.where:\n",
-                "        if kind in _REMEMBERED and event.event_id in conversation.where:\n"
+                "        if event.event_id in conversation.where and kind in _REMEMBERED:\n",
+                "        if event.event_id in conversation.where and kind in _REMEMBERED:\n"
                 "            known = conversation.window_of(event.event_id)\n"
                 "            if known is not None and known.is_open:\n"
                 "                known.last_arrival = state.watermark\n"
