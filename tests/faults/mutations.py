@@ -284,8 +284,8 @@ MUTATIONS: Final = (
         (
             Edit(
                 "parley/digests.py",
-                'sorted(f"{member.event_id}:{member.content_version}\\n" for member in members)',
-                '[f"{member.event_id}:{member.content_version}\\n" for member in members]',
+                "lines = sorted([",
+                "lines = ([",
             ),
         ),
         "tests/unit/sealer/test_properties.py::test_batches_restores_and_forgetting_do_not_show",
@@ -381,7 +381,7 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/analyzer/prompts/asking.py",
-                "            await question.purse.reserve(estimated_micro_usd)\n",
+                "            await question.purse.reserve(estimated_micro_usd, used)\n",
                 "            await asyncio.sleep(0)\n",
             ),
         ),
