@@ -6,6 +6,7 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -165,9 +166,10 @@ async def _assert_a_conversation_becomes_verdicts(
     kafka: SecuredKafka, settings: Settings, pool: Any
 ) -> None:
     with ExitStack() as running:
+        processes = {}
         for name in SERVICES:
             own = kafka.settings_for(f"parley-{name}", settings)
-            running.enter_context(ServiceProcess(name, own))
+            processes[name] = running.enter_context(ServiceProcess(name, own))
         policy = short_policy()
         said = [message("c", number, policy=policy) for number in range(5)]
         await publish(kafka.settings_for(ADMIN, settings), said)
@@ -176,6 +178,10 @@ async def _assert_a_conversation_becomes_verdicts(
             return bool(await pool.fetchval("SELECT count(*) >= 2 FROM verdicts"))
 
         await eventually(has_verdicts, timeout=90)
+        exported = (
+            await asyncio.to_thread(httpx.get, f"{processes['persister'].url}/metrics")
+        ).text
+        assert "parley_log_disk_usable_bytes{" in exported
 
 
 async def _assert_nobody_comes_in_otherwise(kafka: SecuredKafka, settings: Settings) -> None:
