@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 
 from parley.backfilling import runs
@@ -277,14 +278,30 @@ async def test_a_topic_that_was_made_anew_stops_the_run(then: Past) -> None:
     await then.seal(conversations(20))
     await then.apply()
     run_id = await then.begin(rate=2)
-    with analyzer(then):
+    with analyzer(then) as process:
+
+        async def told(metric: str) -> float:
+            text = (await asyncio.to_thread(httpx.get, f"{process.url}/metrics")).text
+            lines = [one for one in text.splitlines() if not one.startswith("#")]
+            return next(float(one.split()[-1]) for one in lines if metric in one)
 
         async def some() -> bool:
             return (await then.progress(run_id)).run.enqueued_count > 0
 
+        async def is_told_of_what_is_left() -> bool:
+            return 0 < await told("parley_backfill_seals_left ") < 20
+
         await eventually(some)
+        await eventually(is_told_of_what_is_left)
+        assert await told('runs_ended_total{end="stopped"}') == 0
         await then.pool.execute("UPDATE operations.backfill_partitions SET incarnation = 'former'")
         found = await then.reach(run_id, RunState.STOPPED)
+
+        async def is_told() -> bool:
+            ended = await told('runs_ended_total{end="stopped"}')
+            return (ended, await told("parley_backfill_seals_left ")) == (1, 0)
+
+        await eventually(is_told)
     assert "is not the log that it began with" in found.run.reason
 
 
