@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import typer
@@ -33,8 +34,6 @@ from parley.settings import Settings
 _PAGE: Final = 500
 _COLUMNS: Final = ("segment", "revision", "pass", "tenant", "conversation", "reason", "result")
 
-Change = Callable[[Connection, Sequence[JobKey]], Awaitable[list[JobKey]]]
-
 StateOption = Annotated[
     list[State] | None, typer.Option(help="Only in this state; it may be named more than once.")
 ]
@@ -43,19 +42,57 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show which o
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-def redrive(
-    segments: Segments = None,
-    *,
-    state: StateOption = None,
-    pass_name: PassOption = None,
-    conversation: ConversationOption = None,
-    tenant: TenantOption = None,
-    reason: ReasonOption = None,
-    everything: AllOption = False,
-    dry_run: DryRunOption = False,
-    yes: YesOption = False,
-    output: OutputOption = Output.TABLE,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Verb:
+    """What a command does with jobs: those in the states of `otherwise`, unless it is told."""
+
+    name: str
+    done: str
+    change: Callable[[Connection, Settings, Sequence[JobKey]], Awaitable[list[JobKey]]]
+    possible: Sequence[str]
+    otherwise: Sequence[State]
+
+
+def _command(verb: _Verb, help_text: str) -> Callable[..., None]:
+    """A command that chooses jobs, asks, and changes them: the options are the same for all."""
+
+    def command(
+        segments: Segments = None,
+        *,
+        state: StateOption = None,
+        pass_name: PassOption = None,
+        conversation: ConversationOption = None,
+        tenant: TenantOption = None,
+        reason: ReasonOption = None,
+        everything: AllOption = False,
+        dry_run: DryRunOption = False,
+        yes: YesOption = False,
+        output: OutputOption = Output.TABLE,
+    ) -> None:
+        states = _states(state, verb.possible, verb.otherwise)
+        chosen = Choice(states, segments_of(segments), pass_name, conversation, tenant, reason)
+        _require_choice(chosen, everything=everything)
+        rows = run(_change(Settings.load(), chosen, verb, is_dry=dry_run, is_agreed=yes))
+        _print(output, rows, verb.done)
+
+    command.__name__, command.__doc__ = verb.name, help_text
+    return command
+
+
+async def _reopen(
+    connection: Connection, settings: Settings, keys: Sequence[JobKey]
+) -> list[JobKey]:
+    return await jobs.reopen(connection, settings, keys, who(), clock.now())
+
+
+async def _cancel(
+    connection: Connection, settings: Settings, keys: Sequence[JobKey]
+) -> list[JobKey]:
+    return await jobs.cancel(connection, settings, keys, "operator", who(), clock.now())
+
+
+redrive: Final = _command(
+    _Verb("redrive", "redriven", _reopen, jobs.REOPENABLE, (State.FAILED, State.PARKED)),
     """Have jobs that failed, were cancelled or are parked begin anew, with all their attempts.
 
     A job that has a verdict never begins anew, and neither does one of a revision that is not its
@@ -67,32 +104,13 @@ def redrive(
         parley jobs redrive --pass summary --state failed --dry-run
 
         parley jobs redrive 0f3c1d2e-… --pass summary
-    """
-    settings = Settings.load()
-    states = _states(state, jobs.REOPENABLE, (State.FAILED, State.PARKED))
-    chosen = Choice(states, segments_of(segments), pass_name, conversation, tenant, reason)
-    _require_choice(chosen, everything=everything)
-
-    async def change(connection: Connection, keys: Sequence[JobKey]) -> list[JobKey]:
-        return await jobs.reopen(connection, settings, keys, who(), clock.now())
-
-    rows = run(_change(settings, chosen, change, "Redrive", is_dry=dry_run, is_agreed=yes))
-    _print(output, rows, "redriven")
-
-
-def cancel(
-    segments: Segments = None,
-    *,
-    state: StateOption = None,
-    pass_name: PassOption = None,
-    conversation: ConversationOption = None,
-    tenant: TenantOption = None,
-    reason: ReasonOption = None,
-    everything: AllOption = False,
-    dry_run: DryRunOption = False,
-    yes: YesOption = False,
-    output: OutputOption = Output.TABLE,
-) -> None:
+    """,
+)
+cancel: Final = _command(
+    _Verb(
+        *("cancel", "cancelled", _cancel, jobs.CHANGEABLE),
+        (State.OPEN, State.CLAIMED, State.PARKED),
+    ),
     """End jobs that are open, claimed or parked, without a verdict.
 
     What a worker finds out about one meanwhile is not written. `parley jobs redrive --state
@@ -101,17 +119,8 @@ def cancel(
     Try:
 
         parley jobs cancel --pass summary --state parked --reason budget
-    """
-    settings = Settings.load()
-    states = _states(state, jobs.CHANGEABLE, (State.OPEN, State.CLAIMED, State.PARKED))
-    chosen = Choice(states, segments_of(segments), pass_name, conversation, tenant, reason)
-    _require_choice(chosen, everything=everything)
-
-    async def change(connection: Connection, keys: Sequence[JobKey]) -> list[JobKey]:
-        return await jobs.cancel(connection, settings, keys, "operator", who(), clock.now())
-
-    rows = run(_change(settings, chosen, change, "Cancel", is_dry=dry_run, is_agreed=yes))
-    _print(output, rows, "cancelled")
+    """,
+)
 
 
 def _states(
@@ -136,8 +145,7 @@ def _require_choice(chosen: Choice, *, everything: bool) -> None:
 async def _change(
     settings: Settings,
     chosen: Choice,
-    change: Change,
-    verb: str,
+    verb: _Verb,
     *,
     is_dry: bool,
     is_agreed: bool,
@@ -147,7 +155,7 @@ async def _change(
         first = await choose(pool, chosen, limit=1)
         count = first[0]["chosen_count"] if first else 0
         if not is_dry and chosen.segments is None:
-            _confirm(f"{verb} {counted(count, 'job')}?", count, is_agreed=is_agreed)
+            _confirm(f"{verb.name.title()} {counted(count, 'job')}?", count, is_agreed=is_agreed)
         found: list[dict[str, Any]] = []
         after: JobKey | None = None
         while rows := await choose(pool, chosen, limit=_PAGE, after=after):
@@ -156,7 +164,7 @@ async def _change(
             changed = set(keys)
             if not is_dry:
                 async with pool.acquire() as connection, connection.transaction():
-                    changed = set(await change(connection, keys))
+                    changed = set(await verb.change(connection, settings, keys))
             results = {True: "ready" if is_dry else "done", False: "left out"}
             found += [{**summary(row), "result": results[key_of(row) in changed]} for row in rows]
         return found

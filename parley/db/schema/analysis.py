@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from parley.db.schema.base import metadata
+from parley.db.schema.base import job_name, metadata
 
 segments = Table(
     "segments",
@@ -86,10 +86,7 @@ verdicts = Table(
     "verdicts",
     metadata,
     Column("tenant_id", Text, primary_key=True),
-    Column("segment_id", UUID(as_uuid=False), primary_key=True),
-    Column("revision", BigInteger, primary_key=True),
-    Column("pass_name", Text, primary_key=True),
-    Column("pass_version", BigInteger, primary_key=True),
+    *job_name(is_key=True),
     Column("conversation_id", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
     Column("member_digest", LargeBinary, nullable=False),

@@ -16,16 +16,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import UUID
 
-from parley.db.schema.base import OPERATIONS, metadata
+from parley.db.schema.base import OPERATIONS, job_name, metadata
 
 jobs = Table(
     "jobs",
     metadata,
     Column("tenant_id", Text, primary_key=True),
-    Column("segment_id", UUID(as_uuid=False), primary_key=True),
-    Column("revision", BigInteger, primary_key=True),
-    Column("pass_name", Text, primary_key=True),
-    Column("pass_version", BigInteger, primary_key=True),
+    *job_name(is_key=True),
     Column("conversation_id", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
     # Of the seals topic: the relay of this partition publishes the job's end.
@@ -104,10 +101,7 @@ job_histories = Table(
     "job_histories",
     metadata,
     Column("tenant_id", Text, primary_key=True),
-    Column("segment_id", UUID(as_uuid=False), primary_key=True),
-    Column("revision", BigInteger, primary_key=True),
-    Column("pass_name", Text, primary_key=True),
-    Column("pass_version", BigInteger, primary_key=True),
+    *job_name(is_key=True),
     # As those of a job.
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -125,10 +119,7 @@ charges = Table(
     Column("reservation_id", UUID(as_uuid=False), primary_key=True),
     Column("tenant_id", Text, nullable=False),
     Column("conversation_id", Text, nullable=False),
-    Column("segment_id", UUID(as_uuid=False), nullable=False),
-    Column("revision", BigInteger, nullable=False),
-    Column("pass_name", Text, nullable=False),
-    Column("pass_version", BigInteger, nullable=False),
+    *job_name(),
     Column("utc_day", Date, nullable=False),
     Column("lane", SmallInteger, nullable=False),
     Column("backfill_run_id", UUID(as_uuid=False)),

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import UUID
 
-from parley.db.schema.base import OPERATIONS, metadata
+from parley.db.schema.base import OPERATIONS, job_name, metadata
 
 webhook_deliveries = Table(
     "webhook_deliveries",
@@ -27,10 +27,7 @@ webhook_deliveries = Table(
     Column("number", BigInteger, Identity(always=True), nullable=False),
     Column("webhook_id", Text, nullable=False),
     Column("conversation_id", Text, nullable=False),
-    Column("segment_id", UUID(as_uuid=False), nullable=False),
-    Column("revision", BigInteger, nullable=False),
-    Column("pass_name", Text, nullable=False),
-    Column("pass_version", BigInteger, nullable=False),
+    *job_name(),
     # Of the analyses topic: it waits until the persister has passed this offset.
     Column("incarnation", Text, nullable=False),
     Column("analyses_partition", Integer, nullable=False),
