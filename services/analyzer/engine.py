@@ -28,6 +28,18 @@ def pool_size(settings: AnalyzerSettings) -> int:
     return 10 + 2 * settings.analyzer_workers + settings.analyzer_calls // 2
 
 
+def worker_slots(settings: AnalyzerSettings) -> list[Slots]:
+    """What each worker for code may claim.
+
+    Some take no backfill, so that a live job finds one free when passes of the past take long. One
+    takes both at least: a backfill that is never run is not what was asked for.
+    """
+    live, backfill = settings.analyzer_claim_jobs, settings.analyzer_claim_backfill_jobs
+    kept = min(settings.analyzer_live_workers, settings.analyzer_workers - 1)
+    both = settings.analyzer_workers - kept
+    return [Slots(live, 0)] * kept + [Slots(live, backfill)] * both
+
+
 class Engine:
     """Runs the jobs of the passes that this process knows."""
 
@@ -53,8 +65,7 @@ class Engine:
         # A third of the lease: two heartbeats may be missed.
         heartbeat_s = settings.analyzer_lease.total_seconds() / 3
         runner = Runner(self._known, self._rules)
-        slots = Slots(settings.analyzer_claim_jobs, settings.analyzer_claim_backfill_jobs)
-        for _ in range(settings.analyzer_workers):
+        for slots in worker_slots(settings):
             own = (self._store, self._known, runner, bell, ring_relay, heartbeat_s, slots)
             yield Worker(*own).run
         yield self.prompt_worker(ring_relay, heartbeat_s).run

@@ -16,7 +16,12 @@ class AnalyzerSettings(WebhookSettings):
     """What only the analyzer needs to know."""
 
     analyzer_workers: int = Field(
-        default=2, ge=1, le=64, description="claims that are worked on at the same time"
+        default=3, ge=1, le=64, description="claims that are worked on at the same time"
+    )
+    analyzer_live_workers: int = Field(
+        default=1,
+        ge=0,
+        description="of these so many are kept for live jobs, but for one where there is only one",
     )
     analyzer_claim_jobs: int = Field(
         default=64, ge=1, le=1_000, description="most jobs of one claim"

@@ -1,15 +1,24 @@
 """Live jobs go before those of a backfill, then the greater priority, then the older."""
 
+import asyncio
+import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from parley.analyses import JobTrigger, Lane
+from parley.passes.code import CodePass, Output, SegmentText
 from services.analyzer import store as jobs_table
 from services.analyzer.core.jobs import Job
+from services.analyzer.engine import Engine
+from services.analyzer.known import FixedPasses
+from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import JobStore
 from tests.integration.analyzer.stage import DECIDED_OFFSET, Tables, claim, jobs_for, sealed, talk
+from tests.support.wait import eventually
+from tests.unit.analyzer.fake_model import FakeModel
+from tests.unit.analyzer.samples import code_pass
 
 pytestmark = pytest.mark.integration
 
@@ -92,6 +101,56 @@ async def test_a_suspended_pass_is_not_claimed_and_the_others_are(
     assert attempt.job.pass_name == jobs[1].pass_name
     assert await ready.end_suspensions([jobs[0].fingerprint]) == ["x"]
     assert len((await claim(ready)).attempts) == 1
+
+
+async def test_a_live_job_waits_for_no_backfill_that_keeps_all_other_workers_busy(
+    pool: Any, ready: JobStore, tables: Tables, own_settings: AnalyzerSettings
+) -> None:
+    is_over = threading.Event()
+
+    def take_long(_: SegmentText) -> Output:
+        is_over.wait(60)
+        return {}
+
+    slow, quick = code_pass("slow", take_long), code_pass("quick", lambda _: {})
+    engine = Engine(own_settings, ready, FixedPasses([slow, quick]), FakeModel(), "w")
+    count = own_settings.analyzer_workers * own_settings.analyzer_claim_backfill_jobs
+    names = [f"past{number}" for number in range(count)]
+    await insert(pool, *(of_pass(slow, of_backfill(name)) for name in names))
+    for name in (*names, "now"):
+        await tables.say(name, talk(name))
+    stop = asyncio.Event()
+    tasks: list[asyncio.Future[None]] = [
+        asyncio.ensure_future(one(stop)) for one in engine.tasks(asyncio.Event(), lambda _: None)
+    ]
+    try:
+        await eventually(lambda: are_busy(tables))
+        await insert(pool, of_pass(quick, one_job("now")))
+
+        async def is_done() -> bool:
+            states = await tables.job_states()
+            return states.get("verdict", 0) == 1
+
+        await eventually(is_done, timeout=10)
+        assert (await tables.job_states())["claimed"] > 0
+    finally:
+        stop.set()
+        is_over.set()
+        await asyncio.gather(*tasks)
+
+
+async def are_busy(tables: Tables) -> bool:
+    """Whether every worker that takes backfills has claimed some, and has had time for it."""
+    claimed = (await tables.job_states()).get("claimed", 0)
+    await asyncio.sleep(1)
+    return 0 < claimed == (await tables.job_states()).get("claimed", 0)
+
+
+def of_pass(one: CodePass, job: Job) -> Job:
+    definition = one.definition
+    return replace(
+        job, pass_name=definition.name, pass_version=1, fingerprint=definition.fingerprint
+    )
 
 
 async def test_a_job_of_a_backfill_knows_its_run(pool: Any, ready: JobStore) -> None:
