@@ -34,7 +34,7 @@ faults: $(VENV)/.ready-dev ## Break the product on purpose, at length: ROW=list 
 mutations: ## Break the code on purpose, and show that a named test fails each time
 	@$(MAKE) --no-print-directory faults ROW=mutations
 
-bench: $(VENV)/.ready-dev ## Measure the product against its peers, or one PART=gateway|sink|sealing|rebuild; figures go to benchmarks/results
+bench: $(VENV)/.ready-dev ## Measure the product against its peers, or one PART=gateway|sink|sealing|rebuild|analyzer; figures go to benchmarks/results
 	@$(BIN)/python -m benchmarks $(PART)
 
 format: $(VENV)/.ready-dev ## Put the code into its format

@@ -1,6 +1,6 @@
 """`make bench`: one run on one machine, ratios on the screen, figures and plots in results/.
 
-`make bench PART=gateway`, `PART=sink`, `PART=sealing` or `PART=rebuild` measures one part only.
+`make bench PART=gateway`, or `sink`, `sealing`, `rebuild`, `analyzer`, measures one part only.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -17,6 +18,9 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from benchmarks import gateway, handover, machine, plots, results
+from benchmarks.analyzer import measure as analyzer
+from benchmarks.analyzer import plot as analyzer_plot
+from benchmarks.analyzer import report as analyzer_report
 from benchmarks.gateway import Effort
 from benchmarks.rebuild import measure as rebuild
 from benchmarks.rebuild import report as rebuild_report
@@ -48,6 +52,7 @@ class Part(StrEnum):
     SINK = "sink"
     SEALING = "sealing"
     REBUILD = "rebuild"
+    ANALYZER = "analyzer"
 
 
 class Amount(NamedTuple):
@@ -59,6 +64,7 @@ class Amount(NamedTuple):
 
 def main(
     part: Annotated[Part, typer.Argument(help="what to measure")] = Part.ALL,
+    *,
     runs: Annotated[int, typer.Option(min=1, help="how often each is measured")] = 3,
     seconds: Annotated[float, typer.Option(min=1, help="how long each is measured")] = 6.0,
     longest: Annotated[
@@ -74,6 +80,12 @@ def main(
     events: Annotated[
         int, typer.Option(min=1_000, help="how many events a rebuild reads")
     ] = 1_000_000,
+    jobs: Annotated[
+        int, typer.Option(min=500, help="jobs of the analyzer in each of its runs")
+    ] = 5_000,
+    segments: Annotated[
+        int, typer.Option(min=0, help="segments that are backfilled; 0: leave backfills out")
+    ] = 100_000,
     keep: Annotated[bool, typer.Option(help="write files into benchmarks/results")] = True,
 ) -> None:
     """Measure the product against its peers and say which targets are met."""
@@ -100,6 +112,13 @@ def main(
             )
         if part in (Part.ALL, Part.REBUILD):
             _measure_rebuild(stack, Path(folder) / "logs", Amount(events, runs), surroundings, keep)
+        if part in (Part.ALL, Part.ANALYZER):
+            place = analyzer.Place(
+                partial(_own_database, stack, Path(folder) / "logs"),
+                Servers(_pid(stack.kafka), _pid(stack.postgres)),
+                *(runs, jobs, segments),
+            )
+            _measure_analyzer(place, surroundings, keep)
 
 
 def _measure_gateway(
@@ -159,6 +178,18 @@ def _measure_rebuild(
         content = rebuild_report.as_json(found)
         path = results.save_part("rebuild", surroundings, targets, content)
         _say(f"written: {path.relative_to(ROOT)}")
+
+
+def _measure_analyzer(place: analyzer.Place, surroundings: dict[str, Any], keep: bool) -> None:
+    found = analyzer.measure(place, _say)
+    targets = analyzer_report.targets(found)
+    analyzer_report.show(found, console)
+    results.show_targets(targets, console)
+    if keep:
+        content = analyzer_report.as_json(found)
+        path = results.save_part("analyzer", surroundings, targets, content)
+        _say(f"written: {path.relative_to(ROOT)}")
+        _say(f"written: {analyzer_plot.draw(found, surroundings).relative_to(ROOT)}")
 
 
 @contextmanager

@@ -14,7 +14,17 @@ import psutil
 from parley import clock
 from tests.support.processes import ROOT
 
-PACKAGES: Final = ("aiokafka", "fastapi", "orjson", "picows", "protobuf", "uvicorn", "uvloop")
+PACKAGES: Final = (
+    "aiokafka",
+    "fastapi",
+    "httpx2",
+    "openai",
+    "orjson",
+    "picows",
+    "protobuf",
+    "uvicorn",
+    "uvloop",
+)
 
 
 def compile_code() -> None:

@@ -16,6 +16,7 @@ from parley.settings import Settings
 from tests.faults.row import Findings, Row
 from tests.faults.scene import started
 from tests.faults.stage import Stage
+from tests.integration.backfilling.live import seconds_to_verdicts
 from tests.integration.backfilling.past import NEW, Past, conversations, past
 from tests.integration.sealer.traffic import quiet
 from tests.support.command import Command
@@ -41,12 +42,6 @@ SELECT count(*) FROM segments AS segment
          SELECT FROM verdicts AS verdict
           WHERE verdict.tenant_id = segment.tenant_id AND verdict.segment_id = segment.segment_id
             AND verdict.revision = segment.revision AND verdict.pass_name = $1)
-"""
-LATENCIES: Final = """
-SELECT extract(epoch FROM verdict.ended_at - revision.sealed_at)::float8
-  FROM verdicts AS verdict JOIN segment_revisions AS revision
- USING (tenant_id, segment_id, revision)
- WHERE verdict.conversation_id LIKE $1 || '%' AND verdict.pass_name = $2
 """
 
 
@@ -127,19 +122,9 @@ async def latency(stage: Stage, first: int, count: int) -> Findings:
 
 
 async def _measure(then: Past, name: str) -> float:
-    """The p95 of the seconds from a seal's append to the end of its job, of live segments."""
-    before = clock.monotonic()
-    for number, one in enumerate(conversations(MEASURED, f"{name}-")):
-        await then.seal([one], waits=False)
-        rest = before + (number + 1) * SEALED_EVERY_S - clock.monotonic()
-        await asyncio.sleep(max(0.0, rest))
-
-    async def are_there() -> list[float] | None:
-        rows = await then.pool.fetch(LATENCIES, f"{name}-", NEW.name)
-        return [row[0] for row in rows] if len(rows) == MEASURED else None
-
-    found = await eventually(are_there, timeout=PATIENCE_S)
-    assert found is not None
+    """The p95 of the seconds from a seal's append to its verdict's, of live segments."""
+    found = await seconds_to_verdicts(then, name, NEW.name, MEASURED, SEALED_EVERY_S)
+    assert len(found) == MEASURED
     return quantiles(found, n=20)[-1]
 
 

@@ -47,6 +47,7 @@ class Past:
     settings: Settings
     pool: Pool
     persister: ServiceProcess
+    producer: Producer
     incarnation: str
     began_at: datetime = field(default_factory=lambda: clock.now() - timedelta(minutes=1))
     sealed: dict[str, SegmentSealed] = field(default_factory=dict)
@@ -193,12 +194,7 @@ class Past:
         fields: Mapping[str, Any],
         revision: Mapping[str, int] | None = None,
     ) -> None:
-        producer = Producer(self.settings)
-        await producer.start()
-        try:
-            placed = await producer.send_all([outgoing(self.settings, one) for one in events])
-        finally:
-            await producer.stop()
+        placed = await self.producer.send_all([outgoing(self.settings, one) for one in events])
         last = {
             one.conversation_id: (place.partition, place.offset)
             for one, place in zip(events, placed, strict=True)
@@ -239,12 +235,8 @@ class Past:
         )
 
     async def _publish_seals(self, seals: Mapping[str, SegmentSealed]) -> None:
-        producer = Producer(self.settings)
-        await producer.start()
-        try:
-            await producer.send_all([seal_to_publish(self.settings, one) for one in seals.values()])
-        finally:
-            await producer.stop()
+        records = [seal_to_publish(self.settings, one) for one in seals.values()]
+        await self.producer.send_all(records)
         self.sealed.update(seals)
 
     async def is_stored(self) -> None:
@@ -292,8 +284,11 @@ async def past(settings: Settings, pool: Pool) -> AsyncIterator[Past]:
     """A past to which a test adds, with a running persister."""
     incarnation = await incarnation_of(settings, settings.topic(Topic.EVENTS))
     persister = ServiceProcess("persister", settings)
+    producer = Producer(settings)
     try:
+        await producer.start()
         await asyncio.to_thread(persister.start)
-        yield Past(settings, pool, persister, incarnation)
+        yield Past(settings, pool, persister, producer, incarnation)
     finally:
         persister.__exit__(None, None, None)
+        await producer.stop()

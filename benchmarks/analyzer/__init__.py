@@ -1,0 +1,1 @@
+"""The analyzer: jobs, backfills, and how long a verdict takes."""
