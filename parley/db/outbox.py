@@ -32,21 +32,29 @@ async def enqueue(connection: Connection, source: FenceKey, batch: Sequence[Outg
 
     Raises RecordTooLarge: a row that cannot be published would hold up all that follow it.
     """
+    partitioned = [(source.partition, one) for one in batch]
+    await enqueue_all(connection, source.consumer, source.topic, partitioned)
+
+
+async def enqueue_all(
+    connection: Connection, consumer: str, topic: str, batch: Sequence[tuple[int, Outgoing]]
+) -> None:
+    """The same for several partitions of a source topic: each row is its partition's relay's."""
     if not batch:
         return
-    for outgoing in batch:
+    for _, outgoing in batch:
         check_size(outgoing)
     traced = TRACING.headers()
     await connection.execute(
         _SQL["insert_outbox"],
-        source.consumer,
-        source.topic,
-        source.partition,
-        [one.topic for one in batch],
-        [one.partition for one in batch],
-        [one.key for one in batch],
-        [one.value for one in batch],
-        [headers_to_json((*one.headers, *traced)) for one in batch],
+        consumer,
+        topic,
+        [partition for partition, _ in batch],
+        [one.topic for _, one in batch],
+        [one.partition for _, one in batch],
+        [one.key for _, one in batch],
+        [one.value for _, one in batch],
+        [headers_to_json((*one.headers, *traced)) for _, one in batch],
     )
 
 

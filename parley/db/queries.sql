@@ -45,9 +45,9 @@ UPDATE fences SET stopped_reason = NULL, updated_at = now()
 -- name: insert_outbox
 -- Rows that must be published after this commit, in the order of the arrays.
 INSERT INTO outbox (consumer, source_topic, source_partition, topic, partition, key, value, headers)
-SELECT $1, $2, $3, row.topic, row.partition, row.key, row.value, row.headers
-  FROM unnest($4::text[], $5::int[], $6::bytea[], $7::bytea[], $8::jsonb[])
-       WITH ORDINALITY AS row (topic, partition, key, value, headers, number)
+SELECT $1, $2, row.source_partition, row.topic, row.partition, row.key, row.value, row.headers
+  FROM unnest($3::int[], $4::text[], $5::int[], $6::bytea[], $7::bytea[], $8::jsonb[])
+       WITH ORDINALITY AS row (source_partition, topic, partition, key, value, headers, number)
  ORDER BY row.number
 
 -- name: unpublished_outbox

@@ -11,7 +11,7 @@ from services.analyzer.core.outcomes import Attempting
 from services.analyzer.known import KnownPasses
 from services.analyzer.model.contract import Model
 from services.analyzer.observing import JobGauge
-from services.analyzer.prompts.asking import Asker, Asking
+from services.analyzer.prompts.asking import Asking
 from services.analyzer.prompts.circuits import Circuits
 from services.analyzer.prompts.worker import PromptWorker, Room
 from services.analyzer.resuming import Resuming
@@ -79,10 +79,10 @@ class Engine:
     def prompt_worker(self, ring_relay: Callable[[int], None], heartbeat_s: float) -> PromptWorker:
         """Who asks models."""
         asking = Asking(self._rules, self._settings.analyzer_live_share)
-        asker = Asker(self._store, self._model, self.circuits, asking)
         room = Room(self._settings.analyzer_calls, self._settings.analyzer_live_calls)
         return PromptWorker(
-            self._store, self._known, asker, self.circuits, ring_relay, heartbeat_s, room
+            *(self._store, self._known, self._model, self.circuits, asking),
+            *(ring_relay, heartbeat_s, room),
         )
 
     def _not_called(self) -> list[str]:

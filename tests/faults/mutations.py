@@ -188,8 +188,8 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/sealer/core/partition.py",
-                "        if event.event_id in conversation.where and kind in _REMEMBERED:\n",
-                "        if event.event_id in conversation.where and kind in _REMEMBERED:\n"
+                "        if kind in _REMEMBERED and event.event_id in conversation.where:\n",
+                "        if kind in _REMEMBERED and event.event_id in conversation.where:\n"
                 "            known = conversation.window_of(event.event_id)\n"
                 "            if known is not None and known.is_open:\n"
                 "                known.last_arrival = state.watermark\n"
@@ -284,8 +284,8 @@ MUTATIONS: Final = (
         (
             Edit(
                 "parley/digests.py",
-                "lines = sorted([",
-                "lines = ([",
+                'sorted(f"{member.event_id}:{member.content_version}\\n" for member in members)',
+                '[f"{member.event_id}:{member.content_version}\\n" for member in members]',
             ),
         ),
         "tests/unit/sealer/test_properties.py::test_batches_restores_and_forgetting_do_not_show",
@@ -381,7 +381,7 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/analyzer/prompts/asking.py",
-                "            await question.purse.reserve(estimated_micro_usd, used)\n",
+                "            await purse.reserve(estimated_micro_usd, used)\n",
                 "            await asyncio.sleep(0)\n",
             ),
         ),
@@ -393,8 +393,8 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/analyzer/store/queries.sql",
-                "   WHERE job.state = 'claimed' AND job.lease_token = $1\n   ORDER BY",
-                "   WHERE job.state <> 'verdict' AND $1::uuid IS NOT NULL\n   ORDER BY",
+                "   WHERE job.state = 'claimed' AND job.lease_token = outcome.token\n",
+                "   WHERE job.state <> 'verdict'\n",
             ),
         ),
         "tests/integration/analyzer/test_outcomes.py::test_a_verdict_without_the_token_is_refused",

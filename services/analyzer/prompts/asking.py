@@ -48,8 +48,9 @@ from services.analyzer.model.contract import (
     Usage,
 )
 from services.analyzer.prompts.circuits import Circuits
+from services.analyzer.prompts.together import JobsTogether
 from services.analyzer.runner import DIGEST_MISMATCH, names, note_failure
-from services.analyzer.store import BudgetSpent, JobStore, LeaseLost
+from services.analyzer.store import BudgetSpent, LeaseLost, Reservation
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,8 @@ CALLS_AT_MOST: Final = 2
 GRACE: Final = timedelta(seconds=10)
 # Budgets that were spent are looked at again and again by who reopens jobs.
 NOW: Final = timedelta(0)
+# A prompt of so much text is made within a millisecond; a thread would cost as much.
+MOST_INLINE_CHARACTERS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,9 @@ class Purse:
     """What the calls of one attempt have reserved: each is counted before it is made."""
 
     def __init__(
-        self, store: JobStore, token: str, attempt: Attempt, worker_id: str, limits: Limits
+        self, jobs: JobsTogether, token: str, attempt: Attempt, worker_id: str, limits: Limits
     ) -> None:
-        self._store = store
+        self._jobs = jobs
         self._token = token
         self._attempt = attempt
         self._worker_id = worker_id
@@ -97,46 +100,46 @@ class Purse:
             job.backfill_run_id,
             estimated_micro_usd,
         )
-        await self._store.reserve(self._token, self._attempt, charge, self._limits, self._worker_id)
+        of_attempt = self._token, self._attempt, charge, self._limits, self._worker_id
+        refusal = await self._jobs.reserve(Reservation(*of_attempt, TRACING.headers()))
+        if refusal is not None:
+            raise refusal
         self.reserved.append(charge)
         metrics.CALLS.labels(job.pass_name).inc()
 
     async def _settle(self, used: Usage) -> None:
         if self.reserved:
             paid = settled(self.reserved, used.cost_micro_usd)
-            await self._store.pay(self._attempt.job, paid)
+            await self._jobs.pay(self._attempt.job, paid)
             self.reserved, self.used = list(paid), used
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """One attempt on its way: what is asked about, and what it has reserved."""
+class Question:
+    """A job whose text is there and was not asked about before."""
 
     attempt: Attempt
     definition: PassDefinition
+    text: SegmentText
     content_digest: bytes
-    purse: Purse
 
 
 class Asker:
     """Makes attempts at jobs whose passes are prompts."""
 
-    def __init__(self, store: JobStore, model: Model, circuits: Circuits, asking: Asking) -> None:
-        self._store = store
+    def __init__(
+        self, jobs: JobsTogether, model: Model, circuits: Circuits, asking: Asking
+    ) -> None:
+        self._jobs = jobs
         self._model = model
         self._circuits = circuits
         self._asking = asking
         self._rules = asking.attempting
 
-    async def attempt(
-        self, token: str, attempt: Attempt, definition: PassDefinition
-    ) -> Outcome | None:
-        """What becomes of the job; None where the claim was lost, and nothing more is to be done.
-
-        Raises what the database raises: then the job is claimed again when its lease is out.
-        """
-        members = await self._store.load([attempt.job.segment])
-        text = text_of(attempt.job.segment, members[attempt.job.segment])
+    async def prepare(self, attempt: Attempt, definition: PassDefinition) -> Question | Outcome:
+        """What to ask about a job; or what becomes of it with nothing asked."""
+        members = await self._jobs.load(attempt.job.segment)
+        text = text_of(attempt.job.segment, members)
         if text is None:
             log.error("digest_mismatch", **names(attempt.job))
             return parked(attempt, DIGEST_MISMATCH)
@@ -145,7 +148,7 @@ class Asker:
             return abandoned(attempt, self._rules, clock.now())
         digest = content_digest(text.messages)
         recalled = await self._recall(attempt, definition, digest)
-        return recalled or await self._ask(token, attempt, definition, text, digest)
+        return recalled or Question(attempt, definition, text, digest)
 
     async def _recall(
         self, attempt: Attempt, definition: PassDefinition, digest: bytes
@@ -153,7 +156,7 @@ class Asker:
         """The verdict that the same text had under the same fingerprint: it is paid for."""
         tenant_id = attempt.job.segment.tenant_id
         key = memo_key(tenant_id, digest, definition.fingerprint)
-        known = await self._store.recall(tenant_id, key)
+        known = await self._jobs.recall(tenant_id, key)
         if known is None:
             return None
         metrics.MEMO_HITS.labels(definition.name).inc()
@@ -162,22 +165,19 @@ class Asker:
         )
         return succeeded(attempt, result, digest, self._rules, clock.now())
 
-    async def _ask(
-        self,
-        token: str,
-        attempt: Attempt,
-        definition: PassDefinition,
-        text: SegmentText,
-        digest: bytes,
-    ) -> Outcome | None:
+    async def ask(self, token: str, question: Question) -> Outcome | None:
+        """What becomes of the job; None where the claim was lost, and nothing more is to be done.
+
+        Raises what the database raises: then the job is claimed again when its lease is out.
+        """
+        attempt, definition, digest = question.attempt, question.definition, question.content_digest
         limits = limits_of(definition.daily_budget_micro_usd, self._asking.live_share)
-        purse = Purse(self._store, token, attempt, self._rules.worker_id, limits)
-        question = _Question(attempt, definition, digest, purse)
+        purse = Purse(self._jobs, token, attempt, self._rules.worker_id, limits)
         estimated = 0
         try:
-            prompt = await asyncio.to_thread(self._model.render, definition, text)
+            prompt = await self._render(definition, question.text)
             estimated = self._model.estimate_micro_usd(definition, prompt)
-            answer = await self._answer(question, prompt, estimated)
+            answer = await self._answer(definition, purse, prompt, estimated)
         except LeaseLost:
             return None
         except BudgetSpent as spent:
@@ -186,7 +186,7 @@ class Asker:
             outcome = parked(attempt, spent.reason, needed)
             return replace(outcome, due_in=NOW, charges=tuple(purse.reserved))
         except ModelError as error:
-            return self._refused(question, error)
+            return self._refused(question, purse.reserved, error)
         except Exception as error:
             if is_transient(error):
                 raise
@@ -194,15 +194,24 @@ class Asker:
             reason = type(error).__name__
             charges = purse.reserved
             return raised(attempt, definition, reason, digest, self._rules, clock.now(), charges)
-        return self._answered(question, prompt, answer)
+        return self._answered(question, purse.reserved, prompt, answer)
+
+    async def _render(self, definition: PassDefinition, text: SegmentText) -> RenderedPrompt:
+        """The prompt; a long text is none that others have to wait for."""
+        if sum(len(one.content.text) for one in text.messages) <= MOST_INLINE_CHARACTERS:
+            return self._model.render(definition, text)
+        return await asyncio.to_thread(self._model.render, definition, text)
 
     async def _answer(
-        self, question: _Question, prompt: RenderedPrompt, estimated_micro_usd: int
+        self,
+        definition: PassDefinition,
+        purse: Purse,
+        prompt: RenderedPrompt,
+        estimated_micro_usd: int,
     ) -> Answer:
         async def before_call(used: Usage) -> None:
-            await question.purse.reserve(estimated_micro_usd, used)
+            await purse.reserve(estimated_micro_usd, used)
 
-        definition = question.definition
         longest = CALLS_AT_MOST * definition.timeout + GRACE
         asked: Attributes = {
             "gen_ai.operation.name": "chat",
@@ -214,13 +223,19 @@ class Asker:
                 async with asyncio.timeout(longest.total_seconds()):
                     answer = await self._model.ask(definition, prompt, before_call)
             except TimeoutError as error:
-                raise ModelUnavailable("timeout", usage=question.purse.used) from error
+                raise ModelUnavailable("timeout", usage=purse.used) from error
             span.set_attribute("gen_ai.response.model", answer.model)
             span.set_attribute("gen_ai.usage.input_tokens", answer.usage.input_tokens)
             span.set_attribute("gen_ai.usage.output_tokens", answer.usage.output_tokens)
             return answer
 
-    def _answered(self, question: _Question, prompt: RenderedPrompt, answer: Answer) -> Outcome:
+    def _answered(
+        self,
+        question: Question,
+        reserved: Sequence[Charge],
+        prompt: RenderedPrompt,
+        answer: Answer,
+    ) -> Outcome:
         self._circuits.answered(question.definition.model)
         usage = answer.usage
         result = Result(
@@ -230,21 +245,23 @@ class Asker:
             prompt.digest,
             usage.input_tokens,
             usage.output_tokens,
-            settled(question.purse.reserved, usage.cost_micro_usd),
+            settled(reserved, usage.cost_micro_usd),
             answer.latency,
         )
         attempt, digest = question.attempt, question.content_digest
         return succeeded(attempt, result, digest, self._rules, clock.now())
 
-    def _refused(self, question: _Question, error: ModelError) -> Outcome:
+    def _refused(
+        self, question: Question, reserved: Sequence[Charge], error: ModelError
+    ) -> Outcome:
         attempt, model = question.attempt, question.definition.model
-        charges = self._charges(question.purse.reserved, error)
+        charges = self._charges(reserved, error)
         if isinstance(error, NoProvider):
             self._circuits.undecided(model)
             return parked(attempt, "no_provider")
         if isinstance(error, ModelUnavailable):
             return self._unavailable(question, error, charges)
-        if question.purse.reserved:
+        if reserved:
             self._circuits.answered(model)
         if isinstance(error, ModelMisconfigured):
             log.error("pass_suspended", **names(attempt.job), reason=error.reason)
@@ -252,7 +269,7 @@ class Asker:
         return self._failed(question, error, charges)
 
     def _unavailable(
-        self, question: _Question, error: ModelUnavailable, charges: Sequence[Charge]
+        self, question: Question, error: ModelUnavailable, charges: Sequence[Charge]
     ) -> Outcome:
         attempt, definition = question.attempt, question.definition
         rest = self._circuits.failed(definition.model, error.retry_after)
@@ -270,7 +287,7 @@ class Asker:
             return settled(reserved, cost)
         return refused(reserved, cost, error.reason)
 
-    def _failed(self, question: _Question, error: ModelError, charges: Sequence[Charge]) -> Outcome:
+    def _failed(self, question: Question, error: ModelError, charges: Sequence[Charge]) -> Outcome:
         attempt, digest, now = question.attempt, question.content_digest, clock.now()
         if isinstance(error, InvalidAnswer):
             return failed(

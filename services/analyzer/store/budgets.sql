@@ -1,11 +1,28 @@
 -- What calls cost: reserved before each, settled after it.
 -- Whoever writes locks jobs before days, and days before runs.
 
--- name: hold_job
--- The claim still holds the job, and goes on to.
-UPDATE operations.jobs SET due_at = now() + $7::interval
- WHERE tenant_id = $2 AND segment_id = $3 AND revision = $4 AND pass_name = $5 AND pass_version = $6
-   AND state = 'claimed' AND lease_token = $1
+-- name: hold_jobs
+-- Which of these claims still hold their jobs, and go on to. Nobody takes one of them away before the
+-- end of the transaction; a lease that is half over begins anew.
+WITH wanted AS (
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[])
+             AS row (token, tenant_id, segment_id, revision, pass_name, pass_version)
+), held AS (
+  SELECT wanted.*, job.due_at
+    FROM wanted
+    JOIN operations.jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
+   WHERE job.state = 'claimed' AND job.lease_token = wanted.token
+   ORDER BY job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
+     FOR UPDATE OF job
+), extended AS (
+  UPDATE operations.jobs AS job SET due_at = now() + $7::interval
+    FROM held
+   WHERE held.due_at < now() + $7::interval / 2
+     AND job.tenant_id = held.tenant_id AND job.segment_id = held.segment_id
+     AND job.revision = held.revision AND job.pass_name = held.pass_name
+     AND job.pass_version = held.pass_version
+)
+SELECT token, tenant_id, segment_id, revision, pass_name, pass_version FROM held
 
 -- name: reserve_day
 -- Adds to what is spent of a pass, tenant and day, unless that is more than may be: $6 by both
@@ -35,12 +52,20 @@ SELECT $1, $2::bigint
          run.spent_micro_usd + $2::bigint)
 RETURNING run.backfill_run_id
 
--- name: insert_charge
--- The reservation itself.
+-- name: return_to_day
+-- What was added to a day and is not spent after all.
+UPDATE operations.budget_days
+   SET live_micro_usd = live_micro_usd - CASE $4::smallint WHEN 0 THEN $5::bigint ELSE 0 END,
+       backfill_micro_usd = backfill_micro_usd - CASE $4::smallint WHEN 0 THEN 0 ELSE $5::bigint END
+ WHERE tenant_id = $1 AND pass_name = $2 AND utc_day = $3
+
+-- name: insert_charges
+-- The reservations themselves.
 INSERT INTO operations.charges (
     reservation_id, tenant_id, conversation_id, segment_id, revision, pass_name, pass_version,
     utc_day, lane, backfill_run_id, estimated_micro_usd)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[],
+                     $7::bigint[], $8::date[], $9::smallint[], $10::uuid[], $11::bigint[])
 
 -- name: apply_charges
 -- Charges that were settled, or that the topic tells of: each counts once, and once it is settled

@@ -6,11 +6,11 @@ from datetime import date
 from typing import Any
 
 from parley import clock, ids
-from parley.analyses import Analysis, AttemptStarted, Charge, ChargeRecorded, Lane
+from parley.analyses import Analysis, AttemptStarted, ChargeRecorded, Lane
+from parley.codec import Header
 from parley.db.pool import Connection, Pool
 from parley.digests import SpokenMember
 from parley.topics import Topic
-from services.analyzer.core.budget import Limits
 from services.analyzer.core.jobs import Attempt, Job, Segment
 from services.analyzer.core.memo import memo_of
 from services.analyzer.core.outcomes import Outcome
@@ -19,13 +19,16 @@ from services.analyzer.store import money
 from services.analyzer.store.memory import Recalled, recall, remember
 from services.analyzer.store.rows import (
     SQL,
+    Told,
     attempt_of,
     bounds,
     columns,
+    enqueue,
     key_of,
     key_of_row,
     member_of,
     publish,
+    to_outgoing,
 )
 
 
@@ -43,6 +46,15 @@ class Claim:
 
     token: str
     attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutcome:
+    """What became of a job that is held under a token; `traced` names whose span tells of it."""
+
+    token: str
+    outcome: Outcome
+    traced: tuple[Header, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +90,10 @@ class JobStore:
         )
         return Claim(token, tuple(attempt_of(row) for row in rows))
 
-    async def extend(self, claim: Claim) -> None:
-        """Say that the holder of the claim is alive."""
-        keys = columns(key_of(attempt.job) for attempt in claim.attempts)
-        lease = self._settings.analyzer_lease
-        await self._pool.execute(SQL["extend_leases"], claim.token, *keys, lease)
+    async def extend(self, held: Sequence[tuple[str, Attempt]]) -> None:
+        """Say that the holder of these jobs, each under its claim's token, is alive."""
+        keys = columns((token, *key_of(attempt.job)) for token, attempt in held)
+        await self._pool.execute(SQL["extend_leases"], *keys, self._settings.analyzer_lease)
 
     async def load(self, segments: Sequence[Segment]) -> dict[Segment, list[SpokenMember]]:
         """The messages of each segment as of the position at which it was sealed."""
@@ -92,33 +103,38 @@ class JobStore:
             loaded[segments[row["number"] - 1]].append(member_of(row))
         return loaded
 
-    async def recall(self, tenant_id: str, key: bytes) -> Recalled | None:
-        """What was answered before to the same, if it was."""
-        return await recall(self._pool, tenant_id, key)
+    async def recall(self, keys: Sequence[tuple[str, bytes]]) -> list[Recalled | None]:
+        """What was answered before to the same, by tenant and key, in their order."""
+        return await recall(self._pool, keys)
 
-    async def reserve(
-        self, token: str, attempt: Attempt, charge: Charge, limits: Limits, worker_id: str
-    ) -> None:
-        """Count a call, and commit that, before it is made; raises LeaseLost or BudgetSpent.
+    async def reserve(self, wanted: Sequence[money.Reservation]) -> list[money.Refusal | None]:
+        """Count calls, and commit that, before they are made.
 
-        A crash after it leaves the estimate counted: spend is never told too low.
+        Says of each why it is not to be made; None where it is counted. A crash after it leaves the
+        estimates counted: spend is never told too low.
         """
-        job = attempt.job
+        lease = self._settings.analyzer_lease
+        async with self._pool.acquire() as connection, connection.transaction():
+            refused = await money.reserve(connection, wanted, lease)
+            counted = [one for one, why in zip(wanted, refused, strict=True) if why is None]
+            told = [one for reservation in counted for one in self._begun(reservation)]
+            await enqueue(connection, self._settings, told)
+        return refused
+
+    def _begun(self, one: money.Reservation) -> Iterable[Told]:
+        attempt, job = one.attempt, one.attempt.job
         started = AttemptStarted(
             job.ref,
             attempt.attempt_count,
             attempt.failure_count,
             attempt.released_count,
             attempt.generation,
-            worker_id,
+            one.worker_id,
             clock.now(),
         )
-        told: list[Analysis] = [started, ChargeRecorded(job.ref, charge)]
-        lease = self._settings.analyzer_lease
-        async with self._pool.acquire() as connection, connection.transaction():
-            await money.reserve(connection, token, attempt, charge, limits, lease)
-            partition = job.segment.source_partition
-            await publish(connection, self._settings, ((partition, one) for one in told))
+        told: tuple[Analysis, ...] = started, ChargeRecorded(job.ref, one.charge)
+        partition = job.segment.source_partition
+        return [(partition, to_outgoing(self._settings, said, one.traced)) for said in told]
 
     async def pay(self, job: Job, charges: Sequence[Charge]) -> None:
         """Write what calls cost, and tell of it, while their job goes on."""
@@ -129,23 +145,40 @@ class JobStore:
             await publish(connection, self._settings, ((partition, one) for one in paid))
 
     async def settle(self, claim: Claim, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Settle what became of a claim's jobs; returns the outcomes that counted."""
+        held = [HeldOutcome(claim.token, one) for one in outcomes]
+        counted = await self.settle_all(held)
+        return [one.outcome for one, counts in zip(held, counted, strict=True) if counts]
+
+    async def settle_all(self, held: Sequence[HeldOutcome]) -> list[bool]:
         """Write outcomes, and their ends into the outbox, in one transaction.
 
-        Returns those that counted: of a job that this claim no longer holds only the money is
-        written. A crash before the COMMIT costs the attempts, which are made again when the lease
-        is out.
+        Says of each, in their order, whether it counted: of a job that its claim no longer holds
+        only the money is written. A crash before the COMMIT costs the attempts, which are made
+        again when the lease is out.
         """
-        rows = columns(_outcome_row(outcome) for outcome in outcomes)
+        rows = columns(_outcome_row(one) for one in held)
+        outcomes = [one.outcome for one in held]
         async with self._pool.acquire() as connection, connection.transaction():
-            settled = await connection.fetch(SQL["settle_jobs"], claim.token, *rows)
-            keys = {key_of_row(row) for row in settled}
-            counted = [outcome for outcome in outcomes if key_of(outcome.job) in keys]
+            settled = await connection.fetch(SQL["settle_jobs"], *rows)
+            keys = {(str(row["token"]), key_of_row(row)) for row in settled}
+            counted = [(one.token, key_of(one.outcome.job)) in keys for one in held]
             await money.apply(connection, _charges(outcomes))
-            ends = [one.ended for one in counted if one.ended is not None]
+            ends = [
+                one.ended
+                for one, counts in zip(outcomes, counted, strict=True)
+                if counts and one.ended is not None
+            ]
             memos = [memo_of(ended) for ended in ends]
             await remember(connection, [memo for memo in memos if memo is not None])
             await self._suspend(connection, outcomes)
-            await publish(connection, self._settings, _told(outcomes, counted))
+            told = [
+                (one.outcome.job.segment.source_partition, said, one.traced)
+                for one, counts in zip(held, counted, strict=True)
+                for said in _told(one.outcome, counts=counts)
+            ]
+            made = [(at, to_outgoing(self._settings, said, by)) for at, said, by in told]
+            await enqueue(connection, self._settings, made)
         return counted
 
     async def _suspend(self, connection: Connection, outcomes: Iterable[Outcome]) -> None:
@@ -196,22 +229,17 @@ def _charges(outcomes: Iterable[Outcome]) -> list[ChargeRecorded]:
     ]
 
 
-def _told(
-    outcomes: Sequence[Outcome], counted: Sequence[Outcome]
-) -> Iterable[tuple[int, Analysis]]:
-    """Ends that counted tell of their charges; those of others are told of by themselves."""
-    counting = {key_of(outcome.job) for outcome in counted if outcome.ended is not None}
-    for outcome in outcomes:
-        partition = outcome.job.segment.source_partition
-        if outcome.ended is not None and key_of(outcome.job) in counting:
-            yield partition, outcome.ended
-        else:
-            for charge in outcome.charges:
-                yield partition, ChargeRecorded(outcome.job.ref, charge)
+def _told(outcome: Outcome, *, counts: bool) -> Iterable[Analysis]:
+    """An end that counted tells of its charges; those of others are told of by themselves."""
+    if counts and outcome.ended is not None:
+        return [outcome.ended]
+    return [ChargeRecorded(outcome.job.ref, charge) for charge in outcome.charges]
 
 
-def _outcome_row(outcome: Outcome) -> tuple[Any, ...]:
+def _outcome_row(held: HeldOutcome) -> tuple[Any, ...]:
+    outcome = held.outcome
     return (
+        held.token,
         *key_of(outcome.job),
         outcome.state.value,
         outcome.reason,

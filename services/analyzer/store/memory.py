@@ -17,10 +17,13 @@ class Recalled:
     prompt_digest: bytes
 
 
-async def recall(pool: Pool, tenant_id: str, key: bytes) -> Recalled | None:
-    """The tenant's answer of this key, if there is one."""
-    row = await pool.fetchrow(SQL["recall"], tenant_id, key)
-    return None if row is None else Recalled(*row.values())
+async def recall(pool: Pool, keys: Sequence[tuple[str, bytes]]) -> list[Recalled | None]:
+    """The answers of these tenants and keys, in their order; None where there is none."""
+    found: list[Recalled | None] = [None] * len(keys)
+    for row in await pool.fetch(SQL["recall"], *columns(keys)):
+        number, *answer = row.values()
+        found[number - 1] = Recalled(*answer)
+    return found
 
 
 async def remember(connection: Connection, memos: Sequence[Memo]) -> None:

@@ -1,14 +1,16 @@
 """What calls cost: reserved and committed before each, settled after it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from parley.analyses import Charge, ChargeRecorded, Lane
+from parley.codec import Header
 from parley.db.pool import Connection, Pool
 from services.analyzer.core.budget import Limits, Spent
 from services.analyzer.core.jobs import Attempt
-from services.analyzer.store.rows import SQL, charge_row, columns, key_of
+from services.analyzer.store.rows import SQL, charge_row, columns, key_of, key_of_row
 
 
 class BudgetSpent(Exception):
@@ -21,6 +23,10 @@ class BudgetSpent(Exception):
 
 class LeaseLost(Exception):
     """The claim does not hold the job any more: nothing is called for it."""
+
+
+Day = tuple[str, str, date, int, int, int]
+"""Tenant, pass, UTC day and lane, and the limits of both lanes and of backfills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +46,85 @@ class Waiting:
     run_room_micro_usd: int | None
 
 
-async def reserve(
-    connection: Connection,
-    token: str,
-    attempt: Attempt,
-    charge: Charge,
-    limits: Limits,
-    lease: timedelta,
-) -> None:
-    """Count a call before it is made, within the caller's transaction.
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A call that is about to be made for a job that is held under a token."""
 
-    Raises LeaseLost, and BudgetSpent where it does not fit.
+    token: str
+    attempt: Attempt
+    charge: Charge
+    limits: Limits
+    worker_id: str
+    traced: tuple[Header, ...] = ()
+
+    @property
+    def day(self) -> Day:
+        """Whose budget it is taken from."""
+        job, charge = self.attempt.job, self.charge
+        limits = self.limits.total_micro_usd, self.limits.backfill_micro_usd
+        return job.segment.tenant_id, job.pass_name, charge.utc_day, charge.lane.value, *limits
+
+
+Refusal = LeaseLost | BudgetSpent
+
+
+async def reserve(
+    connection: Connection, wanted: Sequence[Reservation], lease: timedelta
+) -> list[Refusal | None]:
+    """Count calls before they are made, within the caller's transaction.
+
+    Says of each, in their order, why it is not to be made; None where it is counted.
     """
-    job = attempt.job
-    held = await connection.execute(SQL["hold_job"], token, *key_of(job), lease)
-    if held != "UPDATE 1":
-        raise LeaseLost
-    reserved = await connection.fetchval(
-        SQL["reserve_day"],
-        job.segment.tenant_id,
-        job.pass_name,
-        charge.utc_day,
-        charge.lane.value,
-        charge.estimated_micro_usd,
-        limits.total_micro_usd,
-        limits.backfill_micro_usd,
-    )
-    if reserved is None:
-        raise BudgetSpent("budget")
-    if charge.backfill_run_id:
+    keys = columns((one.token, *key_of(one.attempt.job)) for one in wanted)
+    rows = await connection.fetch(SQL["hold_jobs"], *keys, lease)
+    held = {(str(row["token"]), key_of_row(row)) for row in rows}
+    refused: list[Refusal | None] = [
+        None if (one.token, key_of(one.attempt.job)) in held else LeaseLost() for one in wanted
+    ]
+    await _reserve_days(connection, wanted, refused)
+    await _reserve_runs(connection, wanted, refused)
+    charges = [one for one, why in zip(wanted, refused, strict=True) if why is None]
+    if charges:
+        rows_of = columns(charge_row(one.attempt.job.ref, one.charge)[:-1] for one in charges)
+        await connection.execute(SQL["insert_charges"], *rows_of)
+    return refused
+
+
+async def _reserve_days(
+    connection: Connection, wanted: Sequence[Reservation], refused: list[Refusal | None]
+) -> None:
+    """Day by day in one order for everybody: at once where all fits, else one after the other."""
+    by_day: dict[Day, list[int]] = defaultdict(list)
+    for place, one in enumerate(wanted):
+        if refused[place] is None:
+            by_day[one.day].append(place)
+    for day, places in sorted(by_day.items()):
+        *key, total, of_backfills = day
+        whole = sum(wanted[place].charge.estimated_micro_usd for place in places)
+        if await connection.fetchval(SQL["reserve_day"], *key, whole, total, of_backfills):
+            continue
+        for place in places:
+            part = wanted[place].charge.estimated_micro_usd
+            if not await connection.fetchval(SQL["reserve_day"], *key, part, total, of_backfills):
+                refused[place] = BudgetSpent("budget")
+
+
+async def _reserve_runs(
+    connection: Connection, wanted: Sequence[Reservation], refused: list[Refusal | None]
+) -> None:
+    """The budgets of backfills; what does not fit into one is not taken from its day either."""
+    places = [
+        place
+        for place, one in enumerate(wanted)
+        if refused[place] is None and one.charge.backfill_run_id
+    ]
+    for place in sorted(places, key=lambda one: wanted[one].charge.backfill_run_id):
+        charge = wanted[place].charge
         run = (charge.backfill_run_id, charge.estimated_micro_usd)
         if await connection.fetchval(SQL["reserve_run"], *run) is None:
-            raise BudgetSpent("budget_of_backfill")
-    await connection.execute(SQL["insert_charge"], *charge_row(job.ref, charge)[:-1])
+            refused[place] = BudgetSpent("budget_of_backfill")
+            key = wanted[place].day[:4]
+            await connection.execute(SQL["return_to_day"], *key, charge.estimated_micro_usd)
 
 
 async def apply(connection: Connection, charges: Sequence[ChargeRecorded]) -> None:

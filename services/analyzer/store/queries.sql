@@ -218,13 +218,13 @@ UPDATE operations.jobs AS job
 RETURNING job.*
 
 -- name: extend_leases
--- A heartbeat: the holder of the token is alive. Rows that somebody has locked are being ended.
+-- A heartbeat: the holder of the tokens is alive. Rows that somebody has locked are being ended.
 WITH held AS (
   SELECT job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
-    FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[])
-           AS key (tenant_id, segment_id, revision, pass_name, pass_version)
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[])
+           AS key (token, tenant_id, segment_id, revision, pass_name, pass_version)
     JOIN operations.jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
-   WHERE job.state = 'claimed' AND job.lease_token = $1
+   WHERE job.state = 'claimed' AND job.lease_token = key.token
      FOR UPDATE OF job SKIP LOCKED
 )
 UPDATE operations.jobs AS job SET due_at = now() + $7::interval
@@ -236,16 +236,16 @@ UPDATE operations.jobs AS job SET due_at = now() + $7::interval
 -- name: settle_jobs
 -- Writes what became of claimed jobs, under their token only: who lost it changes nothing.
 WITH outcome AS (
-  SELECT * FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::text[],
-                       $8::text[], $9::int[], $10::int[], $11::interval[], $12::bigint[],
-                       $13::text[])
-             AS row (tenant_id, segment_id, revision, pass_name, pass_version, state, reason,
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[],
+                       $7::text[], $8::text[], $9::int[], $10::int[], $11::interval[],
+                       $12::bigint[], $13::text[])
+             AS row (token, tenant_id, segment_id, revision, pass_name, pass_version, state, reason,
                      failure_count, released_count, due_in, estimated_micro_usd, raw_answer)
 ), locked AS (
   SELECT outcome.*
     FROM outcome
     JOIN operations.jobs AS job USING (tenant_id, segment_id, revision, pass_name, pass_version)
-   WHERE job.state = 'claimed' AND job.lease_token = $1
+   WHERE job.state = 'claimed' AND job.lease_token = outcome.token
    ORDER BY job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
      FOR UPDATE OF job
 )
@@ -258,7 +258,7 @@ UPDATE operations.jobs AS job
  WHERE job.tenant_id = locked.tenant_id AND job.segment_id = locked.segment_id
    AND job.revision = locked.revision AND job.pass_name = locked.pass_name
    AND job.pass_version = locked.pass_version
-RETURNING job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
+RETURNING locked.token, job.tenant_id, job.segment_id, job.revision, job.pass_name, job.pass_version
 
 -- name: load_members
 -- The members of segments as of the positions at which they were sealed: messages within the
@@ -358,8 +358,10 @@ SELECT pass_name, pass_version, fingerprint, reason FROM operations.suspensions
  ORDER BY pass_name, pass_version
 
 -- name: recall
--- An answer that is paid for.
-SELECT output_json, model, prompt_digest FROM operations.memo WHERE tenant_id = $1 AND memo_key = $2
+-- Answers that are paid for, by the places of their keys, counted from 1.
+SELECT wanted.number, memo.output_json, memo.model, memo.prompt_digest
+  FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS wanted (tenant_id, memo_key, number)
+  JOIN operations.memo AS memo USING (tenant_id, memo_key)
 
 -- name: remember
 -- Answers that are paid for; the first one of each content and fingerprint counts.

@@ -1,15 +1,13 @@
 """Rows to the analyzer's values and back."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from parley import clock
 from parley.analyses import Analysis, Charge, JobKey, JobRef, JobTrigger, Lane
-from parley.codec import Outgoing, encode_analysis, event_key
+from parley.codec import Header, Outgoing, encode_analysis, event_key
 from parley.codec.analyses import ANALYSIS_HEADERS
 from parley.db import outbox
-from parley.db.fence import FenceKey
 from parley.db.pool import Connection
 from parley.db.sql import load
 from parley.digests import SpokenMember
@@ -23,23 +21,27 @@ CONSUMER: Final = "analyzer"
 SQL: Final = {**load(__package__), **load(__package__, "budgets.sql")}
 
 
-def to_outgoing(settings: Settings, told: Analysis) -> Outgoing:
-    """What became of a job as a record of the analyses topic."""
+Told = tuple[int, Outgoing]
+"""A record of the analyses topic, and the partition of its job's seal: whose relay publishes it."""
+
+
+def to_outgoing(settings: Settings, told: Analysis, traced: tuple[Header, ...] = ()) -> Outgoing:
+    """What became of a job, for the analyses topic; `traced` names whose span tells it."""
     key = event_key(told.job.tenant_id, told.job.conversation_id)
     topic = settings.topic(Topic.ANALYSES)
-    return Outgoing(topic, key, encode_analysis(told), ANALYSIS_HEADERS)
+    return Outgoing(topic, key, encode_analysis(told), (*ANALYSIS_HEADERS, *traced))
 
 
 async def publish(
     connection: Connection, settings: Settings, told: Iterable[tuple[int, Analysis]]
 ) -> None:
     """Write records into the outbox within the caller's transaction, by their seals' partitions."""
-    by_partition: dict[int, list[Outgoing]] = defaultdict(list)
-    for partition, one in told:
-        by_partition[partition].append(to_outgoing(settings, one))
-    for partition, batch in sorted(by_partition.items()):
-        source = FenceKey(CONSUMER, settings.topic(Topic.SEALS), partition)
-        await outbox.enqueue(connection, source, batch)
+    await enqueue(connection, settings, [(at, to_outgoing(settings, one)) for at, one in told])
+
+
+async def enqueue(connection: Connection, settings: Settings, told: Sequence[Told]) -> None:
+    """The same of what is ready to be published."""
+    await outbox.enqueue_all(connection, CONSUMER, settings.topic(Topic.SEALS), told)
 
 
 def columns(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

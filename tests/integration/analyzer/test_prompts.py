@@ -22,6 +22,7 @@ from services.analyzer.model.contract import (
     Usage,
 )
 from services.analyzer.prompts import asking
+from services.analyzer.prompts.asking import Question
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.store import Slots
 from tests.integration.analyzer.prompting import Prompting
@@ -122,7 +123,9 @@ async def test_a_job_that_was_taken_away_is_not_called_for(prompting: Prompting)
     await prompting.store.claim(_fingerprints(prompting), _slots())
     asker = prompting.worker._asker
     token = "00000000-0000-0000-0000-000000000000"
-    assert await asker.attempt(token, attempt, prompting.passes[0]) is None
+    question = await asker.prepare(attempt, prompting.passes[0])
+    assert isinstance(question, Question)
+    assert await asker.ask(token, question) is None
     assert prompting.model.call_count == 0
     assert await prompting.spent() == (0, 0)
 
