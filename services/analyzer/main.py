@@ -28,6 +28,8 @@ from services.analyzer.telling import Telling
 from services.analyzer.webhooks.room import WebhooksRoom, open_room
 
 BATCHING: Final = Batching(max_records=1_000, linger=timedelta(milliseconds=50))
+# Nearly all of what is read back is known: it was this process that wrote it. So it is read seldom.
+ENDS_BATCHING: Final = Batching(max_records=1_000, linger=timedelta(milliseconds=250))
 
 
 async def start(settings: AnalyzerSettings, stop: asyncio.Event) -> None:
@@ -58,7 +60,7 @@ async def _run(
     )
     ended_topic = settings.topic(Topic.ANALYSES)
     ends = FencedConsumer(
-        ENDS, ended_topic, EndsHandler(), settings, pool, producer, BATCHING, worker_id
+        ENDS, ended_topic, EndsHandler(), settings, pool, producer, ENDS_BATCHING, worker_id
     )
     ends_at = {one.partition: one.end for one in await topic_ends(settings, ended_topic)}
     gate = Gate(pool, ended_topic, ends_at)

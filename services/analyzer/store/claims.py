@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from parley import clock, ids
-from parley.analyses import Analysis, AttemptStarted, ChargeRecorded, Lane
+from parley.analyses import Analysis, AttemptStarted, Charge, ChargeRecorded, Lane
 from parley.codec import Header
 from parley.db.pool import Connection, Pool
 from parley.digests import SpokenMember

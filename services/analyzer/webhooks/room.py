@@ -20,7 +20,7 @@ from services.analyzer.webhooks.sender import Sender, SendingRules
 from services.analyzer.webhooks.settings import WebhookSettings
 from services.analyzer.webhooks.store import DeliveryStore
 
-BATCHING: Final = Batching(max_records=1_000, linger=timedelta(milliseconds=20))
+BATCHING: Final = Batching(max_records=1_000, linger=timedelta(milliseconds=100))
 LONGEST_REST: Final = timedelta(hours=1)
 # Of a request's whole time, so that a slow database does not let it go out twice.
 _LEASES: Final = 3
