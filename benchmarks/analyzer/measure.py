@@ -15,7 +15,7 @@ from benchmarks.analyzer import asking, backfill, jobs
 from benchmarks.analyzer.asking import ClientRun
 from benchmarks.analyzer.backfill import BackfillFindings
 from benchmarks.analyzer.jobs import JobsRun
-from benchmarks.analyzer.passes import CODE, PROMPT, asks
+from benchmarks.analyzer.passes import CALLS, CODE, PROMPT, asks
 from benchmarks.analyzer.report import BARE, BARE_OPENAI, CODE_JOBS, PROMPT_JOBS, AnalyzerReport
 from benchmarks.processes import LoadFailed
 from benchmarks.results import RunSeries
@@ -23,7 +23,6 @@ from benchmarks.sealing.runs import Servers
 from parley import clock
 from parley.passes.definition import PassDefinition
 from parley.settings import Settings
-from services.analyzer.settings import AnalyzerSettings
 from tests.support.processes import ROOT, free_port
 
 START_S: Final = 10.0
@@ -91,8 +90,7 @@ def _backfill(place: Place, say: Say) -> BackfillFindings | None:
 
 def _ask(place: Place, port: int, client: str) -> ClientRun:
     """As many calls at once as the analyzer makes."""
-    at_once = AnalyzerSettings().analyzer_calls
-    words = (_url(port), client, str(place.job_count), str(at_once))
+    words = (_url(port), client, str(place.job_count), str(CALLS))
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.analyzer.asking", *words],
         cwd=ROOT,

@@ -18,6 +18,8 @@ from services.analyzer.settings import AnalyzerSettings
 from tests.integration.analyzer.stage import TENANT
 
 WHO: Final = "benchmark"
+# At one time, by the analyzer and by its peers: what is written down for many is written together.
+CALLS: Final = 64
 CODE: Final = TURN_STATISTICS.definition
 PROMPT: Final = PassDefinition(
     name="benchmark_summary",
@@ -58,6 +60,7 @@ def asks(base_url: str) -> dict[str, str]:
         "OPENAI_BASE_URL": base_url,
         "OPENAI_API_KEY": "none",
         "PARLEY_ANALYZER_MODEL_PRICES": PRICES,
+        "PARLEY_ANALYZER_CALLS": str(CALLS),
     }
 
 

@@ -23,9 +23,9 @@ from services.analyzer.worker import Worker
 
 def pool_size(settings: AnalyzerSettings) -> int:
     """How many connections the process needs."""
-    # Each worker may write and beat at once, and calls in part: most of the time they wait for
-    # their model. The rest is for the consumers and their relays.
-    return 10 + 2 * settings.analyzer_workers + settings.analyzer_calls // 2
+    # Each worker may write and beat at once. Prompts ask together: for a claim, texts, what is
+    # remembered, reservations, settlements and leases. The rest is for consumers and relays.
+    return 16 + 2 * settings.analyzer_workers
 
 
 def worker_slots(settings: AnalyzerSettings) -> list[Slots]:

@@ -15,9 +15,9 @@ from parley.db.errors import is_transient
 from parley.db.pool import Pool
 from parley.errors import UserError
 from parley.log.admin import incarnation_of, topic_ends
+from services.analyzer.backfilling.held import Held
 from services.analyzer.backfilling.slices import (
     MOST_SEALS,
-    Held,
     NotRunning,
     OtherLog,
     ProgressLost,

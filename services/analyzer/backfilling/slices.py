@@ -1,7 +1,7 @@
 """Writes a slice of a backfill: its jobs and its progress, in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +19,14 @@ from parley.db.sql import load
 from parley.passes.catalog import Catalog
 from parley.settings import Settings
 from services.analyzer import store
+from services.analyzer.backfilling.held import (
+    Held,
+    Unfinished,
+    counted_in,
+    held_of,
+    is_at_end,
+    take_over,
+)
 from services.analyzer.core.jobs import Attempt, Job, segment_of
 
 _SQL: Final = load(__package__)
@@ -39,29 +47,6 @@ class NotRunning(Exception):
 
 class OtherLog(Exception):
     """The topic is not the one that the run began with: its offsets mean nothing here."""
-
-
-@dataclass(slots=True)
-class Held:
-    """Partitions of a run that this process replays, under a token."""
-
-    run: Run
-    token: str
-    incarnation: str
-    spans: dict[int, Span]
-    tallies: dict[int, Tally]
-    cursor: str | None = None
-    expected: dict[int, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.expected = {
-            number: span.end if self.run.goes_down else span.begin
-            for number, span in self.spans.items()
-        }
-
-    def key(self, partition: int) -> tuple[str, int, str, int]:
-        """What a compare-and-set of the partition compares."""
-        return self.run.id, partition, self.token, self.expected[partition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +90,7 @@ class SliceStore:
                 # Somebody holds some of them, and so it will be all soon.
                 await connection.execute(_SQL["release_partitions"], run.id, token)
                 return None
-        return _held(run, token, rows) if rows else None
+        return held_of(run, token, rows) if rows else None
 
     async def release(self, held: Held) -> None:
         """Let others have them."""
@@ -131,7 +116,7 @@ class SliceStore:
             row = await connection.fetchrow(_SQL["lock_run"], held.run.id)
             if row["state"] != RunState.RUNNING:
                 raise NotRunning(row["state"])
-            room = await self._room(connection, held.run, row)
+            room = await self._room(connection, held, row)
             wait = room if isinstance(room, Wait) else await self._lag(connection, held, found)
             if wait is not None:
                 await connection.execute(
@@ -151,7 +136,7 @@ class SliceStore:
             await connection.execute(_SQL["note_enqueued"], held.run.id, len(planned.jobs))
             if planned.is_last:
                 await connection.execute(_SQL["finish_partitions"], held.run.id, held.token)
-        _take_over(held, moved, planned)
+        take_over(held, moved, planned)
         is_over = planned.is_last or all(span.is_empty for span in held.spans.values())
         return Written(planned.taken, planned.jobs, is_over)
 
@@ -159,13 +144,21 @@ class SliceStore:
         """Everything that was to be read was read."""
         await self._pool.execute(_SQL["finish_partitions"], held.run.id, held.token)
 
-    async def _room(self, connection: Connection, run: Run, row: Any) -> int | Wait:
-        """How many jobs may be inserted now, at least those of one segment."""
+    async def _room(self, connection: Connection, held: Held, row: Any) -> int | Wait:
+        """How many jobs may be inserted now, at least those of one segment.
+
+        Unfinished ones are counted anew only where there might be no room: to count thousands of
+        them for each slice would take longer than the slice.
+        """
         if row["paced_s"] > 0:
             return Wait(row["paced_s"], "rate")
-        unfinished = await connection.fetchval(_SQL["count_unfinished"], run.id)
+        run, enqueued, concurrency = held.run, row["enqueued_count"], row["concurrency"]
         most = MOST_JOBS if run.rate is None else min(MOST_JOBS, max(1, int(run.rate)))
-        room: int = min(row["concurrency"] - unfinished, max(most, len(run.passes)))
+        most = max(most, len(run.passes))
+        if held.counted is None or concurrency - held.counted.at_most(enqueued) < most:
+            unfinished = await connection.fetchval(_SQL["count_unfinished"], run.id)
+            held.counted = Unfinished(unfinished, enqueued)
+        room = min(concurrency - held.counted.at_most(enqueued), most)
         return Wait(0.1, "concurrency") if room < len(run.passes) else room
 
     async def _lag(self, connection: Connection, held: Held, found: Sequence[Found]) -> Wait | None:
@@ -205,14 +198,14 @@ class SliceStore:
         cursor = cursor_of(taken[-1]) if held.run.is_from_segments and taken else None
         for partition, place in sorted(moved.items()):
             tally = Tally.from_json(held.tallies[partition].to_json())
-            tally.add(_counted(held, planned, partition))
+            tally.add(counted_in(held, planned, partition))
             status = await connection.execute(
                 _SQL["advance_partition"],
                 *held.key(partition),
                 place,
                 cursor,
                 orjson.dumps(tally.to_json()).decode(),
-                _is_at_end(held, partition, place),
+                is_at_end(held, partition, place),
                 self._lease,
             )
             if status != "UPDATE 1":
@@ -281,41 +274,3 @@ def job_of(run: Run, pair: Pair) -> Job:
         pair.one.priority,
         run.id,
     )
-
-
-def _held(run: Run, token: str, rows: Sequence[Any]) -> Held:
-    spans = {
-        row["partition"]: Span(row["begin_offset"], row["next_offset"])
-        if run.goes_down
-        else Span(row["next_offset"], row["end_offset"])
-        for row in rows
-    }
-    tallies = {row["partition"]: Tally.from_json(orjson.loads(row["counts"])) for row in rows}
-    return Held(run, token, rows[0]["incarnation"], spans, tallies, rows[0]["cursor"])
-
-
-def _is_at_end(held: Held, partition: int, place: int) -> bool:
-    if held.run.is_from_segments:
-        # How many there are may have changed: the last of them says it.
-        return False
-    span = held.spans[partition]
-    return place == (span.begin if held.run.is_newest_first else span.end)
-
-
-def _take_over(held: Held, moved: Mapping[int, int], planned: Plan) -> None:
-    """What is committed is what the next slice builds on."""
-    goes_down = held.run.goes_down
-    for partition, place in moved.items():
-        span = held.spans[partition]
-        held.expected[partition] = place
-        held.spans[partition] = Span(span.begin, place) if goes_down else Span(place, span.end)
-        held.tallies[partition].add(_counted(held, planned, partition))
-
-
-def _counted(held: Held, planned: Plan, partition: int) -> Tally:
-    """What a row of progress has to count: of stored segments there is one for all."""
-    tally = Tally()
-    for number, one in planned.tallies.items():
-        if number == partition or held.run.is_from_segments:
-            tally.add(one)
-    return tally
