@@ -11,7 +11,7 @@ from parley.db.pool import Pool
 from parley.ids import random_id
 from services.analyzer.core.budget import Limits
 from services.analyzer.settings import AnalyzerSettings
-from services.analyzer.store import Slots, money
+from services.analyzer.store import Reservation, Slots, money
 from services.analyzer.store.rows import SQL
 from tests.integration.analyzer.prompting import Prompting
 from tests.integration.analyzer.stage import DECIDED_OFFSET, NOON, Tables, own_talk, sealed
@@ -33,6 +33,9 @@ class Held:
 
     async def execute(self, query: str, *arguments: Any) -> Any:
         return await self._connection.execute(query, *arguments)
+
+    async def fetch(self, query: str, *arguments: Any) -> Any:
+        return await self._connection.fetch(query, *arguments)
 
     async def fetchval(self, query: str, *arguments: Any) -> Any:
         if query == SQL["reserve_run"]:
@@ -57,17 +60,16 @@ async def test_who_settles_a_call_of_a_backfill_and_who_reserves_one_never_wait_
     claim = await prompting.store.claim([prompting.passes[0].fingerprint], Slots(2, 2))
     first, second = claim.attempts
     reserved = charge()
-    await prompting.store.reserve(claim.token, first, reserved, Limits(), "w")
+    of_first = Reservation(claim.token, first, reserved, Limits(), "w")
+    assert await prompting.store.reserve([of_first]) == [None]
+    of_second = Reservation(claim.token, second, charge(), Limits(), "w")
 
     async with pool.acquire() as one, pool.acquire() as other:
         held = Held(one)
         paid = ChargeRecorded(first.job.ref, replace(reserved, actual_micro_usd=40))
         async with one.transaction():
             reserving = asyncio.create_task(
-                money.reserve(
-                    held,
-                    *(claim.token, second, charge(), Limits(), own_settings.analyzer_lease),
-                )
+                money.reserve(held, [of_second], own_settings.analyzer_lease)
             )
             await held.has_the_day.wait()
             settling = asyncio.create_task(money.apply(other, [paid]))
