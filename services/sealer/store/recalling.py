@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from parley.db.pool import Pool
+from parley.db.pool import Connection, Pool
 from services.sealer.core import (
     NO_SEGMENT,
     ConversationKey,
@@ -29,11 +29,16 @@ Span = tuple[datetime, datetime]
 async def histories(pool: Pool, wants: Wants) -> list[History]:
     """What the tables hold of the conversations that are wanted."""
     wanted = [*wants.conversations, *await _rejected(pool, wants.rejected)]
+    if not wanted:
+        return []
     merged = {one.key: one for one in wanted}
     if len(merged) < len(wanted):
         merged = _merge(wanted)
-    reading = _Reading(pool, merged, frozenset(one.event_id for one in wants.rejected))
-    await reading.read()
+    # One connection for all: to get it and to give it back costs as much as to ask.
+    async with pool.acquire() as connection:
+        dropped = frozenset(one.event_id for one in wants.rejected)
+        reading = _Reading(connection, merged, dropped)
+        await reading.read()
     return [reading.history(one) for one in merged.values()]
 
 
@@ -89,9 +94,12 @@ class _Reading:
     """One batch's reading; each step needs what the one before brought."""
 
     def __init__(
-        self, pool: Pool, wanted: dict[ConversationKey, Wanted], dropped: frozenset[str]
+        self,
+        connection: Connection,
+        wanted: dict[ConversationKey, Wanted],
+        dropped: frozenset[str],
     ) -> None:
-        self._pool = pool
+        self._connection = connection
         self._wanted = wanted
         # Known now, but perhaps not any more when their messages come again.
         self._dropped = dropped
@@ -139,7 +147,7 @@ class _Reading:
         if not asked:
             return
         columns = rows.columns(asked, 3)
-        for row in await self._pool.fetch(SQL["early"], *columns, NO_SEGMENT):
+        for row in await self._connection.fetch(SQL["early"], *columns, NO_SEGMENT):
             self._found[_key(row)].early.append(rows.entry(row))
 
     async def _read_segments(self) -> None:
@@ -151,11 +159,11 @@ class _Reading:
             if target in self._found[one.key].known
         }
         openers = [m.event_id for one in self._wanted.values() for m in self._new_messages(one)]
-        found = await self._pool.fetch(
+        found = await self._connection.fetch(
             SQL["segments"], *rows.columns(asked, 4), sorted(whole), openers
         )
         in_full = [row for row in found if row["is_near"] or str(row["segment_id"]) in whole]
-        entries = await read_entries(self._pool, in_full)
+        entries = await read_entries(self._connection, in_full)
         seen = set()
         for row in found:
             seen.add(str(row["segment_id"]))
@@ -208,17 +216,19 @@ class _Reading:
         columns = rows.columns(asked, width)
         if not columns[0]:
             return []
-        found: list[Any] = await self._pool.fetch(SQL[query], *columns)
+        found: list[Any] = await self._connection.fetch(SQL[query], *columns)
         return found
 
 
-async def read_entries(pool: Pool, segments: Sequence[Any]) -> dict[str, tuple[Entry, ...]]:
+async def read_entries(
+    tables: Pool | Connection, segments: Sequence[Any]
+) -> dict[str, tuple[Entry, ...]]:
     """The sorted entries of segments' rows, by segment id; empty for one without any."""
     entries: dict[str, list[Entry]] = {str(row["segment_id"]): [] for row in segments}
     if not entries:
         return {}
     asked = [(row["tenant_id"], row["conversation_id"], row["segment_id"]) for row in segments]
-    for row in await pool.fetch(SQL["members"], *rows.columns(asked, 3)):
+    for row in await tables.fetch(SQL["members"], *rows.columns(asked, 3)):
         entries[str(row["segment_id"])].append(rows.entry(row))
     return {segment_id: tuple(sorted(found)) for segment_id, found in entries.items()}
 

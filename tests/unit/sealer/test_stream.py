@@ -45,6 +45,9 @@ class EmptyTables:
     async def executemany(self, query: str, *_: object) -> None:
         self.told.append(query)
 
+    def acquire(self) -> "AbstractAsyncContextManager[EmptyTables]":
+        return nullcontext(self)
+
     def transaction(self) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
