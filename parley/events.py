@@ -280,3 +280,21 @@ class Event:
     sent_at: datetime | None = None
     policy: Policy = Policy()
     import_id: str | None = None
+
+
+class Said(NamedTuple):
+    """A message without its content, and without what its sealing does not ask for.
+
+    Its fields say what those of an Event of the same name say.
+    """
+
+    event_id: str
+    event_time: datetime
+    tenant_id: str
+    conversation_id: str
+    session_id: str
+    user_id: str
+    sender: str
+    channel: str
+    policy: Policy
+    import_id: str | None

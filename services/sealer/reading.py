@@ -1,52 +1,81 @@
 """Records of the events topic as the core takes them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from parley.codec import VALIDITY_VERSION, InvalidRecord, LogRecord, decode_event
 from parley.codec.events import EVENT_HEADERS
-from parley.events import Event, RuleActivated
-from parley.position import Position
-from services.sealer.core import BEGINNING, UnknownRule
+from parley.codec.said import said_in
+from parley.events import Event, RuleActivated, Said
+from services.sealer.core import BEGINNING, Fact, UnknownRule, as_fact
 
 
 def read(record: LogRecord) -> tuple[Event | None, datetime]:
     """The event, None where it is invalid, and the record's time. Raises UnknownRule."""
-    try:
-        append_time = record.append_time()
-    except InvalidRecord:
-        # Its broker's time is another one in each copy of the log, so it moves none.
-        return None, BEGINNING
-    try:
-        source = record.source()
-        event = decode_event(_as_first_appended(record, append_time))
-    except InvalidRecord:
-        return None, append_time
-    if isinstance(event.body, RuleActivated):
-        _check_validity_version(event.body)
-    return _in_its_lane(event, source, record.partition), append_time
+    original = _as_first_appended(record)
+    return _event(original, record), original.broker_time
 
 
-def _as_first_appended(record: LogRecord, append_time: datetime) -> LogRecord:
-    """A copy without what it says of its source, and a traced record without its trace.
+def read_all(records: Sequence[LogRecord]) -> list[tuple[Fact | None, datetime]]:
+    """What `read` says of each, but of messages only what sealing asks for."""
+    originals = list(map(_as_first_appended, records))
+    facts = map(_fact, said_in(originals), originals, records)
+    return list(zip(facts, [one.broker_time for one in originals], strict=True))
 
-    Of headers an event depends on these times only, and a usual record is read quickly.
+
+def _as_first_appended(record: LogRecord) -> LogRecord:
+    """A copy as its original was, and a traced record without its trace.
+
+    Of headers an event depends on these times only, and a usual record is read quickly. A copy
+    that says no valid time or source of itself has no value either: it is invalid.
     """
     if record.headers == EVENT_HEADERS:
         return record
     topic, partition, offset, _, key, value, _ = record
+    try:
+        append_time = record.append_time()
+    except InvalidRecord:
+        # Its broker's time is another one in each copy of the log, so it moves none.
+        return LogRecord(topic, partition, offset, BEGINNING, key, None)
+    try:
+        record.source()
+    except InvalidRecord:
+        value = None
     return LogRecord(topic, partition, offset, append_time, key, value, EVENT_HEADERS)
 
 
-def _in_its_lane(event: Event, source: Position | None, partition: int) -> Event:
+def _fact(said: Said | None, original: LogRecord, record: LogRecord) -> Fact | None:
+    if said is None:
+        event = _event(original, record)
+        return None if event is None else as_fact(event)
+    if said.import_id is None:
+        return said
+    return said._replace(import_id=_lane(said.import_id, record))
+
+
+def _event(original: LogRecord, record: LogRecord) -> Event | None:
+    try:
+        event = decode_event(original)
+    except InvalidRecord:
+        return None
+    if isinstance(event.body, RuleActivated):
+        _check_validity_version(event.body)
+    if event.import_id is None:
+        return event
+    return replace(event, import_id=_lane(event.import_id, record))
+
+
+def _lane(import_id: str, record: LogRecord) -> str:
     """An import is sorted within each partition of its topic, not within what was merged later.
 
     So its records that were copied from another partition are to the core those of an import of
     their own.
     """
-    if event.import_id is None or source is None or source.partition == partition:
-        return event
-    return replace(event, import_id=f"{event.import_id}\n{source.partition}")
+    source = record.source()
+    if source is None or source.partition == record.partition:
+        return import_id
+    return f"{import_id}\n{source.partition}"
 
 
 def _check_validity_version(body: RuleActivated) -> None:

@@ -30,19 +30,22 @@ from services.sealer.core import (
     BEGINNING,
     Changes,
     Decision,
+    Fact,
     PartitionSealer,
     UnknownRule,
     rejected,
 )
-from services.sealer.reading import read
+from services.sealer.reading import read_all
 from services.sealer.settings import SealerSettings
 
 log = structlog.get_logger(__name__)
 
 # How often the owner looks at its clock; well below the shortest tick interval.
 LOOK_EVERY_S: Final = 0.25
-# Conversations read between two turns of the event loop: a heartbeat must not wait for long.
+# Read between two turns of the event loop, conversations and records: a heartbeat must not wait
+# for long.
 WAKING_AT_ONCE: Final = 1_000
+READ_AT_ONCE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +92,24 @@ class SealerStream:
         self._fed_at[batch.fence.key.partition] = clock.monotonic()
         decisions: list[Decision] = []
         try:
-            records = [read(record) for record in batch.records]
-            events = [event for event, _ in records if event is not None]
+            records = await _read(batch)
+            facts = [fact for fact, _ in records if fact is not None]
             until = max(append_time for _, append_time in records)
-            await self._wake(batch.fence.key, sealer, events, until)
-            for history in await store.histories(self._pool, sealer.wants(events)):
+            await self._wake(batch.fence.key, sealer, facts, until)
+            for history in await store.histories(self._pool, sealer.wants(facts)):
                 sealer.recall(history)
-            for (event, append_time), record in zip(records, batch.records, strict=True):
-                decisions.extend(sealer.observe(event, append_time, record.offset))
+            for (fact, append_time), record in zip(records, batch.records, strict=True):
+                decisions.extend(sealer.observe(fact, append_time, record.offset))
         except UnknownRule as error:
             raise PartitionStopped(f"{error}; a later release of Parley knows it") from error
         return Fold(batch, decisions, sealer.changes(), sealer.take_reached())
 
     async def _wake(
-        self, key: FenceKey, sealer: PartitionSealer, events: list[Event], until: datetime
+        self, key: FenceKey, sealer: PartitionSealer, facts: list[Fact], until: datetime
     ) -> None:
-        """Take in what these events, or the time up to `until`, may touch and still sleeps."""
-        holders = await store.holders(self._pool, rejected(events))
-        keys = sealer.waking(events, until, holders)
+        """Take in what these facts, or the time up to `until`, may touch and still sleeps."""
+        holders = await store.holders(self._pool, rejected(facts))
+        keys = sealer.waking(facts, until, holders)
         for start in range(0, len(keys), WAKING_AT_ONCE):
             some = keys[start : start + WAKING_AT_ONCE]
             sealer.wake(await store.remembered(self._pool, key.topic, key.partition, some))
@@ -180,6 +183,15 @@ class SealerStream:
             log.warning("tick_failed", partition=partition, error=type(error).__name__)
             return
         metrics.TICKS.inc()
+
+
+async def _read(batch: Batch) -> list[tuple[Fact | None, datetime]]:
+    records: list[tuple[Fact | None, datetime]] = []
+    for first in range(0, len(batch.records), READ_AT_ONCE):
+        # Heartbeats, health and other partitions' transactions want their turn.
+        await asyncio.sleep(0)
+        records.extend(read_all(batch.records[first : first + READ_AT_ONCE]))
+    return records
 
 
 def _observe_time(partition: int, sealer: PartitionSealer) -> None:

@@ -1,5 +1,6 @@
 """The rule: takes a partition's records in order, returns what is sealed. No I/O, no clock."""
 
+from services.sealer.core.facts import Fact, as_fact
 from services.sealer.core.partition import PartitionSealer, UnknownRule
 from services.sealer.core.recalling import rejected
 from services.sealer.core.records import (
@@ -34,6 +35,7 @@ __all__ = [
     "EndRecord",
     "Entries",
     "Entry",
+    "Fact",
     "History",
     "ImportRecord",
     "Key",
@@ -49,5 +51,6 @@ __all__ = [
     "Wanted",
     "WantedMessage",
     "Wants",
+    "as_fact",
     "rejected",
 ]

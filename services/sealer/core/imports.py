@@ -10,22 +10,22 @@ Decided here, where the rule leaves it open:
 
 from datetime import datetime
 
-from parley.events import Event
+from services.sealer.core.facts import Fact
 from services.sealer.core.import_progress import ImportProgress
 from services.sealer.core.state import PartitionState
 from services.sealer.core.window import Window
 
 
-def note(state: PartitionState, event: Event, import_id: str) -> None:
+def note(state: PartitionState, fact: Fact, import_id: str) -> None:
     """A record of an import came: its progress moves, and what it has passed is let go of."""
     progress = state.imports.get(import_id)
     if progress is None:
         progress = state.imports[import_id] = ImportProgress(import_id, state.watermark)
         state.queue.schedule(progress)
     progress.last_seen = state.watermark
-    if not event.conversation_id:
+    if not fact.conversation_id:
         return
-    progress.advance(event.conversation_id, event.event_time)
+    progress.advance(fact.conversation_id, fact.event_time)
     for window in [one for one in progress.held if progress.has_passed(one)]:
         release(state, progress, window, state.watermark)
 

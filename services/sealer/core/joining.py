@@ -11,42 +11,43 @@ Decided here, where the rule leaves it open:
 """
 
 from parley import ids
-from parley.events import Event
+from parley.events import Said
 from parley.seals import SealCause
 from services.sealer.core import closing, imports
 from services.sealer.core.conversation import Conversation
+from services.sealer.core.facts import Fact
 from services.sealer.core.records import Key
 from services.sealer.core.state import PartitionState
 from services.sealer.core.window import Window
 
 
-def join(state: PartitionState, conversation: Conversation, event: Event) -> None:
+def join(state: PartitionState, conversation: Conversation, said: Said) -> None:
     """Take a message that is not known yet into the segment that it belongs to."""
-    key = (event.event_time, event.event_id)
+    key = (said.event_time, said.event_id)
     index = conversation.index_at(key)
     earlier = conversation.windows[index] if index >= 0 else None
-    if earlier is not None and _joins_end(state, conversation, earlier, event, key):
+    if earlier is not None and _joins_end(state, conversation, earlier, said, key):
         window = earlier
     else:
         index += 1
-        window = _at_front(conversation, index, event, key) or _open(state, conversation, event)
-    touch(state, window, event)
-    window.add(event, state.offset)
-    conversation.where[event.event_id] = window
+        window = _at_front(conversation, index, said, key) or _open(state, conversation, said)
+    touch(state, window, said)
+    window.add(said, state.offset)
+    conversation.where[said.event_id] = window
     if conversation.early:
-        _take_early_revisions(conversation, window, event.event_id)
+        _take_early_revisions(conversation, window, said.event_id)
     chain(state, conversation, index)
-    if event.import_id is not None:
+    if said.import_id is not None:
         # After the bridges: only now is it settled how far the window reaches.
-        imports.hold(state, window, event.import_id)
+        imports.hold(state, window, said.import_id)
 
 
-def touch(state: PartitionState, window: Window, event: Event) -> None:
-    """Something of a window changes by this event: it is open, and waits from now on."""
+def touch(state: PartitionState, window: Window, fact: Fact) -> None:
+    """Something of a window changes by this: it is open, and waits from now on."""
     if not window.is_open:
         window.loaded()
         state.reopen(window)
-    if event.import_id is None:
+    if fact.import_id is None:
         window.last_arrival = state.watermark
     else:
         window.is_imported = True
@@ -73,25 +74,25 @@ def chain(state: PartitionState, conversation: Conversation, index: int) -> None
 
 
 def _joins_end(
-    state: PartitionState, conversation: Conversation, window: Window, event: Event, key: Key
+    state: PartitionState, conversation: Conversation, window: Window, said: Said, key: Key
 ) -> bool:
     if key <= window.last:
         return True
     # <= so that a message exactly one gap later joins.
-    if event.event_time > window.reach:
+    if said.event_time > window.reach:
         return False
     if window.limit is None or window.limit >= key:
         return True
-    return _moves_cut(state, conversation, window, event, key)
+    return _moves_cut(state, conversation, window, said, key)
 
 
 def _moves_cut(
-    state: PartitionState, conversation: Conversation, window: Window, event: Event, key: Key
+    state: PartitionState, conversation: Conversation, window: Window, said: Said, key: Key
 ) -> bool:
     """Whether an ended session's message takes the cut along; the next window is after it."""
     if window.end is None or window.cut is None:
         return False
-    if event.session_id not in window.end.session_ids:
+    if said.session_id not in window.end.session_ids:
         return False
     state.lift_cut(conversation, window.cut)
     if conversation.is_cut_between(window.last, key):
@@ -102,31 +103,31 @@ def _moves_cut(
     return True
 
 
-def _at_front(conversation: Conversation, index: int, event: Event, key: Key) -> Window | None:
+def _at_front(conversation: Conversation, index: int, said: Said, key: Key) -> Window | None:
     """The next window, where the message reaches its first member."""
     if index == len(conversation.windows):
         return None
     window = conversation.windows[index]
-    if window.first[0] > event.event_time + event.policy.idle_gap:
+    if window.first[0] > said.event_time + said.policy.idle_gap:
         return None
     return None if conversation.is_cut_between(key, window.first) else window
 
 
-def _open(state: PartitionState, conversation: Conversation, event: Event) -> Window:
-    key = (event.event_time, event.event_id)
-    segment_id = ids.segment_id(*conversation.key, event.event_id)
+def _open(state: PartitionState, conversation: Conversation, said: Said) -> Window:
+    key = (said.event_time, said.event_id)
+    segment_id = ids.segment_id(*conversation.key, said.event_id)
     while conversation.is_in_use(segment_id):
         segment_id = ids.segment_id(*conversation.key, segment_id)
     window = Window(
         key=conversation.key,
         segment_id=segment_id,
-        opening_event_id=event.event_id,
+        opening_event_id=said.event_id,
         rule_version=state.rule_version,
         first=key,
         last=key,
-        reach=event.event_time,
-        policy=event.policy,
-        channel=event.channel,
+        reach=said.event_time,
+        policy=said.policy,
+        channel=said.channel,
         first_offset=state.offset,
         last_offset=state.offset,
         revision=conversation.retired.pop(segment_id, 0),

@@ -7,27 +7,20 @@ Decided here, where the rule leaves it open:
   before the record that moved the time, so the members are the messages within the bounds at it.
 - A session that settles takes effect at its deadline, not at the record that showed it: the same
   as if ticks had come in time.
-- A revision that wins is an arrival: the segment waits R after it. It extends no reach. One that
-  comes before its message is kept until the message comes.
 - RecordRejected drops a message or a revision by its id and offset: a refused copy of a known
   message drops nothing. Other bodies are not undone. It looks through all of memory, for it names
   no conversation and is rare.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
 
 from parley.events import (
-    ConversationState,
     Event,
     ImportFinished,
-    MessageRecorded,
-    MessageRevised,
     RecordRejected,
     RuleActivated,
-    SealForced,
-    StateRequested,
+    Said,
 )
 from parley.rules import RULES
 from services.sealer.core import (
@@ -35,23 +28,23 @@ from services.sealer.core import (
     ends,
     forgetting,
     imports,
-    joining,
     recalling,
     saving,
+    talking,
 )
 from services.sealer.core.asleep import Asleep
 from services.sealer.core.conversation import Conversation
+from services.sealer.core.facts import Fact, as_fact
 from services.sealer.core.import_progress import ImportProgress
 from services.sealer.core.records import (
     Changes,
     ConversationKey,
-    Entry,
     History,
     Outline,
     Snapshot,
     Wants,
 )
-from services.sealer.core.sessions import Session, Turn
+from services.sealer.core.sessions import Session
 from services.sealer.core.state import Decision, PartitionState
 from services.sealer.core.window import Window
 
@@ -82,7 +75,7 @@ class PartitionSealer:
         """How many segments are open, in memory or asleep."""
         return self._state.open_count + self._asleep.window_count
 
-    def observe(self, event: Event | None, append_time: datetime, offset: int) -> list[Decision]:
+    def observe(self, fact: Fact | None, append_time: datetime, offset: int) -> list[Decision]:
         """Fold one record in; None is an invalid one, which only moves the time.
 
         Returns what is decided, in the order of publication. Raises UnknownRule.
@@ -94,8 +87,8 @@ class PartitionSealer:
         if state.queue.may_be_due(state.watermark):
             self._close_due()
         state.offset = offset
-        if event is not None:
-            self._apply(event)
+        if fact is not None:
+            self._apply(as_fact(fact) if type(fact) is Event else fact)
         return state.take_decisions()
 
     def next_deadline(self) -> datetime | None:
@@ -108,9 +101,9 @@ class PartitionSealer:
         reached, self._state.reached = self._state.reached, []
         return reached
 
-    def wants(self, events: Iterable[Event]) -> Wants:
-        """What must be recalled before these events are observed."""
-        return recalling.wants(self._state, events)
+    def wants(self, facts: Iterable[Fact]) -> Wants:
+        """What must be recalled before these are observed."""
+        return recalling.wants(self._state, facts)
 
     def recall(self, history: History) -> None:
         """Take in what the tables hold of a conversation; what memory knows is newer."""
@@ -144,13 +137,13 @@ class PartitionSealer:
         return sealer
 
     def waking(
-        self, events: Iterable[Event], until: datetime, more: Iterable[ConversationKey] = ()
+        self, facts: Iterable[Fact], until: datetime, more: Iterable[ConversationKey] = ()
     ) -> list[ConversationKey]:
-        """What sleeps and may be touched by these events, or by time up to `until`; and of `more`.
+        """What sleeps and may be touched by these facts, or by time up to `until`; and of `more`.
 
         They no longer count as asleep: `wake` must follow before anything is recalled.
         """
-        named = ((one.tenant_id, one.conversation_id) for one in events if one.conversation_id)
+        named = ((one.tenant_id, one.conversation_id) for one in facts if one.conversation_id)
         return self._asleep.take((*named, *more), max(until, self._state.watermark))
 
     def wake(self, snapshot: Snapshot) -> None:
@@ -180,40 +173,23 @@ class PartitionSealer:
 
     # --- records ------------------------------------------------------------------------------
 
-    def _apply(self, event: Event) -> None:
-        if event.import_id is not None:
-            imports.note(self._state, event, event.import_id)
-        if event.conversation_id:
-            self._apply_to_conversation(event)
-        elif isinstance(event.body, ImportFinished) and event.import_id is not None:
+    def _apply(self, fact: Fact) -> None:
+        if fact.import_id is not None:
+            imports.note(self._state, fact, fact.import_id)
+        if isinstance(fact, Said):
+            talking.hear(self._state, fact)
+        elif fact.conversation_id:
+            talking.apply(self._state, fact)
+        else:
+            self._apply_to_partition(fact)
+
+    def _apply_to_partition(self, event: Event) -> None:
+        if isinstance(event.body, ImportFinished) and event.import_id is not None:
             imports.finish(self._state, event.import_id, self._state.watermark)
         elif isinstance(event.body, RuleActivated):
             self._activate(event.body)
         elif isinstance(event.body, RecordRejected):
             self._reject(event.body)
-
-    def _apply_to_conversation(self, event: Event) -> None:
-        state = self._state
-        conversation = state.conversation((event.tenant_id, event.conversation_id))
-        kind = type(event.body)
-        if event.event_id in conversation.where and kind in _REMEMBERED:
-            return
-        apply = _EFFECTS.get(kind)
-        if apply is not None:
-            apply(state, conversation, event)
-        if not event.session_id:
-            return
-        session = conversation.sessions.get(event.session_id)
-        if session is None:
-            session = _meet(state, conversation, event)
-        state.unsaved.sessions[session] = None
-        if kind is MessageRecorded:
-            session.hear(event.event_time, state.watermark)
-        else:
-            _apply_to_session(state, conversation, session, event)
-        # While a session goes on its deadline only grows.
-        if session.queued is None:
-            state.queue.schedule(session)
 
     def _activate(self, body: RuleActivated) -> None:
         if body.rule_version not in RULES:
@@ -225,55 +201,6 @@ class PartitionSealer:
             window = conversation.window_of(body.rejected_event_id)
             if window is not None and window.members is not None:
                 _drop(self._state, conversation, window, body)
-
-
-def _apply_to_session(
-    state: PartitionState, conversation: Conversation, session: Session, event: Event
-) -> None:
-    turn = session.observe(event, state.watermark)
-    if turn is Turn.REOPENED:
-        ends.session_reopened(state, conversation, session)
-    elif turn is Turn.ENDED and event.import_id is not None:
-        ends.imported_session_ended(state, conversation, session, event.event_time)
-    elif turn is Turn.ENDED:
-        ends.session_closed(state, conversation, session, state.watermark)
-
-
-def _meet(state: PartitionState, conversation: Conversation, event: Event) -> Session:
-    session = Session(
-        key=conversation.key,
-        session_id=event.session_id,
-        is_imported=event.import_id is not None,
-        last_event_time=event.event_time,
-        last_arrival=state.watermark,
-    )
-    conversation.sessions[event.session_id] = session
-    conversation.count_session(session, +1)
-    return session
-
-
-def _revise(state: PartitionState, conversation: Conversation, event: Event) -> None:
-    assert isinstance(event.body, MessageRevised)  # noqa: S101 - by its key in _EFFECTS
-    target = event.body.target_event_id
-    entry = Entry(event.event_id, event.event_time, state.offset, target)
-    window = conversation.window_of(target)
-    if window is None:
-        conversation.know_stray(event.event_id)
-        conversation.early.setdefault(target, []).append(entry)
-        state.unsaved.note_loose(conversation.key, entry)
-        return
-    conversation.where[event.event_id] = window
-    if window.revise(entry):
-        joining.touch(state, window, event)
-        if event.import_id is not None:
-            imports.hold(state, window, event.import_id)
-    state.changed(window)
-
-
-def _end_state(state: PartitionState, conversation: Conversation, event: Event) -> None:
-    body = event.body
-    if isinstance(body, StateRequested) and body.target is ConversationState.ENDED:
-        ends.end_state(state, conversation, event)
 
 
 def _drop(
@@ -294,13 +221,3 @@ def _drop(
     state.reopen(window)
     window.last_arrival = state.watermark
     state.changed(window)
-
-
-_EFFECTS: Final[dict[type, Callable[[PartitionState, Conversation, Event], None]]] = {
-    MessageRecorded: joining.join,
-    MessageRevised: _revise,
-    SealForced: ends.force,
-    StateRequested: _end_state,
-}
-# A repeat of these changes nothing: their ids are known. Session events go by generation.
-_REMEMBERED: Final = frozenset({MessageRecorded, MessageRevised, SealForced})

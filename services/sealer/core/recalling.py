@@ -6,14 +6,15 @@ from datetime import datetime
 
 from parley.events import (
     Event,
-    MessageRecorded,
     MessageRevised,
     RecordRejected,
+    Said,
     SealForced,
     SessionEnded,
     StateRequested,
 )
 from services.sealer.core.conversation import Conversation
+from services.sealer.core.facts import Fact, as_fact
 from services.sealer.core.records import (
     ConversationKey,
     Entry,
@@ -37,19 +38,23 @@ class _Wish:
     targets: list[str] = field(default_factory=list)
     session_ids: dict[str, None] = field(default_factory=dict)
 
-    def add(self, event: Event) -> None:
+    def add(self, fact: Fact) -> None:
+        if isinstance(fact, Said):
+            latest = fact.event_time + fact.policy.idle_gap
+            self.messages.append(WantedMessage(fact.event_id, fact.event_time, latest))
+        else:
+            self._add_event(fact)
+        if fact.session_id:
+            self.session_ids[fact.session_id] = None
+
+    def _add_event(self, event: Event) -> None:
         time, body = event.event_time, event.body
-        if isinstance(body, MessageRecorded):
-            latest = time + event.policy.idle_gap
-            self.messages.append(WantedMessage(event.event_id, time, latest))
-        elif isinstance(body, MessageRevised | SealForced | StateRequested):
+        if isinstance(body, MessageRevised | SealForced | StateRequested):
             self.other_ids.append(event.event_id)
         if isinstance(body, MessageRevised):
             self.targets.append(body.target_event_id)
         if isinstance(body, SessionEnded) and event.import_id is not None:
             self.ranges.append((time, time))
-        if event.session_id:
-            self.session_ids[event.session_id] = None
 
     def wanted(self, key: ConversationKey) -> Wanted:
         return Wanted(
@@ -62,26 +67,28 @@ class _Wish:
         )
 
 
-def wants(state: PartitionState, events: Iterable[Event]) -> Wants:
-    """What must be recalled before these events are observed."""
+def wants(state: PartitionState, facts: Iterable[Fact]) -> Wants:
+    """What must be recalled before these are observed."""
     wishes: dict[ConversationKey, _Wish] = {}
     refused: list[Rejected] = []
-    for event in events:
-        if event.conversation_id:
-            key = (event.tenant_id, event.conversation_id)
+    for fact in facts:
+        if fact.conversation_id:
+            key = (fact.tenant_id, fact.conversation_id)
             known = state.conversations.get(key)
             if known is None or not known.is_whole:
-                wishes.setdefault(key, _Wish()).add(event)
+                if key not in wishes:
+                    wishes[key] = _Wish()
+                wishes[key].add(as_fact(fact) if type(fact) is Event else fact)
         else:
-            refused.extend(rejected((event,)))
+            refused.extend(rejected((fact,)))
     for key, wish in wishes.items():
         wish.ranges.extend(_liftable_ranges(state.conversations.get(key)))
     return Wants(tuple(wish.wanted(key) for key, wish in wishes.items()), tuple(refused))
 
 
-def rejected(events: Iterable[Event]) -> list[Rejected]:
-    """The records that tables refused, by these events."""
-    bodies = (event.body for event in events)
+def rejected(facts: Iterable[Fact]) -> list[Rejected]:
+    """The records that tables refused, by these facts."""
+    bodies = (fact.body for fact in facts if type(fact) is Event)
     return [
         Rejected(body.rejected_event_id, body.rejected_offset)
         for body in bodies

@@ -17,7 +17,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from parley.events import Event, Policy
+from parley.events import Policy, Said
 from parley.seals import SealCause
 from services.sealer.core.deadlines import Kind, QueueKey
 from services.sealer.core.records import (
@@ -118,28 +118,28 @@ class Window:
             raise HistoryMissing(f"segment {self.segment_id} was recalled in outline only")
         return self.members
 
-    def add(self, event: Event, offset: int) -> None:
+    def add(self, said: Said, offset: int) -> None:
         """Take a message in."""
         members = self.loaded()
-        time, event_id = key = (event.event_time, event.event_id)
+        time, event_id = key = (said.event_time, said.event_id)
         if not members:
             self.first = self.last = key
         if key <= self.first:
-            self.first, self.policy, self.channel = key, event.policy, event.channel
+            self.first, self.policy, self.channel = key, said.policy, said.channel
         elif key > self.last:
             self.last = key
-        reach = time + event.policy.idle_gap
+        reach = time + said.policy.idle_gap
         self.reach = max(self.reach, reach)
         members[event_id] = entry = _entry((event_id, time, offset, ""))
         self.unsaved.append(entry)
         self.message_count += 1
         self.last_offset = offset
-        if event.sender:
-            self.participants.add(event.sender)
-        if event.user_id:
-            self.user_ids.add(event.user_id)
-        if event.session_id:
-            self.session_ids.add(event.session_id)
+        if said.sender:
+            self.participants.add(said.sender)
+        if said.user_id:
+            self.user_ids.add(said.user_id)
+        if said.session_id:
+            self.session_ids.add(said.session_id)
 
     def revise(self, entry: Entry) -> bool:
         """Note a revision of a member; whether it is the one that counts now."""
