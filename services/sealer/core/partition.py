@@ -88,7 +88,7 @@ class PartitionSealer:
             self._close_due()
         state.offset = offset
         if fact is not None:
-            self._apply(as_fact(fact) if type(fact) is Event else fact)
+            self._apply(fact)
         return state.take_decisions()
 
     def next_deadline(self) -> datetime | None:
@@ -174,6 +174,8 @@ class PartitionSealer:
     # --- records ------------------------------------------------------------------------------
 
     def _apply(self, fact: Fact) -> None:
+        if type(fact) is Event:
+            fact = as_fact(fact)
         if fact.import_id is not None:
             imports.note(self._state, fact, fact.import_id)
         if isinstance(fact, Said):

@@ -35,8 +35,8 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/sealer/core/joining.py",
-                "    if event.event_time > window.reach:\n",
-                "    if event.event_time >= window.reach:\n",
+                "    if said.event_time > window.reach:\n",
+                "    if said.event_time >= window.reach:\n",
             ),
         ),
         "tests/unit/sealer/test_known_cases.py::"
@@ -62,11 +62,11 @@ MUTATIONS: Final = (
                 "        if state.queue.may_be_due(state.watermark):\n"
                 "            self._close_due()\n"
                 "        state.offset = offset\n"
-                "        if event is not None:\n"
-                "            self._apply(event)\n",
+                "        if fact is not None:\n"
+                "            self._apply(fact)\n",
                 "        state.offset = offset\n"
-                "        if event is not None:\n"
-                "            self._apply(event)\n"
+                "        if fact is not None:\n"
+                "            self._apply(fact)\n"
                 "        if state.queue.may_be_due(state.watermark):\n"
                 "            self._close_due()\n",
             ),
@@ -89,13 +89,13 @@ MUTATIONS: Final = (
         "a repeated message keeps its segment open",
         (
             Edit(
-                "services/sealer/core/partition.py",
-                "        if event.event_id in conversation.where and kind in _REMEMBERED:\n",
-                "        if event.event_id in conversation.where and kind in _REMEMBERED:\n"
-                "            known = conversation.window_of(event.event_id)\n"
-                "            if known is not None and known.is_open:\n"
-                "                known.last_arrival = state.watermark\n"
-                "                state.changed(known)\n",
+                "services/sealer/core/talking.py",
+                "    if said.event_id in conversation.where:\n",
+                "    if said.event_id in conversation.where:\n"
+                "        known = conversation.window_of(said.event_id)\n"
+                "        if known is not None and known.is_open:\n"
+                "            known.last_arrival = state.watermark\n"
+                "            state.changed(known)\n",
             ),
         ),
         "tests/unit/sealer/test_core.py::test_a_late_message_that_is_repeated_is_waited_for_once",
