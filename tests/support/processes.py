@@ -103,12 +103,12 @@ class ServiceProcess:
         """SIGCONT."""
         self._running().send_signal(signal.SIGCONT)
 
-    def stop(self, timeout: float = 30.0) -> int:
+    def stop(self, timeout: float = 60.0) -> int:
         """SIGTERM; returns the exit status."""
         self._running().terminate()
         return self._running().wait(timeout)
 
-    def wait(self, timeout: float = 30.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """Wait for it to end by itself; returns the exit status."""
         return self._running().wait(timeout)
 
@@ -145,7 +145,7 @@ class ServiceProcess:
             raise RuntimeError(f"{self.name} was not started")
         return self._process
 
-    def _wait_until_started(self, timeout: float = 40.0) -> None:
+    def _wait_until_started(self, timeout: float = 90.0) -> None:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self._running().poll() is not None:

@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 async def eventually(
     condition: Callable[[], Awaitable[Result]],
-    timeout: float = 20.0,  # noqa: ASYNC109 - the error names the condition
+    timeout: float = 60.0,  # noqa: ASYNC109 - the error names the condition
     every: float = 0.05,
 ) -> Result:
     """Return the condition's first true result; raises AssertionError after `timeout` seconds."""

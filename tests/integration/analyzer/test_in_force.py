@@ -232,7 +232,7 @@ async def test_other_code_than_was_applied_is_suspended_and_its_jobs_wait(
         async def is_healthy() -> bool:
             return bool((await told(analyzer, "/health"))["status"] == "healthy")
 
-        await eventually(is_healthy, timeout=30)
+        await eventually(is_healthy)
     assert '"pass_suspended"' in analyzer.output
     assert '"pass_resumed"' in analyzer.output
 

@@ -74,7 +74,7 @@ async def test_who_settles_a_call_of_a_backfill_and_who_reserves_one_never_wait_
             await held.has_the_day.wait()
             settling = asyncio.create_task(money.apply(other, [paid]))
             # It waits for the day, and must hold nothing that the other one still needs.
-            await eventually(lambda: waits_for_a_lock(pool), timeout=10)
+            await eventually(lambda: waits_for_a_lock(pool))
             held.goes_on.set()
             await asyncio.wait_for(reserving, 15)
         await asyncio.wait_for(settling, 15)

@@ -131,7 +131,7 @@ async def test_a_live_job_waits_for_no_backfill_that_keeps_all_other_workers_bus
             states = await tables.job_states()
             return states.get("verdict", 0) == 1
 
-        await eventually(is_done, timeout=10)
+        await eventually(is_done)
         assert (await tables.job_states())["claimed"] > 0
     finally:
         stop.set()

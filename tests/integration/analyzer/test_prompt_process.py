@@ -74,7 +74,7 @@ async def test_two_workers_that_are_killed_in_calls_make_at_most_one_more_call_e
             for kill in range(kills):
                 wanted = provider.call_count + 4
                 await tables.persister_is_at(DECIDED_OFFSET + segments * (kill + 1) // kills)
-                await eventually(partial(has_called, provider, wanted), timeout=30, every=0.005)
+                await eventually(partial(has_called, provider, wanted), every=0.005)
                 await asyncio.sleep(chance.uniform(0, 0.05))
                 victim = pair[kill % 2]
                 await asyncio.to_thread(victim.kill)
@@ -106,7 +106,7 @@ async def test_a_key_that_is_refused_suspends_the_pass_and_a_new_one_goes_on(
                 told = health(analyzer.url)
                 return bool(told["services"]["suspended_passes"])
 
-            await eventually(is_told, timeout=30)
+            await eventually(is_told)
             calls = provider.call_count
             assert calls <= IN_FLIGHT
             await asyncio.sleep(1)
@@ -130,12 +130,12 @@ async def test_a_suspended_pass_that_is_resumed_goes_on_without_a_restart(
         await seal_talks(tables, 6)
         await tables.persister_is_at(DECIDED_OFFSET + 6)
         with ServiceProcess("analyzer", settings, **asks(provider, **OWN)):
-            await eventually(lambda: is_suspended(tables), timeout=30)
+            await eventually(lambda: is_suspended(tables))
             # Nothing has changed: it is suspended again.
             calls = provider.call_count
             await resume(settings, "asking", OPERATOR)
-            await eventually(partial(has_called, provider, calls + 1), timeout=30)
-            await eventually(lambda: is_suspended(tables), timeout=30)
+            await eventually(partial(has_called, provider, calls + 1))
+            await eventually(lambda: is_suspended(tables))
             provider.otherwise = Answers()
             await resume(settings, "asking", OPERATOR)
             await eventually(lambda: is_settled(tables, 6), timeout=60)

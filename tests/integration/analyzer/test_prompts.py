@@ -259,7 +259,7 @@ async def test_failures_in_a_row_open_the_circuit_and_one_call_closes_it(
     make: Callable[..., Prompting], tables: Tables
 ) -> None:
     await tables.persister_is_at(DECIDED_OFFSET + 1)
-    prompting = make(analyzer_circuit_failures=3, analyzer_circuit_rest=timedelta(milliseconds=300))
+    prompting = make(analyzer_circuit_failures=3, analyzer_circuit_rest=timedelta(seconds=3))
     for number in range(6):
         await tables.say(f"c{number}", talk(f"c{number}"))
         await prompting.read(sealed(f"c{number}", talk(f"c{number}")))
@@ -269,7 +269,7 @@ async def test_failures_in_a_row_open_the_circuit_and_one_call_closes_it(
     assert await prompting.work() == 0
     with pytest.raises(RuntimeError, match="scripted does not answer"):
         await prompting.engine.check()
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(3.05)
     # One finds out, then all the others follow.
     assert [await prompting.work() for _ in range(2)] == [1, 5]
     assert await prompting.jobs() == [("verdict", "")] * 6

@@ -35,7 +35,6 @@ def analyzer(then: Past, **own: str) -> ServiceProcess:
     return ServiceProcess("analyzer", then.settings, **{**OWN, **own})
 
 
-@pytest.mark.timeout(180)
 async def test_a_new_pass_is_run_over_the_past_once(then: Past) -> None:
     await then.seal(conversations(300))
     await then.apply()
@@ -52,7 +51,6 @@ async def test_a_new_pass_is_run_over_the_past_once(then: Past) -> None:
     assert [tuple(row) for row in rows] == [("backfill", 1)]
 
 
-@pytest.mark.timeout(180)
 async def test_a_dry_run_changes_nothing_and_says_what_then_happens(then: Past) -> None:
     names = conversations(90)
     await then.seal(names[:60])
@@ -92,7 +90,7 @@ async def test_kills_at_any_moment_leave_no_gap_and_no_second_job(then: Past) ->
             async def some_more(before: int = before) -> bool:
                 return (await then.progress(run_id)).run.enqueued_count > before
 
-            await eventually(some_more, timeout=30, every=0.01)
+            await eventually(some_more, every=0.01)
             await asyncio.sleep(chance.uniform(0, 0.1))
             one.kill()
             one.start()
@@ -102,7 +100,6 @@ async def test_kills_at_any_moment_leave_no_gap_and_no_second_job(then: Past) ->
     assert found.tally.by_pass[NEW.name] == {"missing": count}
 
 
-@pytest.mark.timeout(180)
 async def test_only_current_revisions_get_jobs_also_of_those_that_come_while_it_runs(
     then: Past,
 ) -> None:
@@ -135,7 +132,6 @@ async def test_only_current_revisions_get_jobs_also_of_those_that_come_while_it_
     assert found.run.enqueued_count < 120
 
 
-@pytest.mark.timeout(120)
 async def test_a_retracted_segment_gets_no_job(then: Past) -> None:
     await then.seal(["a", "b"])
     await then.retract("b", into="a")
@@ -146,7 +142,6 @@ async def test_a_retracted_segment_gets_no_job(then: Past) -> None:
     assert [tuple(row) for row in rows] == [("a", 2)]
 
 
-@pytest.mark.timeout(120)
 async def test_a_paused_run_enqueues_and_runs_nothing_until_it_is_resumed(then: Past) -> None:
     await then.seal(conversations(200))
     await then.apply()
@@ -170,7 +165,6 @@ async def test_a_paused_run_enqueues_and_runs_nothing_until_it_is_resumed(then: 
     assert found.jobs == {"verdict": 200}
 
 
-@pytest.mark.timeout(120)
 async def test_a_cancelled_run_ends_its_open_jobs_and_another_one_does_them(then: Past) -> None:
     await then.seal(conversations(100))
     await then.apply()
@@ -195,7 +189,6 @@ async def test_a_cancelled_run_ends_its_open_jobs_and_another_one_does_them(then
     assert await then.jobs() == {"verdict": 100}
 
 
-@pytest.mark.timeout(120)
 async def test_two_analyzers_share_the_partitions_and_the_rate_holds_for_both(then: Past) -> None:
     await then.seal(conversations(120))
     await then.apply()
@@ -218,7 +211,6 @@ async def test_two_analyzers_share_the_partitions_and_the_rate_holds_for_both(th
     assert found.jobs == {"verdict": 120}
 
 
-@pytest.mark.timeout(120)
 async def test_the_table_never_holds_more_unfinished_jobs_than_it_may(then: Past) -> None:
     await then.seal(conversations(150))
     await then.apply(SENTIMENT, TURN_STATISTICS)
@@ -237,7 +229,6 @@ async def test_the_table_never_holds_more_unfinished_jobs_than_it_may(then: Past
     assert found.jobs == {"verdict": 300}
 
 
-@pytest.mark.timeout(120)
 async def test_a_limit_takes_the_newest_of_all_partitions(then: Past) -> None:
     for number in range(4):
         await then.seal(conversations(10, f"g{number}-"))
@@ -249,7 +240,6 @@ async def test_a_limit_takes_the_newest_of_all_partitions(then: Past) -> None:
     assert {row["conversation_id"][:2] for row in rows} == {"g2", "g3"}
 
 
-@pytest.mark.timeout(120)
 async def test_the_stored_segments_serve_where_the_log_does_not_reach_back(then: Past) -> None:
     names = conversations(60)
     await then.seal(names)
@@ -261,7 +251,6 @@ async def test_the_stored_segments_serve_where_the_log_does_not_reach_back(then:
     assert found.jobs == {"verdict": 60}
 
 
-@pytest.mark.timeout(120)
 async def test_filters_choose_segments(then: Past) -> None:
     await then.seal(["a", "b"], channel="phone")
     await then.seal(["c"], channel="chat")
@@ -273,7 +262,6 @@ async def test_filters_choose_segments(then: Past) -> None:
     assert one.jobs == {"verdict": 1}
 
 
-@pytest.mark.timeout(120)
 async def test_a_topic_that_was_made_anew_stops_the_run(then: Past) -> None:
     await then.seal(conversations(20))
     await then.apply()
@@ -305,7 +293,6 @@ async def test_a_topic_that_was_made_anew_stops_the_run(then: Past) -> None:
     assert "is not the log that it began with" in found.run.reason
 
 
-@pytest.mark.timeout(120)
 async def test_a_paused_run_that_is_cancelled_holds_no_job(then: Past) -> None:
     await then.seal(conversations(40))
     await then.apply()
@@ -336,7 +323,6 @@ async def has_held_jobs(then: Past, run_id: str) -> bool:
     return found
 
 
-@pytest.mark.timeout(180)
 async def test_without_a_provider_the_other_passes_are_run_and_the_run_tells_what_is_parked(
     then: Past,
 ) -> None:

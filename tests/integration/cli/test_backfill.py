@@ -21,7 +21,6 @@ async def then(settings: Settings, pool: Any) -> AsyncIterator[Past]:
         yield made
 
 
-@pytest.mark.timeout(180)
 async def test_a_dry_run_a_run_and_the_same_again(then: Past) -> None:
     await then.seal(conversations(40))
     await then.apply()
@@ -40,7 +39,6 @@ async def test_a_dry_run_a_run_and_the_same_again(then: Past) -> None:
         assert shown["passes"][0]["found"] == {"missing": 40}
 
 
-@pytest.mark.timeout(180)
 async def test_a_command_that_is_interrupted_leaves_the_run_going_on(then: Past) -> None:
     await then.seal(conversations(60))
     await then.apply()
@@ -68,7 +66,6 @@ async def test_a_command_that_is_interrupted_leaves_the_run_going_on(then: Past)
     assert rest["enqueued"] + watched["jobs"].get("verdict", 0) == 60
 
 
-@pytest.mark.timeout(120)
 async def test_what_cannot_be_run_is_told_with_what_to_do(then: Past) -> None:
     await then.apply()
     parley = Command(then.settings)

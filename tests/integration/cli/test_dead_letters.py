@@ -63,7 +63,7 @@ async def letters(tables: Any, count: int) -> dict[str, int]:
         rows = await tables.fetch("SELECT id, reason FROM dead_letters ORDER BY id")
         return {row["reason"]: row["id"] for row in rows} if len(rows) >= count else None
 
-    return await eventually(are_there, timeout=40) or {}
+    return await eventually(are_there) or {}
 
 
 async def make_letters(settings: Settings, tables: Any) -> dict[str, int]:

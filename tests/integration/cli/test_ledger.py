@@ -69,7 +69,7 @@ async def test_any_stretch_of_time_is_accounted_for_by_what_the_log_holds_of_it(
         records.append((at + timedelta(seconds=4), other))
     await publish_at(migrated, records)
     with ServiceProcess("persister", migrated, PARLEY_PERSISTER_MAX_BAD_RATIO="1"):
-        await eventually(lambda: is_read(migrated, tables, len(records)), timeout=40)
+        await eventually(lambda: is_read(migrated, tables, len(records)))
     whole = await asyncio.to_thread(parley.json, "ledger")
     assert tuple(whole["total"][one] for one in KINDS) == (60, 30, 30, 0)
     assert (whole["total"]["consumed"], whole["total"]["residue"]) == (120, 0)
@@ -103,7 +103,7 @@ async def test_minutes_of_long_ago_become_hours_and_sum_up_to_the_same(
     ]
     await publish_at(migrated, records)
     with ServiceProcess("persister", migrated):
-        await eventually(lambda: is_read(migrated, tables, len(records)), timeout=40)
+        await eventually(lambda: is_read(migrated, tables, len(records)))
     assert await tables.fetchval("SELECT count(*) FROM ledger_minutes") == 20
     with ServiceProcess("persister", migrated):
 
@@ -129,7 +129,7 @@ async def test_what_gateways_acknowledged_stands_beside_it_and_is_never_more(
                 body = {"text": "hello", "role": "user", "id": str(number)}
                 answered = await http.post("/api/v2/conversations/c/messages", json=body)
                 assert answered.status_code == 201, answered.text
-        await eventually(lambda: is_read(migrated, tables, 5), timeout=40)
+        await eventually(lambda: is_read(migrated, tables, 5))
         for stretch in ((), ("--since", "1h")):
             found = await asyncio.to_thread(
                 parley.json, "ledger", "--gateway", gateway.url, *stretch

@@ -121,7 +121,7 @@ async def talk(settings: Settings) -> None:
     )
     await publish_seal(settings, seal)
     with ServiceProcess("persister", settings):
-        await eventually(lambda: is_stored(settings), timeout=40)
+        await eventually(lambda: is_stored(settings))
 
 
 async def publish_seal(settings: Settings, seal: SegmentSealed) -> None:
@@ -188,7 +188,7 @@ async def test_explain_says_why_passes_were_not_run_over_a_segment(
         return (await reasons()).get("turn_statistics") == "not_subscribed"
 
     with ServiceProcess("persister", migrated):
-        await eventually(are_told, timeout=40)
+        await eventually(are_told)
     found = await reasons()
     assert found["sentiment"] == "not_active"
     # It is due, and no analyzer runs here.

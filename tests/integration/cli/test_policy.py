@@ -67,7 +67,7 @@ async def test_a_policy_that_is_set_counts_on_open_connections_and_for_nothing_o
 
     # Sealed by a sealer that starts only now: each by what it carries.
     with ServiceProcess("sealer", settings):
-        await eventually(lambda: sealed(settings), timeout=20)
+        await eventually(lambda: sealed(settings))
         seals = await sealed(settings)
         still_open = await pool.fetch("SELECT conversation_id, deadline FROM sealer_windows")
     assert [(one.conversation_id, one.policy_version) for one in seals] == [("old", 1)]

@@ -62,7 +62,7 @@ async def test_a_version_that_a_worker_does_not_know_stops_it_and_is_told_before
         async def all_stopped() -> bool:
             return await stopped(pool) == everywhere
 
-        await eventually(all_stopped, timeout=20)
+        await eventually(all_stopped)
     status, told = await parley(settings, "list", "-o", "json")
     assert (status, told.count("a later release of Parley knows it")) == (0, everywhere)
 

@@ -46,7 +46,7 @@ async def wait_for_windows(tables: Any, count: int) -> None:
     async def are_open() -> bool:
         return bool(await tables.fetchval("SELECT count(*) FROM sealer_windows") == count)
 
-    await eventually(are_open, timeout=30)
+    await eventually(are_open)
 
 
 async def force(

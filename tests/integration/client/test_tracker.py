@@ -137,7 +137,7 @@ async def test_an_agent_that_was_killed_is_delivered_by_its_next_start(
             stats = tracker.get_stats()
             return stats.recovered > 0 and stats.spooled == 0
 
-        await eventually(is_delivered, timeout=30)
+        await eventually(is_delivered)
         assert tracker.get_stats().recovered >= 200
     found = await events(settings)
     texts = [text_of(one) for one in stored(found).values()]

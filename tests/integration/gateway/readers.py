@@ -41,7 +41,7 @@ class Reader:
         async def is_there() -> bool:
             return len(self.payloads(kind)) >= count
 
-        await eventually(is_there, timeout=15, every=0.01)
+        await eventually(is_there, every=0.01)
         return self.payloads(kind)
 
     def session(self) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Program:
             assert answered.status_code in (200, 503), answered.text
             return answered.status_code == 200
 
-        await eventually(is_stored, timeout=30)
+        await eventually(is_stored)
 
 
 @asynccontextmanager

@@ -214,14 +214,14 @@ async def test_another_topic_of_the_same_name_begins_anew(
     async def is_forgotten() -> bool:
         return not gateway.takes(old)
 
-    await eventually(is_forgotten, timeout=30)
+    await eventually(is_forgotten)
     await operator.set("acme", Tenant("acme"))
     new, _ = await operator.key()
 
     async def is_taken() -> bool:
         return gateway.takes(new)
 
-    await eventually(is_taken, timeout=30)
+    await eventually(is_taken)
     assert not gateway.takes(old)
 
 

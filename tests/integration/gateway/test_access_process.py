@@ -77,7 +77,7 @@ class Operator:
             async def is_believed() -> bool:
                 return (await client.get(url, headers=headers)).status_code != UNAUTHORIZED
 
-            await eventually(is_believed, timeout=10)
+            await eventually(is_believed)
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ async def test_an_end_that_lost_to_a_later_connection_keeps_no_session_open(
     async def is_over() -> bool:
         return any(one.generation == again["generation"] for one in await ends())
 
-    await eventually(is_over, timeout=10)
+    await eventually(is_over)
     assert {one.reason for one in await ends()} == {EndReason.EXPLICIT, EndReason.DISCONNECTED}
 
 

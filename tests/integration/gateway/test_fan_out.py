@@ -113,7 +113,7 @@ async def test_of_transitions_that_race_one_wins_and_the_other_is_told(
                 answers = [*left.frames, *right.frames]
                 return sum(one["type"] in ("ack", "error") for one in answers) == 2 * count
 
-            await eventually(is_answered, timeout=15)
+            await eventually(is_answered)
         assert left.payloads("state_update") == right.payloads("state_update")
         assert len(left.payloads("ack") + right.payloads("ack")) == 20
         codes = {one["code"] for one in left.payloads("error") + right.payloads("error")}
@@ -198,12 +198,12 @@ async def test_presence_counts_the_connections_of_all_replicas(
             async def is_two() -> bool:
                 return open_connections(first) == 2 == open_connections(second)
 
-            await eventually(is_two, timeout=10)
+            await eventually(is_two)
 
         async def is_one() -> bool:
             return open_connections(first) == 1
 
-        await eventually(is_one, timeout=10)
+        await eventually(is_one)
 
 
 async def test_an_ended_conversation_takes_no_messages_until_it_is_reopened(

@@ -54,7 +54,7 @@ async def http(settings: Settings, guarded: ServiceProcess) -> AsyncIterator[htt
             answers = [await made.get(LIST, headers=agent(one)) for one in ("acme", "other")]
             return all(one.status_code == 200 for one in answers)
 
-        await eventually(is_known, timeout=10)
+        await eventually(is_known)
         yield made
 
 
@@ -82,7 +82,7 @@ async def begun(http: httpx.AsyncClient, conversation_id: str, **headers: str) -
         after = {"X-Parley-After": position}
         return (await http.get(LIST, headers={**headers, **after})).status_code == 200
 
-    await eventually(is_stored, timeout=20)
+    await eventually(is_stored)
     return position
 
 

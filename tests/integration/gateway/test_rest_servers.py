@@ -160,6 +160,6 @@ async def test_a_message_that_wants_a_reply_gets_an_offline_one(client: httpx.As
         said = (await client.get(path)).json()["messages"]
         return [one["role"] for one in said] == ["user", "assistant"]
 
-    await eventually(is_answered, timeout=10)
+    await eventually(is_answered)
     state = (await client.get("/api/conversations/chat/state")).json()["state"]
     assert state == "waiting_for_user"

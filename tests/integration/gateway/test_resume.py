@@ -31,7 +31,7 @@ async def has_stored(pool: Any, count: int) -> None:
     async def is_stored() -> bool:
         return bool(await pool.fetchval("SELECT count(*) FROM conversation_events") >= count)
 
-    await eventually(is_stored, timeout=30)
+    await eventually(is_stored)
 
 
 async def fill(settings: Settings, count: int) -> None:
@@ -80,7 +80,7 @@ async def test_what_memory_lost_comes_from_the_tables_and_the_log_without_a_gap(
             async def is_here() -> bool:
                 return len(back.durable()) >= len(expected) - 1
 
-            await eventually(is_here, timeout=30)
+            await eventually(is_here)
             assert back.durable() == expected[1:]
             resumed = back.payloads("connection_status")[0]
             assert (resumed["status"], resumed["recovered"]) == ("resumed", True)
@@ -109,7 +109,7 @@ async def test_a_client_that_is_replayed_much_while_others_talk_misses_nothing(
                 async def is_here() -> bool:
                     return len(back.durable()) == len(talker.durable()) - 1 == 1_701
 
-                await eventually(is_here, timeout=30)
+                await eventually(is_here)
                 assert back.durable() == talker.durable()[1:]
 
 

@@ -132,7 +132,7 @@ async def test_a_service_with_the_former_name_says_so_and_reads_nothing(
         async def has_stopped() -> bool:
             return "this database follows" in former.output
 
-        await eventually(has_stopped, timeout=30)
+        await eventually(has_stopped)
     now = await pool.fetch("SELECT * FROM fences WHERE topic LIKE '%events%'")
     assert {row["topic"] for row in now} == {successor(settings).topic(Topic.EVENTS)}
     assert sum(row["next_offset"] for row in now) == sum(

@@ -60,7 +60,7 @@ async def stopped(pool: Any) -> str:
         )
         return found
 
-    return str(await eventually(reason, timeout=30))
+    return str(await eventually(reason))
 
 
 async def test_a_thousand_records_that_the_broker_lost_come_back(

@@ -145,6 +145,6 @@ async def _until_above_0(prometheus: Prometheus, query: str) -> None:
         return (await asyncio.to_thread(prometheus.value, query) or 0) > 0
 
     try:
-        await eventually(is_above_0, timeout=40, every=0.25)
+        await eventually(is_above_0, every=0.25)
     except AssertionError as error:
         raise AssertionError(f"never above 0: {query}") from error

@@ -32,7 +32,7 @@ async def test_a_table_that_is_locked_holds_a_batch_up_degrades_health_and_loses
                 return report if report["status"] == "degraded" else None
 
             # lock_timeout is 10 seconds.
-            told = await eventually(says_so, timeout=40)
+            told = await eventually(says_so)
             batches = told["dependencies"]["batches"]
             assert "LockNotAvailableError (55P03)" in batches["detail"]
             assert told["dependencies"]["database"]["status"] == "healthy"

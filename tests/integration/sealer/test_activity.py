@@ -89,7 +89,7 @@ async def counts(pool: Any, expected: Mapping[Group, Counts]) -> None:
         longest = {group: one[WINDOWS[-1]] for group, one in found.groups.items()}
         return found.state is ActivityState.COUNTED and longest == expected
 
-    await eventually(is_so, timeout=20)
+    await eventually(is_so)
 
 
 async def publish_garbage(settings: Settings) -> None:

@@ -57,7 +57,7 @@ async def wait_for_seals(settings: Settings, count: int) -> list[SegmentSealed]:
         seals = [one for one in await published(settings) if isinstance(one, SegmentSealed)]
         return seals if len(seals) >= count else []
 
-    return await eventually(enough, timeout=30)
+    return await eventually(enough)
 
 
 async def test_a_quiet_conversation_is_sealed_by_a_tick_within_ten_seconds_of_its_deadline(
