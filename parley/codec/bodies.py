@@ -1,13 +1,14 @@
 """The bodies of an event, from Protobuf and to it: one pair of functions a body."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from parley import events as domain
 from parley.codec.messages import ROLES
 from parley.codec.record import InvalidRecord, enum_name
 from parley.codec.times import set_timestamp, to_datetime
-from parley.codec.wire_fields import field, tag
+from parley.codec.wire_fields import field, length, tag
 from parley.wire import content_pb2, events_pb2
 
 
@@ -160,12 +161,24 @@ _METADATA: Final = tag(content_pb2.PlainContent, "metadata_json")
 
 def message_bytes(message: domain.MessageRecorded) -> bytes:
     """A whole MessageRecorded: the one body of which there are very many."""
+    if message.content.text and message == (message.role, (message.content.text, None, ""), "", ""):
+        text = message.content.text.encode()
+        return _before_text(message.role, len(text)) + text
     written = _ROLES[message.role] + field(_CONTENT, field(_PLAIN, _plain_bytes(message.content)))
     if message.utterance_id:
         written += field(_UTTERANCE_ID, message.utterance_id.encode())
     if message.language:
         written += field(_LANGUAGE, message.language.encode())
     return written
+
+
+# Most messages are a role and a text, and few lengths are longer than a cache is.
+@lru_cache(maxsize=4_096)
+def _before_text(role: domain.Role, size: int) -> bytes:
+    """All of a message but its text, which is the last of it and has so many bytes."""
+    plain = _TEXT + length(size)
+    content = _PLAIN + length(len(plain) + size) + plain
+    return _ROLES[role] + _CONTENT + length(len(content) + size) + content
 
 
 def _plain_bytes(content: domain.Content) -> bytes:

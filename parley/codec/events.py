@@ -1,6 +1,7 @@
 """Records of parley.events.v1 to events and back."""
 
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -20,7 +21,7 @@ from parley.codec.validity import (
     check_times,
     check_uuid,
 )
-from parley.codec.wire_fields import field, tag, timestamp
+from parley.codec.wire_fields import length, tag, timestamp
 from parley.events import PARTITION_WIDE, Event, MessageRecorded, Policy
 from parley.wire import events_pb2
 
@@ -94,26 +95,41 @@ class MessageTemplate:
         """The record's value; raises InvalidRecord for what no consumer would take."""
         check_uuid("event_id", event_id)
         check_ids(client_message_id)
-        check_times(event_time, received_at, occurred_at, sent_at)
         check_message(message)
-        received = timestamp(received_at)
-        parts = [
-            self._shared,
-            field(_EVENT_ID, event_id.encode()),
-            _RECEIVED_AT,
-            received,
-            _EVENT_TIME,
-            # Without a clock of the client's both are the gateway's.
-            received if event_time is received_at else timestamp(event_time),
-            field(_MESSAGE, message_bytes(message)),
-        ]
-        if client_message_id:
-            parts.append(field(_CLIENT_MESSAGE_ID, client_message_id.encode()))
-        if occurred_at is not None:
-            parts += (_OCCURRED_AT, timestamp(occurred_at))
-        if sent_at is not None:
-            parts += (_SENT_AT, timestamp(sent_at))
-        return b"".join(parts)
+        times = _gateways_times(received_at, event_time)
+        if occurred_at is not None or sent_at is not None:
+            times += _clients_times(occurred_at, sent_at)
+        client_id, body = client_message_id.encode(), message_bytes(message)
+        return b"".join(
+            (
+                self._shared,
+                _EVENT_ID,
+                length(len(event_id)),
+                event_id.encode(),
+                _CLIENT_MESSAGE_ID,
+                length(len(client_id)),
+                client_id,
+                times,
+                _MESSAGE,
+                length(len(body)),
+                body,
+            )
+        )
+
+
+# What is read together was received at the same moment, and mostly happened then.
+@lru_cache(maxsize=64)
+def _gateways_times(received_at: datetime, event_time: datetime) -> bytes:
+    """The gateway's times of an event; raises InvalidRecord for years that are not believed."""
+    check_times(received_at, event_time)
+    return _RECEIVED_AT + timestamp(received_at) + _EVENT_TIME + timestamp(event_time)
+
+
+def _clients_times(occurred_at: datetime | None, sent_at: datetime | None) -> bytes:
+    """What the client's clock said; raises InvalidRecord for years that are not believed."""
+    check_times(occurred_at, sent_at)
+    written = b"" if occurred_at is None else _OCCURRED_AT + timestamp(occurred_at)
+    return written if sent_at is None else written + _SENT_AT + timestamp(sent_at)
 
 
 def decode_event(record: LogRecord) -> Event:

@@ -4,7 +4,6 @@ Setting a field of a Protobuf object and writing the object out costs thrice as 
 """
 
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -33,14 +32,16 @@ def tag(message: Any, field: str) -> bytes:
     return varint(number << 3 | _LENGTH_DELIMITED)
 
 
+def length(size: int) -> bytes:
+    """What stands between a tag and so many bytes."""
+    return _LENGTHS[size] if size < len(_LENGTHS) else varint(size)
+
+
 def field(before: bytes, value: bytes) -> bytes:
     """A text, bytes or a message, `before` being its tag."""
-    size = len(value)
-    return before + (_LENGTHS[size] if size < len(_LENGTHS) else varint(size)) + value
+    return before + length(len(value)) + value
 
 
-# What is read together was received at the same moment.
-@lru_cache(maxsize=64)
 def timestamp(moment: datetime) -> bytes:
     """A google.protobuf.Timestamp, with its length."""
     stamp = Timestamp()

@@ -129,16 +129,17 @@ class Intake:
 
     def _do(self, raw: RawFrame, frame: Frame) -> None:
         match frame:
+            # First, since nearly all are that.
+            case Utterance() if not self.is_draining:
+                then = partial(self._settle, raw)
+                self._parts.talk.submit(self._messages, frame, self._speaker.room, then)
+                self._count_in()
             case Ping():
                 self._socket.answer(raw, "pong")
             case Hello():
                 raise Refused(Code.ALREADY_CONNECTED, "this connection has said hello")
             case _ if self.is_draining:
                 raise draining()
-            case Utterance():
-                then = partial(self._settle, raw)
-                self._parts.talk.submit(self._messages, frame, self._speaker.room, then)
-                self._count_in()
             case InterimTranscript():
                 self._parts.talk.interim(self._speaker.guest.source, frame)
                 self._socket.count(raw, "ok")

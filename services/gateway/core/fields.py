@@ -13,6 +13,19 @@ from services.gateway.core.refusals import Code, Refused
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
+def text_of(values: Mapping[str, Any], name: str, default: str = "") -> str:
+    """A string among these values; null is as good as missing."""
+    value = values.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise _wrong(name, "must be a string")
+    # No table can hold it.
+    if "\0" in value:
+        raise _wrong(name, "must not hold a NUL character")
+    return value
+
+
 class Fields:
     """The fields of a payload; null is as good as missing, and unknown ones are let be."""
 
@@ -23,15 +36,7 @@ class Fields:
 
     def text(self, name: str, default: str = "") -> str:
         """A string."""
-        value = self._values.get(name)
-        if value is None:
-            return default
-        if not isinstance(value, str):
-            raise _wrong(name, "must be a string")
-        # No table can hold it.
-        if "\0" in value:
-            raise _wrong(name, "must not hold a NUL character")
-        return value
+        return text_of(self._values, name, default)
 
     def optional_text(self, name: str) -> str | None:
         """A string, or None."""

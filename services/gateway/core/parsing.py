@@ -8,7 +8,7 @@ import orjson
 from parley.events import Content, ConversationState, MessageRecorded, Role
 from parley.live import InterimTranscript, SpeechKind
 from parley.position import InvalidPosition, Position
-from services.gateway.core.fields import Fields
+from services.gateway.core.fields import Fields, text_of
 from services.gateway.core.frames import (
     NO_CLOCKS,
     Clocks,
@@ -46,7 +46,7 @@ def open_frame(text: str) -> RawFrame:
     payload = value.get("payload")
     return RawFrame(
         kind if isinstance(kind, str) else "",
-        Fields(value).optional_text("id"),
+        text_of(value, "id") or None,
         {} if payload is None else payload,
         value.get("traceparent"),
     )

@@ -10,7 +10,7 @@ from parley.events import Policy
 from parley.ids import message_ids
 from services.gateway import metrics
 from services.gateway.core.events import Said, Source, write
-from services.gateway.core.frames import Utterance
+from services.gateway.core.frames import NO_CLOCKS, Utterance
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.stream.submission import Then
 
@@ -66,6 +66,9 @@ class MessageWriter:
             message = Said(event_id, said.body, said.clocks, said.client_message_id)
             written = write(source, message, policy, now, self._max_age)
             self._template, self._policy = MessageTemplate(written.event), policy
+        if said.clocks is NO_CLOCKS:
+            # As nearly always; then it happened when it came.
+            return self._template.encode(event_id, said.client_message_id, said.body, now, now)
         occurred_at, sent_at = said.clocks
         happened_at, was_clamped = event_time.live(now, occurred_at, sent_at, self._max_age)
         if was_clamped:

@@ -18,7 +18,6 @@ from parley.codec import (
 )
 from parley.codec.live import LIVE_HEADERS
 from parley.codec.validity import check
-from parley.events import Policy
 from parley.live import LiveBody, LiveFrame
 from parley.policies import Policies
 from parley.topics import Topic, partition_of
@@ -66,7 +65,8 @@ class Publisher:
     ) -> None:
         self._producer = producer
         self._settings = settings
-        self._policies = policies
+        # The gap policy of an event that is written now.
+        self.policy_for = policies.policy_for
         self.gateway_id = gateway_id
         self._topic = settings.topic(Topic.EVENTS)
         self._live_topic = settings.topic(Topic.LIVE)
@@ -95,10 +95,6 @@ class Publisher:
             channel=channel,
             **who,
         )
-
-    def policy_for(self, tenant_id: str, channel: str) -> Policy:
-        """The gap policy of an event that is written now."""
-        return self._policies.policy_for(tenant_id, channel)
 
     def messages(self, source: Source) -> MessageWriter:
         """For a source that has many messages: each is cheaper than by `record_utterance`."""

@@ -32,7 +32,10 @@ class Ring:
             raise LogGap(f"offset {record.offset} came where {self.next_offset} was due")
         self.next_offset += 1
         self._records.append(record)
-        self._by_key.setdefault(record.key or b"", deque()).append(record)
+        of_key = self._by_key.get(record.key or b"")
+        if of_key is None:
+            of_key = self._by_key[record.key or b""] = deque()
+        of_key.append(record)
         self._bytes += _size(record)
         while self._bytes > self._max_bytes:
             self._drop_oldest()

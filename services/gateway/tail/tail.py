@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from parley.codec import LogRecord
-from parley.log.access import kafka_options
 from parley.log.admin import no_kafka, topic_ends
-from parley.log.connections import stop_consumer
-from parley.log.records import to_log_record
+from parley.log.follower import Follower, Stretch, follow
 from parley.topics import Topic
 from services.gateway import metrics
 from services.gateway.settings import GatewaySettings
@@ -20,11 +18,12 @@ from services.gateway.tail.ring import Ring
 
 log = structlog.get_logger(__name__)
 
-POLL_MS: Final = 1_000
-# A few milliseconds of work, so that acknowledgements need not wait for a burst.
+# So long at most until it is seen that the gateway stops.
+PATIENCE_S: Final = 1.0
+# A millisecond or two of work, so that acknowledgements need not wait for a burst.
 AT_ONCE: Final = 200
-# Each poll costs a request, here and at the broker, and what has gathered meanwhile comes with it.
-BETWEEN_POLLS_S: Final = 0.01
+# Each request costs, here and at the broker, and what has gathered meanwhile comes with it.
+BETWEEN_REQUESTS_S: Final = 0.015
 # Where the tables' fences are not known: enough for connections that were away for a moment.
 UNKNOWN_BACKLOG: Final = 2_000
 
@@ -46,7 +45,7 @@ class Tail:
         self._events = settings.topic(Topic.EVENTS)
         self._live = settings.topic(Topic.LIVE)
         self._rings: dict[int, Ring] = {}
-        self._consumer: Any = None
+        self._follower: Follower | None = None
         self._advanced = asyncio.Event()
         self._lag = 0
 
@@ -66,34 +65,27 @@ class Tail:
         they are known.
         """
         await self._make_rings(fences)
-        self._consumer = _consumer(self._settings)
+        positions = {
+            TopicPartition(self._events, number): ring.next_offset
+            for number, ring in self._rings.items()
+        }
+        for one in await topic_ends(self._settings, self._live):
+            positions[TopicPartition(self._live, one.partition)] = one.end
         try:
-            await self._consumer.start()
-            live = [TopicPartition(self._live, one.partition) for one in await self._live_ends()]
-            events = [TopicPartition(self._events, number) for number in self._rings]
-            self._consumer.assign([*events, *live])
-            for tp in events:
-                self._consumer.seek(tp, self._rings[tp.partition].next_offset)
-            await self._consumer.seek_to_end(*live)
+            self._follower = await follow(self._settings, "parley-gateway-tail", positions)
         except (KafkaError, OSError) as error:
-            await self.stop()
             raise no_kafka(self._settings, error) from error
 
     async def run(self, stop: asyncio.Event, take: Take, take_live: Take) -> None:
         """Hand records on until `stop`; raises LogGap where the log is not the one that it was."""
+        if self._follower is None:
+            raise RuntimeError("the tail was not started")
         while not stop.is_set():
-            fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=AT_ONCE)
-            for tp, records in fetched.items():
-                for record in map(to_log_record, records):
-                    if tp.topic == self._live:
-                        take_live(record)
-                    else:
-                        self._rings[tp.partition].append(record)
-                        take(record)
-            self._note_progress()
-            is_behind = sum(map(len, fetched.values())) >= AT_ONCE
-            # Others want their turn even while the log is full of records.
-            await asyncio.sleep(0 if is_behind else BETWEEN_POLLS_S)
+            for stretch in await self._follower.fetch(PATIENCE_S):
+                is_live = stretch.tp.topic == self._live
+                await self._hand_on(stretch, take_live if is_live else self._keeping(stretch, take))
+            self._note_progress(self._follower.lag)
+            await asyncio.sleep(0 if self._lag else BETWEEN_REQUESTS_S)
 
     async def reach(self, partition: int, next_offset: int, patience_s: float) -> bool:
         """Whether the tail has passed this offset, after waiting for it so long."""
@@ -112,9 +104,26 @@ class Tail:
 
     async def stop(self) -> None:
         """Disconnect."""
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await stop_consumer(consumer)
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            await follower.stop()
+
+    async def _hand_on(self, stretch: Stretch, take: Take) -> None:
+        for number, record in enumerate(stretch.records(), start=1):
+            take(record)
+            if number % AT_ONCE == 0:
+                # Others want their turn even while the log is full of records.
+                await asyncio.sleep(0)
+
+    def _keeping(self, stretch: Stretch, take: Take) -> Take:
+        """Takes an event and keeps it in its partition's ring."""
+        ring = self._rings[stretch.tp.partition]
+
+        def keep_and_take(record: LogRecord) -> None:
+            ring.append(record)
+            take(record)
+
+        return keep_and_take
 
     async def _make_rings(self, fences: dict[int, int]) -> None:
         ends = await topic_ends(self._settings, self._events)
@@ -125,26 +134,8 @@ class Tail:
             first = max(one.beginning, min(fence, one.end), one.end - share // 1024)
             self._rings[one.partition] = Ring(first, share)
 
-    async def _live_ends(self) -> Any:
-        return await topic_ends(self._settings, self._live)
-
-    def _note_progress(self) -> None:
+    def _note_progress(self, lag: int) -> None:
         advanced, self._advanced = self._advanced, asyncio.Event()
         advanced.set()
-        self._lag = 0
-        for number, ring in self._rings.items():
-            end = self._consumer.highwater(TopicPartition(self._events, number))
-            self._lag += max(0, (end or 0) - ring.next_offset)
-        metrics.TAIL_LAG.set(self._lag)
-
-
-def _consumer(settings: GatewaySettings) -> Any:
-    return AIOKafkaConsumer(
-        **kafka_options(settings),
-        client_id="parley-gateway-tail",
-        enable_auto_commit=False,
-        # An offset that the broker does not have is another log: a restart begins anew.
-        auto_offset_reset="none",
-        fetch_max_wait_ms=500,
-        max_partition_fetch_bytes=4 * 1024 * 1024,
-    )
+        self._lag = lag
+        metrics.TAIL_LAG.set(lag)
