@@ -1,34 +1,64 @@
 """When batches leave: those of all partitions together, and not too often."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 INTERVAL_S: Final = 0.003
+# So long one batch that is slow to come back holds up the others.
+PATIENCE_S: Final = 0.012
 
 
 class Beat:
     """Releases all who wait for it at once: so their batches share one request to the broker.
 
-    Requests cost more than the records in them. After a silence nobody waits; otherwise at most
-    an interval, which is less than what Kafka takes.
+    Requests cost more than the records in them, and a broker takes one after the other. So who
+    comes while batches are under way waits until they are back, at most for the patience. After
+    a silence nobody waits; otherwise at least an interval lies between two beats, which is less
+    than what Kafka takes.
     """
 
-    def __init__(self, interval_s: float = INTERVAL_S) -> None:
+    def __init__(self, interval_s: float = INTERVAL_S, patience_s: float = PATIENCE_S) -> None:
         self._interval_s = interval_s
+        self._patience_s = patience_s
         self._loop = asyncio.get_running_loop()
         self._last_s = float("-inf")
         self._next: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._under_way = 0
 
     async def next(self) -> None:
         """Wait for the next beat."""
         if self._next is None:
             self._next = self._loop.create_future()
-            self._loop.call_at(self._last_s + self._interval_s, self._release)
+            self._release_at(self._last_s + self._interval_s)
         # Who is cancelled leaves the beat to the others.
         await asyncio.shield(self._next)
 
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """While a batch is sent that has waited for its beat."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way and self._next is not None:
+                self._release_at(self._last_s + self._interval_s)
+
+    def _release_at(self, moment_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(moment_s, self._release)
+
     def _release(self) -> None:
-        self._last_s = self._loop.time()
+        self._timer = None
+        now_s = self._loop.time()
+        if self._under_way and now_s < self._last_s + self._patience_s:
+            self._release_at(self._last_s + self._patience_s)
+            return
+        self._last_s = now_s
         released, self._next = self._next, None
         if released is not None:
             released.set_result(None)

@@ -78,7 +78,8 @@ class GroupCommit:
                 await self._beat.next()
                 # All may have been given up meanwhile.
                 if self._waiting:
-                    await self._send(self._next_batch())
+                    with self._beat.under_way():
+                        await self._send(self._next_batch())
         finally:
             self._sending = None
 

@@ -32,3 +32,41 @@ async def test_who_gives_up_keeps_nobody_else_waiting() -> None:
     impatient.cancel()
     async with asyncio.timeout(5):
         await patient
+
+
+async def test_who_comes_while_batches_are_under_way_waits_until_the_last_is_back() -> None:
+    beat = Beat(interval_s=0.001, patience_s=60.0)
+    await asyncio.gather(beat.next(), beat.next())
+    with beat.under_way():
+        with beat.under_way():
+            waiting = asyncio.create_task(passed(beat))
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+    async with asyncio.timeout(5):
+        await waiting
+
+
+async def test_one_that_is_slow_to_come_back_holds_the_others_up_no_longer_than_the_patience() -> (
+    None
+):
+    beat = Beat(interval_s=0.001, patience_s=0.05)
+    first = await passed(beat)
+    with beat.under_way():
+        async with asyncio.timeout(5):
+            assert await passed(beat) - first >= 0.049
+
+
+async def test_a_batch_that_fails_is_back_too() -> None:
+    beat = Beat(interval_s=0.001, patience_s=60.0)
+    await beat.next()
+
+    async def fail() -> None:
+        with beat.under_way():
+            await asyncio.sleep(0.01)
+            raise OSError("no Kafka")
+
+    failing, waiting = asyncio.create_task(fail()), asyncio.create_task(passed(beat))
+    async with asyncio.timeout(5):
+        await waiting
+    assert isinstance(failing.exception(), OSError)
