@@ -161,14 +161,15 @@ _METADATA: Final = tag(content_pb2.PlainContent, "metadata_json")
 
 def message_bytes(message: domain.MessageRecorded) -> bytes:
     """A whole MessageRecorded: the one body of which there are very many."""
-    if message.content.text and message == (message.role, (message.content.text, None, ""), "", ""):
-        text = message.content.text.encode()
-        return _before_text(message.role, len(text)) + text
-    written = _ROLES[message.role] + field(_CONTENT, field(_PLAIN, _plain_bytes(message.content)))
-    if message.utterance_id:
-        written += field(_UTTERANCE_ID, message.utterance_id.encode())
-    if message.language:
-        written += field(_LANGUAGE, message.language.encode())
+    role, content, utterance_id, language = message
+    if not (utterance_id or language or content.metadata_json or content.audio_url is not None):
+        text = content.text.encode()
+        return _before_text(role, len(text)) + text
+    written = _ROLES[role] + field(_CONTENT, field(_PLAIN, _plain_bytes(content)))
+    if utterance_id:
+        written += field(_UTTERANCE_ID, utterance_id.encode())
+    if language:
+        written += field(_LANGUAGE, language.encode())
     return written
 
 
