@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from parley.passes.applied import AppliedPass
+from parley import clock
+from parley.config import ConfigBody, ConfigChange, ConfigKey, ConfigKind
+from parley.passes.applied import AppliedPass, Subscription
+from parley.passes.catalog import Catalog
 from parley.passes.planning import Wanted
 from parley.passes.publishing import apply_passes, publish
 from parley.passes.suspended import suspended_passes
@@ -17,9 +20,11 @@ from services.analyzer.known import AppliedPasses
 from services.analyzer.passes import SHIPPED
 from services.analyzer.settings import AnalyzerSettings
 from services.analyzer.telling import Telling
+from services.persister.store.config import Setting, write_settings
 from tests.integration.analyzer.prompting import Prompting
 from tests.integration.analyzer.provided import ASKING
-from tests.integration.analyzer.stage import DECIDED_OFFSET, Tables, sealed, talk
+from tests.integration.analyzer.stage import DECIDED_OFFSET, TENANT, Tables, sealed, talk
+from tests.support.command import json_here, run_here
 from tests.support.passes import OPERATOR
 from tests.unit.analyzer.fake_model import FakeModel
 
@@ -98,3 +103,47 @@ async def test_jobs_of_a_former_version_that_nobody_here_can_run_are_told_of(
     await tables.pool.execute("UPDATE operations.jobs SET state = 'cancelled'")
     await telling.tell()
     assert await suspended_passes(tables.pool) == {}
+
+
+async def test_missing_and_explain_say_why_jobs_wait(
+    in_force: PassesInForce, settings: Settings, own_settings: AnalyzerSettings, tables: Tables
+) -> None:
+    await in_force.start()
+    await Telling(tables.pool, "w", in_force).tell()
+    seal = sealed("c", talk("c"))
+    prompting = Prompting(tables.pool, own_settings, FakeModel(), [ASKING])
+    await prompting.read(seal, fingerprint=OTHER)
+    await tables.pool.execute(
+        "INSERT INTO segments (tenant_id, segment_id, conversation_id, revision, channel,"
+        " message_count, started_at, ended_at) VALUES ($1, $2, 'c', 1, 'test', 4, $3, $4)",
+        *(TENANT, seal.segment_id, seal.started_at, seal.ended_at),
+    )
+    await let_tables_follow(tables.pool, in_force.catalog)
+    told = "suspended by 1 analyzer: other_fingerprint"
+    [lacking] = await json_here(settings, "missing", "--pass", "asking")
+    assert (lacking["why"], lacking["reason"]) == ("open", told)
+    whole = await json_here(settings, "explain", "c")
+    [job] = [one for one in whole["entries"] if one["kind"] == "pass"]
+    assert (job["state"], job["suspended"]) == ("open", told)
+    text = (await run_here(settings, "explain", "c")).output
+    assert f"open ({told})" in text
+    [listed] = [
+        one for one in await json_here(settings, "passes", "list") if one["pass"] == "asking"
+    ]
+    assert (listed["state"], listed["suspended"]) == ("in force", told)
+
+
+async def let_tables_follow(pool: Any, catalog: Catalog) -> None:
+    """What the persister makes of the records of the pass, and that the tenant wants it."""
+    activation = catalog.activation("asking")
+    assert activation is not None
+    wanted = Subscription("asking", is_category=False, is_enabled=True)
+    bodies: list[ConfigBody] = [AppliedPass(ASKING, OTHER), activation.body, wanted]
+    kinds = [ConfigKind.DEFINITION, ConfigKind.ACTIVATION, ConfigKind.SUBSCRIPTION]
+    rows = []
+    for kind, body in zip(kinds, bodies, strict=True):
+        tenant_id = TENANT if body is wanted else ""
+        change = ConfigChange(tenant_id, OPERATOR, clock.now(), body)
+        rows.append(Setting(ConfigKey(kind, tenant_id, "asking"), change))
+    async with pool.acquire() as connection, connection.transaction():
+        await write_settings(connection, rows)
