@@ -14,6 +14,7 @@ Decided here, where the rule leaves it open:
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 
 from parley.events import (
     Event,
@@ -144,7 +145,7 @@ class PartitionSealer:
         They no longer count as asleep: `wake` must follow before anything is recalled.
         """
         named = ((one.tenant_id, one.conversation_id) for one in facts if one.conversation_id)
-        return self._asleep.take((*named, *more), max(until, self._state.watermark))
+        return self._asleep.take(chain(named, more), max(until, self._state.watermark))
 
     def wake(self, snapshot: Snapshot) -> None:
         """Take in what the tables hold of conversations that slept."""
