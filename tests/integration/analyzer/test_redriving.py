@@ -166,3 +166,28 @@ async def test_a_cancelled_job_may_begin_anew(failed: Prompting) -> None:
     await failed.read_back()
     await failed.work()
     assert await failed.jobs() == [("verdict", "")]
+
+
+async def test_a_dump_in_which_a_pause_held_the_job_is_brought_to_its_redrive(
+    failed: Prompting,
+) -> None:
+    before = await failed.job()
+    await reopen(failed)
+    # As it was in the dump: a backfill was paused, which is over by now.
+    await failed.pool.execute(
+        "UPDATE operations.jobs SET state = 'open', due_at = 'infinity', generation = 0,"
+        " attempt_count = $1",
+        before["attempt_count"],
+    )
+    await failed.read_back()
+    assert await failed.work() == 1
+    assert await failed.jobs() == [("verdict", "")]
+
+
+async def test_a_job_that_is_cancelled_while_a_pause_holds_it_is_held_no_more(
+    failed: Prompting,
+) -> None:
+    await reopen(failed)
+    await failed.pool.execute("UPDATE operations.jobs SET due_at = 'infinity'")
+    assert await cancel(failed) == 1
+    assert (await failed.job())["due_at"] <= clock.now()
