@@ -11,8 +11,8 @@ from parley.db import pool as database
 from parley.local.stack import Endpoints
 from parley.settings import Settings
 from parley.topics import Topic
-from tests.integration.analyzer.provided import ASKING, ask_of_everybody, asks
-from tests.integration.rebuilding.talk import Talk, running, send, settled
+from tests.integration.analyzer.provided import ASKING, ask_of_everybody, asks, reckon
+from tests.integration.rebuilding.talk import Talk, running, send, settled, talking
 from tests.integration.rebuilding.test_rebuild import rebuild
 from tests.integration.rebuilding.test_restore import make_anew
 from tests.support.acts import Answers
@@ -40,6 +40,39 @@ async def verdicts(tables: Any) -> list[Any]:
         "SELECT * FROM verdicts WHERE pass_name = $1 ORDER BY 1, 2, 3, 4, 5", ASKING.name
     )
     return [tuple(row) for row in rows]
+
+
+async def test_a_rebuild_calls_no_model_whether_an_analyzer_runs_meanwhile_or_starts_after_it(
+    migrated: Settings, tables: Any
+) -> None:
+    talk = Talk(migrated)
+    async with running_provider() as provider, running(migrated, "persister", "sealer"):
+        provider.otherwise = Answers()
+        await ask_of_everybody(migrated)
+        async with analysing(migrated, provider):
+            await send(migrated, talk.records(300))
+            await settled(tables, talk)
+            calls, before = provider.call_count, await verdicts(tables)
+            ends = len(await read_records(migrated, Topic.ANALYSES))
+            assert calls > 0
+            assert before
+            await rebuild(migrated)
+            await settled(tables, talk)
+            assert (provider.call_count, await verdicts(tables)) == (calls, before)
+        await rebuild(migrated)
+        async with analysing(migrated, provider):
+            await settled(tables, talk)
+            await asyncio.sleep(2)
+            assert (provider.call_count, await verdicts(tables)) == (calls, before)
+            assert len(await read_records(migrated, Topic.ANALYSES)) == ends
+            # What is said while the tables are swapped is asked about once.
+            async with talking(talk):
+                await rebuild(migrated)
+            await settled(tables, talk)
+        assert provider.call_count > calls
+        found = await reckon(migrated, tables)
+    assert set(found.verdicts.values()) <= {0, 1}
+    assert found.charges == provider.call_count
 
 
 async def test_a_lost_database_that_is_rebuilt_calls_no_model(
