@@ -209,17 +209,21 @@ class _Statements:
         self._set(key, {**self._store.fences[key], "stopped_reason": None})
         return "UPDATE 1"
 
-    async def insert_outbox(self, consumer: str, topic: str, partition: int, *columns: Any) -> str:
+    async def insert_outbox(self, consumer: str, topic: str, *columns: Any) -> str:
         names = ("topic", "partition", "key", "value", "headers")
-        rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-        source = {"source": (consumer, topic, partition), "is_published": False}
-        created = {"created_at": clock.now()}
+        rows = [
+            {
+                **dict(zip(names, values, strict=True)),
+                "source": (consumer, topic, source_partition),
+                "is_published": False,
+                "created_at": clock.now(),
+            }
+            for source_partition, *values in zip(*columns, strict=True)
+        ]
 
         def insert() -> None:
             for row in rows:
-                self._store.outbox.append(
-                    {"id": len(self._store.outbox), **row, **source, **created}
-                )
+                self._store.outbox.append({"id": len(self._store.outbox), **row})
 
         self._inside.changes.append(insert)
         return "INSERT"
