@@ -43,8 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What only `make compose-test` asks for."""
+    """What only people and `make compose-test` ask for."""
     parser.addoption("--compose", action="store_true", help="run the tests in containers, too")
+    parser.addoption(
+        "--plots",
+        type=Path,
+        metavar="FOLDER",
+        help="draw the dashboards' panels of the real run into this folder",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -35,6 +35,7 @@ from tests.support.acts import (
     Sends,
     Stalls,
 )
+from tests.support.connections import Connections
 from tests.support.fitting import fitting
 
 __all__ = (
@@ -188,22 +189,14 @@ class Provider:
 async def running_provider() -> AsyncIterator[Provider]:
     """A provider on a free port, whose connections end with the test."""
     provider = Provider()
-    connections: set[asyncio.Task[None]] = set()
-
-    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(provider.serve(reader, writer))
-        connections.add(task)
-        task.add_done_callback(connections.discard)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    connections = Connections(provider.serve)
+    server = await asyncio.start_server(connections.take, "127.0.0.1", 0)
     provider.port = server.sockets[0].getsockname()[1]
     try:
         yield provider
     finally:
         server.close()
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+        await connections.end()
         await server.wait_closed()
 
 

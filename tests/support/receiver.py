@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from tests.support.connections import Connections
+
 # What is answered: a status, or nothing for as long as the asker waits.
 Behaviour = Callable[["Told"], int | None]
 NETWORKS = '["127.0.0.0/8"]'
@@ -86,20 +88,12 @@ async def _read(reader: asyncio.StreamReader) -> Told:
 async def receiving(behave: Behaviour = lambda _: 200) -> AsyncIterator[Receiver]:
     """A receiver that listens until the end."""
     receiver = Receiver(behave)
-    tasks: set[asyncio.Task[Any] | None] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())
-        await receiver.serve(reader, writer)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    connections = Connections(receiver.serve)
+    server = await asyncio.start_server(connections.take, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/in"
     try:
         yield receiver
     finally:
         server.close()
+        await connections.end()
         await server.wait_closed()
-        for one in tasks:
-            if one is not None:
-                one.cancel()
-        await asyncio.gather(*(one for one in tasks if one is not None), return_exceptions=True)

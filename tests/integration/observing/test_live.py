@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import time
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -14,6 +15,7 @@ from deploy.grafana.build import path_of
 from parley.local.services import SERVICES
 from parley.settings import Settings
 from tests.support.acts import Answers, Refuses
+from tests.support.plots import draw
 from tests.support.product import Product, parley
 from tests.support.prometheus import Prometheus, needs_prometheus, needs_promtool
 from tests.support.provider import running_provider
@@ -40,8 +42,9 @@ OWN = {
 
 
 async def test_a_real_run_exports_what_promtool_accepts_and_fills_every_panel(
-    empty_settings: Settings,
+    empty_settings: Settings, pytestconfig: pytest.Config
 ) -> None:
+    plots: Path | None = pytestconfig.getoption("--plots")
     async with running_provider() as provider, receiving() as receiver:
         provider.otherwise = Refuses(503)
         own = {**OWN, "OPENAI_BASE_URL": provider.base_url}
@@ -65,6 +68,8 @@ async def test_a_real_run_exports_what_promtool_accepts_and_fills_every_panel(
                 # Two looks more, for rates.
                 await asyncio.sleep(3)
                 _assert_all_is_seen(prometheus, urls, began_at)
+                if plots is not None:
+                    _draw(prometheus, began_at, plots)
 
 
 OPEN = "max(max_over_time(parley_analyzer_circuit_open[1m])) == 1"
@@ -85,6 +90,12 @@ def _assert_all_is_seen(prometheus: Prometheus, urls: dict[str, str], began_at: 
     assert prometheus.value("sum(abs(parley_persister_ledger_residue))") == 0
     firing = 'count(ALERTS{alertstate="firing"}) or vector(0)'
     assert prometheus.value(firing) == 0
+
+
+def _draw(prometheus: Prometheus, began_at: float, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for board in BOARDS:
+        draw(board, prometheus, RATE_INTERVAL, (began_at, time.time()), folder)
 
 
 def metrics_of(url: str) -> bytes:
