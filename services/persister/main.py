@@ -1,7 +1,6 @@
 """The persister's process: three consumers, one for each topic that fills tables."""
 
 import asyncio
-import gc
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,14 +21,9 @@ from services.persister.stream.inbox import InboxRelay
 # One for each partition that is being written, and some for the relays and the health check.
 POOL_SIZE: Final = 16
 
-# A batch's objects live until its commit and hold no cycles: Python's default of 700 new objects
-# would have the collector walk all of them again and again, a third of the time that is spent.
-OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
-
 
 async def start(settings: PersisterSettings, stop: asyncio.Event) -> None:
     """Run until `stop`."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     pool = await connect(settings, max_size=POOL_SIZE)
     producer = Producer(settings)
     try:

@@ -1,7 +1,6 @@
 """The sealer's process: one consumer of the events topic, and the clock that writes ticks."""
 
 import asyncio
-import gc
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,13 +15,10 @@ from services.sealer.settings import SealerSettings
 from services.sealer.stream import SealerStream
 
 SERVICE: Final = "sealer"
-# Memory holds what is open: many objects without cycles, which the collector need not walk often.
-OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 
 
 async def start(settings: SealerSettings, stop: asyncio.Event) -> None:
     """Run until `stop`."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     pool = await connect(settings)
     producer = Producer(settings)
     try:
