@@ -31,8 +31,8 @@ IDS: Final = (
     "connection_id",
     "gateway_id",
     "channel",
-    "import_id",
 )
+TEXTS: Final = (*IDS, "import_id")
 TIMES: Final = ("occurred_at", "sent_at", "received_at", "event_time")
 PARTS: Final = ("policy", "message_recorded")
 
@@ -52,4 +52,4 @@ def _flat_type() -> Any:
 
 
 parse: Final[Callable[[bytes], Any]] = _flat_type().FromString
-fields_of: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*IDS, *TIMES, *PARTS)
+fields_of: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*TEXTS, *TIMES, *PARTS)

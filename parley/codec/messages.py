@@ -12,6 +12,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from parley.codec.flat import IDS
 from parley.codec.policies import valid_policy
 from parley.codec.record import EPOCH, LogRecord, event_key, headers_for
 from parley.codec.validity import (
@@ -34,19 +35,7 @@ _LATEST_S: Final = (LATEST - EPOCH) // _SECOND
 _NANOSECONDS: Final = 1_000_000_000
 _MOST_POLICIES: Final = 1_024
 
-_IDS: Final = attrgetter(
-    "event_id",
-    "tenant_id",
-    "conversation_id",
-    "session_id",
-    "user_id",
-    "sender",
-    "client_id",
-    "client_message_id",
-    "connection_id",
-    "gateway_id",
-    "channel",
-)
+_IDS: Final = attrgetter(*IDS)
 
 # Its ids go in as they were read, in one.
 _event: Final[Callable[..., Event]] = maker(Event)

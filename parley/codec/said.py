@@ -14,7 +14,7 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from parley.codec.flat import IDS, PARTS, TIMES, fields_of, parse
+from parley.codec.flat import PARTS, TEXTS, TIMES, fields_of, parse
 from parley.codec.messages import ROLES
 from parley.codec.policies import valid_policy
 from parley.codec.record import EPOCH, InvalidRecord, LogRecord, event_key
@@ -66,7 +66,7 @@ def _read(records: Sequence[LogRecord], wires: Sequence[Any]) -> list[Said]:
         return []
     rows = map(fields_of, wires)
     columns: dict[str, Any] = dict(
-        zip((*IDS, *TIMES, *PARTS), zip(*rows, strict=True), strict=True)
+        zip((*TEXTS, *TIMES, *PARTS), zip(*rows, strict=True), strict=True)
     )
     bodies, policies = columns["message_recorded"], columns["policy"]
     _check_bytes([one.value or b"" for one in records], wires, bodies, policies)
