@@ -15,6 +15,7 @@ from parley import clock
 from tests.support.processes import ROOT
 
 PACKAGES: Final = (
+    "aiohttp",
     "aiokafka",
     "fastapi",
     "httpx2",

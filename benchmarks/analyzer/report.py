@@ -10,7 +10,7 @@ from rich.table import Table as ScreenTable
 from benchmarks.analyzer.backfill import LIVE_PER_SECOND, BackfillFindings
 from benchmarks.results import RunSeries, Target
 
-BARE: Final = "httpx2, a bare loop"
+BARE: Final = "aiohttp, a bare loop"
 BARE_OPENAI: Final = "OpenAI's client, a bare loop"
 PROMPT_JOBS: Final = "Parley, prompts"
 CODE_JOBS: Final = "Parley, code"

@@ -1,29 +1,26 @@
-"""One HTTP request to an OpenAI-compatible endpoint, and every way in which it can end.
+"""Asks an OpenAI-compatible endpoint once, and names every way in which that can end.
 
-The client is OpenAI's, with its retries off: when to try again is decided by who counts attempts.
+Nothing is tried again here: when to is decided by who counts attempts.
 """
 
-import asyncio
 import json
-import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-import httpx2
-from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI
+import orjson
 
 from parley import clock
 from services.analyzer.model.contract import ModelError, ModelUnavailable, Usage
+from services.analyzer.model.http import Http, NoReply, Reply
 from services.analyzer.model.outputs import storable
 from services.analyzer.model.prices import Tokens
 from services.analyzer.model.refusals import Refusal, failure_of
 from services.analyzer.model.retry_after import retry_after
 
-# An output has 900 kB at most, and escapes may make it longer on the way.
-MAX_BODY_BYTES: Final = 4_000_000
-MAX_CONNECTIONS: Final = 256
+_OK: Final = range(200, 300)
 _ERROR_STATUSES: Final = range(400, 600)
 _ONE_CALL: Final = Usage(call_count=1)
 
@@ -44,113 +41,71 @@ class Endpoint:
     """An endpoint and its key. Each `complete` is one request, and never another."""
 
     def __init__(self, base_url: str, api_key: str, connect_timeout_s: float) -> None:
-        # With OPENAI_LOG=debug in the environment these would write down what was said.
-        for library in ("openai", "httpx2", "httpcore2", "httpx", "httpcore"):
-            logging.getLogger(library).setLevel(logging.WARNING)
-        self._connect_timeout_s = connect_timeout_s
-        self._client = AsyncOpenAI(
-            base_url=base_url,
-            # Endpoints of one's own have none, and the client insists on one.
-            api_key=api_key or "none",
-            max_retries=0,
-            http_client=httpx2.AsyncClient(
-                # Compressed, a small body can be a large one.
-                headers={"Accept-Encoding": "identity"},
-                follow_redirects=False,
-                limits=httpx2.Limits(max_connections=MAX_CONNECTIONS),
-                event_hooks={"response": [_bound]},
-            ),
-        )
+        url = f"{base_url.rstrip('/')}/chat/completions"
+        # Endpoints of one's own have none, and some insist on one.
+        headers = {"Authorization": f"Bearer {api_key or 'none'}"}
+        # Who writes a name and a password into the URL means these.
+        has_own = urlsplit(url).username is not None
+        self._http = Http(url, {} if has_own else headers, connect_timeout_s)
 
     async def complete(self, body: Mapping[str, Any], timeout_s: float) -> Completion:
         """Ask once; raises ModelError, with nothing in it that was asked or answered."""
-        timeout = httpx2.Timeout(timeout_s, connect=min(self._connect_timeout_s, timeout_s))
         try:
-            # The client's own timeouts begin anew with every byte.
-            async with asyncio.timeout(timeout_s):
-                response = await self._client.post(
-                    "/chat/completions",
-                    cast_to=httpx2.Response,
-                    body=dict(body),
-                    options={"timeout": timeout},
-                )
-        except APIStatusError as error:
-            raise _refused(error.response) from None
-        except (APITimeoutError, TimeoutError):
-            raise ModelUnavailable("timeout", usage=_ONE_CALL) from None
-        except APIConnectionError as error:
-            raise ModelUnavailable(_connection_reason(error), usage=_ONE_CALL) from None
-        return _completion(response)
+            reply = await self._http.post(_written(body), timeout_s)
+        except NoReply as error:
+            raise ModelUnavailable(error.reason, usage=_ONE_CALL) from None
+        if reply.status not in _OK:
+            raise _refused(reply)
+        return _completion(reply)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._http.close()
 
 
-class _Bounded(httpx2.AsyncByteStream):
-    """A body of which no more than so many bytes are taken into memory."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream, max_bytes: int) -> None:
-        self._stream = stream
-        self._room = max_bytes
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            self._room -= len(chunk)
-            if self._room < 0:
-                raise AnswerTooLong("the body is too long")
-            yield chunk
-
-    async def aclose(self) -> None:
-        """Close the connection below."""
-        await self._stream.aclose()
-
-
-class AnswerTooLong(httpx2.RemoteProtocolError):
-    """An endpoint sends more than any answer has."""
-
-
-async def _bound(response: httpx2.Response) -> None:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise AnswerTooLong("compressed, although that was not accepted")
-    assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101 - of an async client
-    response.stream = _Bounded(response.stream, MAX_BODY_BYTES)
-
-
-def _connection_reason(error: APIConnectionError) -> str:
-    cause = error.__cause__
-    if isinstance(cause, AnswerTooLong):
-        return "answer_too_long"
-    return "unreachable" if isinstance(cause, httpx2.ConnectError) else "connection_lost"
-
-
-def _refused(response: httpx2.Response) -> ModelError:
-    wait = retry_after(response.headers, clock.now())
-    return failure_of(Refusal.of(response.status_code, _json(response), wait))
-
-
-def _json(response: httpx2.Response) -> Any:
+def _written(body: Mapping[str, Any]) -> bytes:
     try:
-        return json.loads(response.content)
+        return orjson.dumps(body)
+    except TypeError:
+        # Integers of more than 64 bits, and halves of surrogate pairs.
+        return json.dumps(body).encode()
+
+
+def _refused(reply: Reply) -> ModelError:
+    wait = retry_after(reply.headers, clock.now())
+    return failure_of(Refusal.of(reply.status, _json(reply), wait))
+
+
+def _json(reply: Reply) -> Any:
+    try:
+        return orjson.loads(reply.body)
+    except ValueError:
+        return _json_of_python(reply.body)
+
+
+def _json_of_python(body: bytes) -> Any:
+    """Also halves of surrogate pairs, and what is no number: that is looked at later."""
+    try:
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
 
 
-def _completion(response: httpx2.Response) -> Completion:
-    body = _json(response)
+def _completion(reply: Reply) -> Completion:
+    body = _json(reply)
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        raise _refused_in_passing(response, body)
+        raise _refused_in_passing(reply, body)
     try:
         return _read(body)
     except (TypeError, KeyError, IndexError, ValueError, AttributeError):
         raise ModelUnavailable("unreadable_answer", usage=_ONE_CALL) from None
 
 
-def _refused_in_passing(response: httpx2.Response, body: Mapping[str, Any]) -> ModelError:
+def _refused_in_passing(reply: Reply, body: Mapping[str, Any]) -> ModelError:
     """An error under a status that says there is none, as gateways to other providers send."""
     code = body["error"].get("code")
     status = code if code in _ERROR_STATUSES else HTTPStatus.SERVICE_UNAVAILABLE
-    return failure_of(Refusal.of(status, body, retry_after(response.headers, clock.now())))
+    return failure_of(Refusal.of(status, body, retry_after(reply.headers, clock.now())))
 
 
 def _read(body: Any) -> Completion:

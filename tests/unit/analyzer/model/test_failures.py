@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.analyzer.model import endpoint
+from services.analyzer.model import http
 from services.analyzer.model.contract import (
     InvalidAnswer,
     ModelError,
@@ -79,8 +79,8 @@ ENDINGS: list[tuple[Act, type[ModelError], str]] = [
     (Sends(b""), WAIT, "unreadable_answer"),
     (BreaksOff(), WAIT, "connection_lost"),
     (Resets(), WAIT, "connection_lost"),
-    (Floods(endpoint.MAX_BODY_BYTES + 1), WAIT, "answer_too_long"),
-    (Floods(endpoint.MAX_BODY_BYTES + 1, 500), WAIT, "answer_too_long"),
+    (Floods(http.MAX_BODY_BYTES + 1), WAIT, "answer_too_long"),
+    (Floods(http.MAX_BODY_BYTES + 1, 500), WAIT, "answer_too_long"),
 ]
 
 
