@@ -6,6 +6,10 @@ from enum import StrEnum
 from typing import Final
 
 NO_REST: Final = timedelta(0)
+# What no text can bring about: too many calls, and no connection.
+BLAMELESS: Final = frozenset(("rate_limited", "unreachable"))
+# Of so many segments it is remembered at least that the model did not answer over them.
+MOST_BLAMED: Final = 64
 # Beyond it a doubled rest is longer than any that is allowed.
 _MOST_DOUBLINGS: Final = 30
 
@@ -20,7 +24,10 @@ class CircuitState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CircuitRules:
-    """How many failures in a row open it, and for how long; that doubles with each opening."""
+    """How many failures in a row open it, and for how long; that doubles with each opening.
+
+    Those over one segment count once: it may be the segment's fault.
+    """
 
     failures: int
     first_rest: timedelta
@@ -29,9 +36,15 @@ class CircuitRules:
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """What is known of a model's failures since it last answered."""
+    """What is known of a model's failures since it last answered.
+
+    `blamed` are the segments over which it failed, in the order of their first time, and
+    `unblamed_count` counts the failures that are none of theirs.
+    """
 
     failure_count: int = 0
+    unblamed_count: int = 0
+    blamed: tuple[str, ...] = ()
     opening_count: int = 0
     open_until: datetime | None = None
     is_probing: bool = False
@@ -64,20 +77,38 @@ class Circuit:
         """The model answered, whatever it said."""
         return Circuit()
 
-    def failed(self, now: datetime, rules: CircuitRules, retry_after: timedelta) -> "Circuit":
+    def failed(
+        self,
+        now: datetime,
+        rules: CircuitRules,
+        retry_after: timedelta,
+        segment_id: str | None = None,
+    ) -> "Circuit":
         """The model was not available; it asked not to be called for `retry_after`.
 
-        Calls that began before it opened, and fail while it is open, open it no further.
+        `segment_id` is None where no segment can be to blame. Calls that began before it opened,
+        and fail while it is open, open it no further.
         """
-        count = self.failure_count + 1
+        counted = self._counted(rules, segment_id)
         if self.state(now) is CircuitState.OPEN and self.open_until is not None:
             until = max(self.open_until, now + min(retry_after, rules.longest_rest))
-            return replace(self, failure_count=count, open_until=until)
-        if self.state(now) is CircuitState.CLOSED and count < rules.failures:
-            return replace(self, failure_count=count)
+            return replace(counted, open_until=until)
+        is_closed = self.state(now) is CircuitState.CLOSED
+        if is_closed and counted.unblamed_count + len(counted.blamed) < rules.failures:
+            return counted
         rest = rest_after(self.opening_count, rules.first_rest, rules.longest_rest)
         until = now + min(max(rest, retry_after), rules.longest_rest)
-        return Circuit(count, self.opening_count + 1, until)
+        opened = replace(counted, opening_count=self.opening_count + 1, open_until=until)
+        return replace(opened, is_probing=False)
+
+    def _counted(self, rules: CircuitRules, segment_id: str | None) -> "Circuit":
+        counted = replace(self, failure_count=self.failure_count + 1)
+        if segment_id is None:
+            return replace(counted, unblamed_count=self.unblamed_count + 1)
+        if segment_id in self.blamed:
+            return counted
+        most = max(rules.failures, MOST_BLAMED)
+        return replace(counted, blamed=(*self.blamed, segment_id)[-most:])
 
 
 def rest_after(count: int, first: timedelta, longest: timedelta) -> timedelta:

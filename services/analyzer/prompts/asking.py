@@ -19,7 +19,7 @@ from parley.tracing import TRACING, Attributes
 from services.analyzer import metrics
 from services.analyzer.core.budget import Limits, limits_of
 from services.analyzer.core.charges import refused, settled
-from services.analyzer.core.circuit import CircuitState
+from services.analyzer.core.circuit import BLAMELESS, CircuitState
 from services.analyzer.core.jobs import Attempt, text_of
 from services.analyzer.core.memo import memo_key
 from services.analyzer.core.outcomes import (
@@ -272,7 +272,8 @@ class Asker:
         self, question: Question, error: ModelUnavailable, charges: Sequence[Charge]
     ) -> Outcome:
         attempt, definition = question.attempt, question.definition
-        rest = self._circuits.failed(definition.model, error.retry_after)
+        blamed = None if error.reason in BLAMELESS else attempt.job.segment.segment_id
+        rest = self._circuits.failed(definition.model, error.retry_after, blamed)
         log.info("model_unavailable", **names(attempt.job), reason=error.reason)
         return unavailable(
             *(attempt, definition, error.reason, rest, question.content_digest, self._rules),
@@ -282,10 +283,9 @@ class Asker:
         )
 
     def _charges(self, reserved: Sequence[Charge], error: ModelError) -> tuple[Charge, ...]:
-        cost = error.usage.cost_micro_usd
         if isinstance(error, InvalidAnswer):
-            return settled(reserved, cost)
-        return refused(reserved, cost, error.reason)
+            return settled(reserved, error.usage.cost_micro_usd)
+        return refused(reserved, error.usage.cost_micro_usd, error.reason)
 
     def _failed(self, question: Question, error: ModelError, charges: Sequence[Charge]) -> Outcome:
         attempt, digest, now = question.attempt, question.content_digest, clock.now()

@@ -73,11 +73,20 @@ class Circuits:
         # Also where it never failed: so it shows that somebody reaches it whom others do not.
         CIRCUIT.labels(model).set(0.0)
 
-    def failed(self, model: str, retry_after: timedelta | None) -> timedelta:
-        """The model was not available; returns how long the job should rest."""
+    def blamed(self, model: str) -> tuple[str, ...]:
+        """The segments over which it has failed since it last answered."""
+        return self._of(model).blamed
+
+    def failed(
+        self, model: str, retry_after: timedelta | None, segment_id: str | None = None
+    ) -> timedelta:
+        """The model was not available; returns how long the job should rest.
+
+        `segment_id` is that of the segment that may be to blame.
+        """
         before = self._of(model)
         wait = retry_after or NO_REST
-        after = before.failed(clock.now(), self._rules, wait)
+        after = before.failed(clock.now(), self._rules, wait, segment_id)
         if after.opening_count > before.opening_count:
             log.warning("circuit_opened", model=model, failures=after.failure_count)
         self._set(model, after)

@@ -26,7 +26,7 @@ from services.analyzer.prompts.asking import NOW, Asker, Asking
 from services.analyzer.prompts.circuits import Circuits
 from services.analyzer.prompts.together import JobsTogether
 from services.analyzer.prompts.turns import Turns
-from services.analyzer.store import HeldOutcome, JobStore, Slots
+from services.analyzer.store import Claim, HeldOutcome, JobStore, Slots
 from services.analyzer.worker import FIRST_RETRY_S, LONGEST_RETRY_S, POLL_S
 
 log = structlog.get_logger(__name__)
@@ -130,7 +130,7 @@ class PromptWorker:
             return 0
         if not prompts or not slots.live:
             return 0
-        claim = await self._store.claim([one.fingerprint for one in prompts], slots)
+        claim = await self._claim(prompts, slots, probed_model)
         definitions = {one.fingerprint: one for one in prompts}
         for attempt in claim.attempts:
             definition = definitions[attempt.job.fingerprint]
@@ -139,6 +139,21 @@ class PromptWorker:
             is_probe = probed_model is not None
             self._start(self._work(claim.token, attempt, definition, is_probe), attempt.job.lane)
         return len(claim.attempts)
+
+    async def _claim(
+        self, prompts: Sequence[PassDefinition], slots: Slots, probed_model: str | None
+    ) -> Claim:
+        """Claim; a probe is of a segment over which the model has not failed, if there is one.
+
+        Else those that no model answers would keep it from all the others.
+        """
+        fingerprints = [one.fingerprint for one in prompts]
+        blamed = () if probed_model is None else self._circuits.blamed(probed_model)
+        if blamed:
+            claim = await self._store.claim(fingerprints, slots, without=blamed)
+            if claim.attempts:
+                return claim
+        return await self._store.claim(fingerprints, slots)
 
     def _start(self, work: Coroutine[None, None, None], lane: Lane) -> None:
         task = asyncio.create_task(work)

@@ -74,8 +74,13 @@ class JobStore:
         self._pool = pool
         self._settings = settings
 
-    async def claim(self, fingerprints: Sequence[str], slots: Slots) -> Claim:
-        """Lease the first jobs of these passes that can be run now; the attempts are counted."""
+    async def claim(
+        self, fingerprints: Sequence[str], slots: Slots, without: Sequence[str] = ()
+    ) -> Claim:
+        """Lease the first jobs of these passes that can be run now; the attempts are counted.
+
+        `without` are ids of segments that are left alone.
+        """
         settings = self._settings
         token = ids.random_id()
         rows = await self._pool.fetch(
@@ -87,6 +92,7 @@ class JobStore:
             token,
             settings.analyzer_lease,
             slots.backfill,
+            without,
         )
         return Claim(token, tuple(attempt_of(row) for row in rows))
 

@@ -160,7 +160,7 @@ RETURNING job.*
 -- the greater priority, then the older. A claim is of one lane: at most $3 live jobs or $7 of
 -- backfills, as many as hold $4 messages together, at least one. A job that lost a worker weighs as
 -- much as all, so it comes alone. Only passes that this worker has, by their fingerprints, and
--- none that is suspended.
+-- none that is suspended; and none of the segments $8.
 -- Of each pass and lane the first are looked up in the index, so that a backlog of others costs
 -- nothing; four times as many as wanted, since other workers may be locking the first. The fence
 -- is asked row by row: joined to it, PostgreSQL expects next to no rows and sorts the whole backlog.
@@ -174,6 +174,7 @@ WITH ahead AS (
              FROM operations.jobs AS job
             WHERE job.state IN ('open', 'claimed') AND job.fingerprint = known.fingerprint
               AND job.lane = queue.lane AND job.due_at <= now()
+               AND job.segment_id <> ALL ($8::uuid[])
               AND job.decided_offset < (
                     SELECT CASE WHEN fence.incarnation = job.incarnation THEN fence.next_offset
                                 ELSE 9223372036854775807 END

@@ -114,6 +114,18 @@ MUTATIONS: Final = (
         "test_a_job_that_was_taken_away_is_not_called_for",
     ),
     Mutation(
+        "segments that no model answers are what finds out whether it does",
+        (
+            Edit(
+                "services/analyzer/prompts/worker.py",
+                "        if blamed:\n",
+                "        if blamed and not fingerprints:\n",
+            ),
+        ),
+        "tests/integration/analyzer/test_prompts.py::"
+        "test_segments_that_are_never_answered_do_not_keep_a_model_from_the_others",
+    ),
+    Mutation(
         "what does not fit into a day's budget is called for",
         (
             Edit(

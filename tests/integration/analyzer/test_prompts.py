@@ -275,6 +275,60 @@ async def test_failures_in_a_row_open_the_circuit_and_one_call_closes_it(
     assert await prompting.jobs() == [("verdict", "")] * 6
 
 
+async def test_segments_that_are_never_answered_do_not_keep_a_model_from_the_others(
+    make: Callable[..., Prompting], tables: Tables
+) -> None:
+    await tables.persister_is_at(DECIDED_OFFSET + 1)
+    own = {"analyzer_circuit_failures": 2, "analyzer_circuit_rest": timedelta(milliseconds=20)}
+    prompting = make(prompt_pass(attempts=9), **own)
+    for name in ("poison", "venom", "good"):
+        await tables.say(name, own_talk(name))
+    for name in ("poison", "venom"):
+        await prompting.read(sealed(name, own_talk(name)))
+    prompting.model.acts(ModelUnavailable("timeout"), ModelUnavailable("timeout"))
+    assert await prompting.work() == 2
+    assert prompting.engine.facts()["circuits"] != {}
+    # The others are older, and go on failing where they are asked about.
+    await prompting.read(sealed("good", own_talk("good")))
+    await prompting.lapse()
+    await eventually(prompting.work, timeout=5, every=0.02)
+    assert (await prompting.job_of("good"))["state"] == "verdict"
+    assert prompting.engine.facts()["circuits"] == {}
+
+
+async def test_where_there_is_no_other_segment_one_that_failed_finds_out(
+    make: Callable[..., Prompting], tables: Tables
+) -> None:
+    await tables.persister_is_at(DECIDED_OFFSET + 1)
+    own = {"analyzer_circuit_failures": 1, "analyzer_circuit_rest": timedelta(milliseconds=20)}
+    prompting = make(**own)
+    await tables.say("c", talk("c"))
+    await prompting.read(sealed("c", talk("c")))
+    prompting.model.acts(ModelUnavailable("timeout"))
+    await prompting.work()
+    await prompting.lapse()
+    await eventually(prompting.work, timeout=5, every=0.02)
+    assert await prompting.jobs() == [("verdict", "")]
+
+
+@pytest.mark.parametrize(
+    ("reason", "circuits"),
+    [("timeout", "closed"), ("unavailable", "closed"), ("rate_limited", "open")],
+)
+async def test_one_segment_alone_opens_no_circuit_unless_it_cannot_be_to_blame(
+    make: Callable[..., Prompting], tables: Tables, reason: str, circuits: str
+) -> None:
+    await tables.persister_is_at(DECIDED_OFFSET + 1)
+    prompting = make(prompt_pass(attempts=9), analyzer_circuit_failures=3)
+    await tables.say("c", talk("c"))
+    await prompting.read(sealed("c", talk("c")))
+    prompting.model.otherwise = ModelUnavailable(reason)
+    for _ in range(3):
+        await prompting.lapse()
+        assert await prompting.work() == 1
+    assert prompting.engine.facts()["circuits"] == {"scripted": circuits}
+
+
 async def test_an_answer_that_is_none_ends_the_job_and_is_kept(prompting: Prompting) -> None:
     raw = "I think\0 that\ud800" + "x" * 30_000
     prompting.model.acts(InvalidAnswer("not_json", Usage(2, 20, 10, 70), raw))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.analyzer.core.circuit import (
+    MOST_BLAMED,
     NO_REST,
     Circuit,
     CircuitRules,
@@ -93,3 +94,34 @@ def test_an_open_circuit_always_becomes_half_open_and_never_lets_two_calls_probe
             assert circuit.state(now) is CircuitState.CLOSED or not circuit.free_calls(now, 5)
         circuit = circuit.answered() if has_answered else circuit.failed(now, RULES, NO_REST)
         assert circuit.free_calls(now + RULES.longest_rest, 5) >= 1
+
+
+def over(circuit: Circuit, *segment_ids: str | None) -> Circuit:
+    for segment_id in segment_ids:
+        circuit = circuit.failed(at(0), RULES, NO_REST, segment_id)
+    return circuit
+
+
+def test_failures_over_one_segment_open_it_no_more_than_one_of_them() -> None:
+    poisoned = over(Circuit(), *["poison"] * 9, "another")
+    assert (poisoned.state(at(0)), poisoned.failure_count) == (CircuitState.CLOSED, 10)
+    assert over(poisoned, "a third").state(at(0)) is CircuitState.OPEN
+
+
+def test_failures_that_are_no_segments_open_it_each() -> None:
+    assert over(Circuit(), "a", None).state(at(0)) is CircuitState.CLOSED
+    assert over(Circuit(), "a", None, None).state(at(0)) is CircuitState.OPEN
+
+
+def test_it_remembers_the_segments_until_the_model_answers_and_not_too_many() -> None:
+    opened = over(Circuit(), "a", "b", "a", "c", "d")
+    assert opened.blamed == ("a", "b", "c", "d")
+    assert opened.answered().blamed == ()
+    many = over(opened, *map(str, range(MOST_BLAMED)))
+    assert many.blamed == tuple(map(str, range(MOST_BLAMED)))
+
+
+def test_a_probe_that_fails_over_a_known_segment_opens_it_again() -> None:
+    half_open = over(Circuit(), "a", "b", "c")
+    again = half_open.probing(at(10)).failed(at(10), RULES, NO_REST, "a")
+    assert (again.open_until, again.is_probing) == (at(30), False)
