@@ -4,7 +4,7 @@ Whoever does that only writes rows: analyzers carry it out, so it goes on when t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,9 +17,11 @@ from parley.backfilling.core import BackfillPass, Filters, Tally
 from parley.backfilling.request import BackfillRequest, in_one_order
 from parley.db.pool import Pool
 from parley.db.sql import load
+from parley.passes.suspended import Suspended, suspended_passes
 
 _SQL: Final = load(__package__)
 MOST_RUNS: Final = 1_000
+_AT_WORK: Final = ("open", "claimed")
 
 
 class RunState(StrEnum):
@@ -93,7 +95,8 @@ class Run:
 class Progress:
     """How far a run is: records of its range that were passed, what was found, what became of it.
 
-    `jobs` counts the run's jobs by state, and `by_pass` by pass and state.
+    `jobs` counts the run's jobs by state, and `by_pass` by pass and state. While it runs,
+    `suspended` are those of its passes of which no job is run.
     """
 
     run: Run
@@ -106,6 +109,7 @@ class Progress:
     by_pass: Mapping[str, Mapping[str, int]]
     parked_because: Mapping[str, int]
     spent_micro_usd: int = 0
+    suspended: tuple[Suspended, ...] = ()
 
     @property
     def ended(self) -> int:
@@ -186,19 +190,25 @@ async def progress(pool: Pool, found: Sequence[Run]) -> list[Progress]:
     spent = {
         row["run_id"]: row["spent_micro_usd"] for row in await pool.fetch(_SQL["spent"], wanted)
     }
+    suspended = await suspended_passes(pool)
     return [
         _progress(
             one,
             [row for row in partitions if row["run_id"] == one.id],
             [row for row in jobs if row["run_id"] == one.id],
             spent.get(one.id, 0),
+            suspended,
         )
         for one in found
     ]
 
 
 def _progress(
-    run: Run, partitions: Sequence[Any], jobs: Iterable[Any], spent_micro_usd: int
+    run: Run,
+    partitions: Sequence[Any],
+    jobs: Iterable[Any],
+    spent_micro_usd: int,
+    suspended: Mapping[str, Suspended],
 ) -> Progress:
     tally, states, parked = Tally(), Counter[str](), Counter[str]()
     by_pass: dict[str, Counter[str]] = {}
@@ -220,7 +230,19 @@ def _progress(
         by_pass=by_pass,
         parked_because=parked,
         spent_micro_usd=spent_micro_usd,
+        suspended=tuple(_left(run, by_pass, suspended)),
     )
+
+
+def _left(
+    run: Run, by_pass: Mapping[str, Mapping[str, int]], suspended: Mapping[str, Suspended]
+) -> Iterator[Suspended]:
+    """The passes that the run waits for: jobs of theirs are left, or are still to be made."""
+    for one in run.passes:
+        states = by_pass.get(one.name, {})
+        is_wanted = run.enqueued_at is None or any(states.get(state) for state in _AT_WORK)
+        if run.state is RunState.RUNNING and is_wanted and one.fingerprint in suspended:
+            yield suspended[one.fingerprint]
 
 
 def _passed(row: Any, *, goes_down: bool) -> int:

@@ -188,6 +188,12 @@ SELECT count(*) AS open, count(*) FILTER (WHERE deadline <= now()) AS due,
        count(*) FILTER (WHERE deadline IS NULL) AS held_by_imports, min(deadline) AS next_deadline
   FROM sealer_windows
 
+-- name: windows_by_partition
+-- The same of each partition of the events topic.
+SELECT partition, count(*) AS open, count(*) FILTER (WHERE deadline <= now()) AS due,
+       min(deadline) AS next_deadline
+  FROM sealer_windows GROUP BY partition
+
 -- name: sealer_partitions
 -- The sealer's time in each partition of the events topic, and its open segments there: those due,
 -- and those that an import holds.

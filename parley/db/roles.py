@@ -81,7 +81,8 @@ GRANTS: Final = MappingProxyType(
             *_grants("riu", f"{OPERATIONS}.backfill_runs"),
             # How far the passes have come.
             *_grants("r", f"{OPERATIONS}.backfill_partitions", f"{OPERATIONS}.jobs", *_PASSES),
-            *_grants("r", f"{OPERATIONS}.run_spend"),
+            *_grants("r", f"{OPERATIONS}.run_spend", f"{OPERATIONS}.suspensions"),
+            *_grants("r", f"{OPERATIONS}.foreign_passes"),
         ),
         Role.PERSISTER: (
             *_grants("riu", *_SPOKEN, "conversation_events", "fences", "ledger"),

@@ -6,7 +6,7 @@ import typer
 
 from parley.backfilling import runs
 from parley.backfilling.runs import Progress
-from parley.cli.backfill.watching import facts
+from parley.cli.backfill.watching import facts, waits
 from parley.cli.facts import connection_pool
 from parley.cli.output import Output, OutputOption, print_data, print_rows, say
 from parley.cli.running import run
@@ -40,7 +40,7 @@ def list_runs(
     if output is not Output.TABLE:
         print_data(output, [facts(one) for one in found])
     elif found:
-        print_rows(output, [_row(one) for one in found], _COLUMNS)
+        print_rows(output, [row_of(one) for one in found], _COLUMNS)
     else:
         say("There are none.")
 
@@ -50,7 +50,8 @@ async def _read(settings: Settings, limit: int) -> list[Progress]:
         return await runs.progress(pool, await runs.runs(pool, limit=limit))
 
 
-def _row(found: Progress) -> dict[str, Any]:
+def row_of(found: Progress) -> dict[str, Any]:
+    """A line of the table."""
     one = found.run
     share = _ALL * found.passed / found.total if found.total else _ALL
     return {
@@ -64,5 +65,5 @@ def _row(found: Progress) -> dict[str, Any]:
         "parked": found.parked or None,
         "by": one.started_by,
         "created_at": one.created_at,
-        "reason": one.reason or ", ".join(sorted(found.parked_because)),
+        "reason": one.reason or ", ".join([*waits(found), *sorted(found.parked_because)]),
     }

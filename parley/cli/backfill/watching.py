@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any, Final
 
 import typer
@@ -27,6 +27,7 @@ from parley.cli.output import Output, print_data, say, stderr
 from parley.cli.running import run
 from parley.cli.wording import counted, lasting
 from parley.errors import UserError
+from parley.passes.suspended import Suspended
 from parley.settings import Settings
 
 POLL_S: Final = 0.5
@@ -120,9 +121,15 @@ class Bars:
 
 def _waiting(found: Standing) -> str:
     parked = ", ".join(f"{count:,} parked: {why}" for why, count in found.parked_because.items())
+    suspended = ", ".join(f"{one.pass_name} {one}" for one in found.suspended)
     failed = found.jobs.get("failed", 0)
     spent = found.spent_micro_usd
-    notes = (parked, f"{failed:,} failed" if failed else "", _usd(spent) if spent else "")
+    notes = (
+        suspended,
+        parked,
+        f"{failed:,} failed" if failed else "",
+        _usd(spent) if spent else "",
+    )
     return "; ".join(filter(None, notes))
 
 
@@ -142,6 +149,7 @@ def sentences(found: Standing) -> list[str]:
     ]
     if found.run.reason:
         said.append(f"Because: {found.run.reason}.")
+    said += [f"{one[0].upper()}{one[1:]}." for one in waits(found)]
     if found.spent_micro_usd:
         of = "" if found.run.budget_micro_usd is None else f" of {_usd(found.run.budget_micro_usd)}"
         said.append(f"Spent: {_usd(found.spent_micro_usd)}{of}.")
@@ -156,6 +164,22 @@ def sentences(found: Standing) -> list[str]:
         )
     said += parked_remarks(found.parked_because)
     return [*said, *remarks(found.tally.by_pass)]
+
+
+def waits(found: Standing) -> list[str]:
+    """The passes that a run stands still for, and what somebody can do about each."""
+    return [
+        f"waiting: pass {one.pass_name} {_since(one)}, `parley passes resume {one.pass_name}`"
+        if one.is_everywhere
+        else f"waiting: pass {one.pass_name} {_since(one)}"
+        for one in found.suspended
+    ]
+
+
+def _since(one: Suspended) -> str:
+    whom = "" if one.is_everywhere else f" by {counted(one.analyzer_count, 'analyzer')}"
+    since = one.since.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"suspended{whom} since {since} ({one.reason})"
 
 
 def _is_left(found: Standing) -> bool:
@@ -213,6 +237,16 @@ def facts(found: Standing) -> dict[str, Any]:
         "enqueued": one.enqueued_count,
         "jobs": dict(found.jobs),
         "parked_because": dict(found.parked_because),
+        "suspended_passes": [
+            {
+                "name": each.pass_name,
+                "version": each.pass_version,
+                "reason": each.reason,
+                "since": each.since,
+                "analyzers": each.analyzer_count or None,
+            }
+            for each in found.suspended
+        ],
         "started_by": one.started_by,
         "created_at": one.created_at,
         "enqueued_at": one.enqueued_at,

@@ -1,6 +1,6 @@
 """Checks the database, its tables, and what the consumers wrote there about themselves."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -57,6 +57,9 @@ async def _tables(settings: Settings, pool: Pool) -> list[Finding]:
     if not version.is_newest:
         text = f"the tables are at revision {version.current}, not {version.newest}"
         return [await _clock(pool), fail("database", text, "Run `parley db upgrade`.")]
+    reading = await _reading(settings, pool)
+    partitions = [] if isinstance(reading, Finding) else reading
+    windows = await pool.fetch(SQL["windows_by_partition"])
     return [
         ok("database", f"the tables are at the newest revision, {version.newest}"),
         await _clock(pool),
@@ -69,21 +72,31 @@ async def _tables(settings: Settings, pool: Pool) -> list[Finding]:
         *_dead_letters(await pool.fetch(SQL["dead_letters"])),
         *_ledger(await pool.fetch(SQL["ledger"])),
         check_activity(await read_activity(pool)),
-        check_sealing(await pool.fetchrow(SQL["open_windows"]), clock.now()),
+        check_sealing(windows, clock.now(), catching_up(partitions)),
         *check_backfills(await pool.fetch(SQL["backfills"])),
         *check_webhooks(await pool.fetchrow(SQL["webhooks"])),
         *check_locks(await pool.fetch(SQL["lock_holders"])),
-        *await _consumers(settings, pool),
+        *([reading] if isinstance(reading, Finding) else check_consumers(partitions)),
     ]
 
 
-async def _consumers(settings: Settings, pool: Pool) -> list[Finding]:
+async def _reading(settings: Settings, pool: Pool) -> list[PartitionFacts] | Finding:
+    """How far the consumers are; or that nobody knows."""
     try:
-        return check_consumers(await facts.partitions(settings, pool))
+        return await facts.partitions(settings, pool)
     except (UserError, KafkaError) as error:
         # Where the log ends is not known; how bad that is says the check of Kafka.
         text = "not checked, since the topics' ends are not known"
-        return [warn("consumers", text, as_user_error(error).remedy)]
+        return warn("consumers", text, as_user_error(error).remedy)
+
+
+def catching_up(partitions: Sequence[PartitionFacts]) -> set[int]:
+    """The partitions of the events topic in which the sealer has records to read, and reads."""
+    return {
+        one.partition
+        for one in partitions
+        if one.consumer == "sealer" and one.lag and not one.stopped_reason and not is_stuck(one)
+    }
 
 
 async def _clock(pool: Pool) -> Finding:

@@ -1,5 +1,6 @@
 """Judges what waits in the tables: segments for the sealer, backfills, webhooks, and locks."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,17 +16,33 @@ OLD_DELIVERY_S: Final = 3_600.0
 LONG_LOCK_S: Final = 2.0
 
 
-def check_sealing(row: Any, now: datetime) -> Finding:
-    """Whether segments that are over get sealed; the row is that of `open_windows`."""
-    due_at = row["next_deadline"]
-    if due_at is not None and now - due_at > OVERDUE_AFTER:
-        text = (
-            f"{counted(row['due'], 'segment')} should be sealed, the first one since "
-            f"{(now - due_at).total_seconds():.0f} s"
-        )
+def check_sealing(rows: Sequence[Any], now: datetime, catching_up: Collection[int] = ()) -> Finding:
+    """Whether segments that are over get sealed; rows are those of `windows_by_partition`.
+
+    In partitions where the sealer has records to read, and reads them, its time is behind ours:
+    what is over is sealed when it gets there.
+    """
+    overdue = [row for row in rows if _is_overdue(row, now)]
+    left = [row for row in overdue if row["partition"] not in catching_up]
+    if left:
         remedy = "Is the sealer running, and does it write its ticks? See `parley status -v`."
-        return fail("sealing", text, remedy)
-    return ok("sealing", f"{counted(row['open'], 'segment')} open, none overdue")
+        return fail("sealing", _due(left, "should be sealed", now), remedy)
+    if overdue:
+        remedy = "It passes by itself; `parley status -v` shows how far it is."
+        return warn("sealing", f"catching up: {_due(overdue, 'will be sealed', now)}", remedy)
+    open_count = sum(row["open"] for row in rows)
+    return ok("sealing", f"{counted(open_count, 'segment')} open, none overdue")
+
+
+def _is_overdue(row: Any, now: datetime) -> bool:
+    due_at = row["next_deadline"]
+    return due_at is not None and now - due_at > OVERDUE_AFTER
+
+
+def _due(rows: Sequence[Any], what: str, now: datetime) -> str:
+    since_s = (now - min(row["next_deadline"] for row in rows)).total_seconds()
+    due_count = sum(row["due"] for row in rows)
+    return f"{counted(due_count, 'segment')} {what}, the first one since {since_s:.0f} s"
 
 
 def check_backfills(rows: list[Any]) -> list[Finding]:

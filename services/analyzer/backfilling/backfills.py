@@ -41,6 +41,10 @@ SPENT: Final = "its budget is spent"
 RUNS: Final = Gauge(
     "parley_backfill_runs", "Backfills that are not over, the same for every analyzer.", ["state"]
 )
+SPENT_RUNS: Final = Gauge(
+    "parley_backfill_spent_runs",
+    "Backfills that are paused since their budget is spent, the same for every analyzer.",
+)
 SEALS_LEFT: Final = Gauge(
     "parley_backfill_seals_left",
     "Records (or stored segments) that backfills have still to pass, paused ones included: the "
@@ -99,6 +103,7 @@ class Backfills:
         runs = [run_of(row) for row in rows]
         for state in (RunState.RUNNING, RunState.PAUSED, RunState.CANCELLING):
             RUNS.labels(state.value).set(sum(one.state is state for one in runs))
+        SPENT_RUNS.set(sum(one.state is RunState.PAUSED and one.reason == SPENT for one in runs))
         SEALS_LEFT.set(await self._pool.fetchval(_SQL["count_seals_left"]) if runs else 0)
         self._collect_replays()
         for one in runs:

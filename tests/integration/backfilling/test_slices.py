@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from parley.backfilling import runs
 from parley.backfilling.core import Found
@@ -29,6 +30,7 @@ from services.analyzer.backfilling.slices import (
 from services.analyzer.settings import AnalyzerSettings
 from tests.integration.analyzer.stage import sealed, talk
 from tests.integration.backfilling.past import NEW, conversations
+from tests.support.wait import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -116,6 +118,9 @@ async def test_an_act_that_is_refused_changes_no_budget(pool: Any, run_id: str) 
     assert await runs.act(pool, run_id, runs.Act.RESUME, "tester", 5)
     assert await budget() == 5
     assert await runs.act(pool, run_id, runs.Act.PAUSE, "tester")
+    assert await budget() == 5
+    await pool.execute("UPDATE operations.backfill_runs SET state = 'finished'")
+    assert not await runs.act(pool, run_id, runs.Act.RESUME, "tester", 9)
     assert await budget() == 5
 
 
@@ -290,20 +295,75 @@ async def test_parked_jobs_leave_room_for_others_unless_the_runs_own_budget_park
         assert written.taken == taken
 
 
+async def suspend(pool: Any) -> None:
+    await pool.execute(
+        "INSERT INTO operations.suspensions (fingerprint, pass_name, pass_version, reason)"
+        " VALUES ($1, $2, 1, 'bad_key')",
+        *(NEW.fingerprint, NEW.name),
+    )
+
+
 async def test_jobs_of_a_suspended_pass_leave_room_for_others(
     pool: Any, slices: SliceStore, run_id: str
 ) -> None:
     await pool.execute("UPDATE operations.backfill_runs SET concurrency = 4")
     held = await claim(pool, slices, run_id)
     await slices.write(held, found()[:4], Catalog())
-    await pool.execute(
-        "INSERT INTO operations.suspensions (fingerprint, pass_name, pass_version, reason)"
-        " VALUES ($1, $2, 1, 'bad_key')",
-        *(NEW.fingerprint, NEW.name),
-    )
+    await suspend(pool)
     written = await slices.write(held, found(4), Catalog())
     assert isinstance(written, Written)
     assert written.taken == 4
+
+
+async def test_a_run_says_that_it_waits_for_a_suspended_pass(
+    pool: Any, slices: SliceStore, run_id: str
+) -> None:
+    held = await claim(pool, slices, run_id)
+    await slices.write(held, found(), Catalog())
+    (shown,) = await runs.progress(pool, await runs.runs(pool))
+    assert shown.suspended == ()
+    await suspend(pool)
+    (shown,) = await runs.progress(pool, await runs.runs(pool))
+    (why,) = shown.suspended
+    assert (why.pass_name, why.reason, why.is_everywhere) == (NEW.name, "bad_key", True)
+
+
+async def test_a_run_whose_budget_is_spent_is_paused_and_counted_until_it_is_given_more(
+    pool: Any, slices: SliceStore, run_id: str, settings: Settings
+) -> None:
+    held = await claim(pool, slices, run_id)
+    await slices.write(held, found(), Catalog())
+    await pool.execute(
+        "UPDATE operations.backfill_runs SET budget_micro_usd = 100, enqueued_at = now()"
+    )
+    await pool.execute(
+        "INSERT INTO operations.run_spend (backfill_run_id, spent_micro_usd) VALUES ($1, 80)",
+        run_id,
+    )
+    await park(pool, "budget_of_backfill")
+    await pool.execute("UPDATE operations.jobs SET estimated_micro_usd = 21")
+    own = AnalyzerSettings(**settings.model_dump())
+    backfills = Backfills(own, pool, Late(), "w", lambda: None, lambda _: None)
+    stop = asyncio.Event()
+    task = asyncio.create_task(backfills.run(stop))
+    try:
+        await eventually(spent_count, timeout=10)
+        run = await runs.run(pool, run_id)
+        assert run is not None
+        assert (run.state, run.reason) == (runs.RunState.PAUSED, "its budget is spent")
+        assert await runs.act(pool, run_id, runs.Act.RESUME, "tester", 200)
+
+        async def is_over() -> bool:
+            return await spent_count() == 0
+
+        await eventually(is_over, timeout=10)
+    finally:
+        stop.set()
+        await task
+
+
+async def spent_count() -> float:
+    return REGISTRY.get_sample_value("parley_backfill_spent_runs") or 0.0
 
 
 async def test_stored_segments_are_counted_from_none_to_all_in_either_order(

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from parley import clock
+from parley.cli import facts
 from parley.codec import Outgoing, encode_seal, event_key
 from parley.codec.seals import SEAL_HEADERS
 from parley.db import pool as database
@@ -204,6 +205,41 @@ async def test_the_doctor_finds_what_does_not_run(migrated: Settings, parley: Co
     subjects = {one["subject"] for one in findings if one["level"] == "ok"}
     assert {"kafka", "topics", "database", "clocks", "outbox", "ledger", "disk"} <= subjects
     assert {"log disk", "sealing", "backfills", "webhooks", "locks"} <= subjects
+
+
+async def test_the_doctor_tells_a_sealer_that_catches_up_from_one_that_seals_nothing(
+    migrated: Settings, parley: Command
+) -> None:
+    await publish(migrated, [message("c", 1)])
+    pool = await database.connect(migrated)
+    (read,) = [
+        one
+        for one in await facts.partitions(migrated, pool)
+        if one.consumer == "sealer" and one.lag
+    ]
+    await pool.execute(
+        "INSERT INTO sealer_windows (tenant_id, conversation_id, segment_id, partition,"
+        " opening_event_id, revision, current_revision, first_time, first_event_id, last_time,"
+        " last_event_id, reach, deadline, message_count, rest)"
+        " SELECT 'default', 'c', id, $1, id, 1, 0, at, id, at, id, at, at, 1, '{}'"
+        "   FROM (SELECT gen_random_uuid() AS id, now() - interval '5 minutes' AS at) AS one",
+        read.partition,
+    )
+
+    async def found() -> dict[str, str]:
+        findings = await asyncio.to_thread(parley.json, "doctor", status=1)
+        return {one["text"]: one["level"] for one in findings if one["subject"] == "sealing"}
+
+    ((text, level),) = (await found()).items()
+    assert (level, "1 segment should be sealed" in text) == ("fail", True)
+    await pool.execute(
+        "INSERT INTO fences (consumer, topic, partition, incarnation, next_offset, owner_epoch,"
+        " owner) VALUES ('sealer', $1, $2, 'first', 0, 1, 'w')",
+        *(read.topic, read.partition),
+    )
+    ((text, level),) = (await found()).items()
+    assert (level, "catching up: 1 segment will be sealed" in text) == ("warn", True)
+    await pool.close()
 
 
 async def test_the_doctor_names_who_holds_a_lock_and_what_nobody_works_at(

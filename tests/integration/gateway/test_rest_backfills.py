@@ -68,6 +68,14 @@ async def test_an_operator_begins_pauses_resumes_and_cancels_and_a_reader_looks(
         ]
         shown = await reader.reads(one)
         assert (shown["limit"], shown["newest_first"], shown["channel"]) == (5, True, "phone")
+        assert shown["suspended_passes"] == []
+        await pool.execute(
+            "INSERT INTO operations.suspensions (fingerprint, pass_name, pass_version, reason)"
+            " VALUES ($1, 'sentiment', 3, 'bad_key')",
+            SENTIMENT.fingerprint,
+        )
+        (why,) = (await reader.reads(one))["suspended_passes"]
+        assert (why["name"], why["version"], why["reason"]) == ("sentiment", 3, "bad_key")
         assert (await foreign.reads(PATH))["backfills"] == []
         await foreign.is_refused(404, "not_found", one)
         await foreign.is_refused(404, "not_found", f"{one}/pause", "POST")

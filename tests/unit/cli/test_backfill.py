@@ -15,8 +15,10 @@ from parley.backfilling.request import BackfillRequest
 from parley.backfilling.runs import Progress, Run, RunState
 from parley.cli.backfill.findings import estimated, facts_of, remarks
 from parley.cli.backfill.grouping import PassesOrCommand
-from parley.cli.backfill.watching import sentences, until_over
+from parley.cli.backfill.listing import row_of
+from parley.cli.backfill.watching import facts, sentences, until_over
 from parley.errors import UserError
+from parley.passes.suspended import Suspended
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SENTIMENT = BackfillPass("sentiment", 2, "f")
@@ -129,6 +131,30 @@ def test_a_run_that_ends_without_its_parked_jobs_says_how_many_and_what_they_wai
     assert "parley jobs list --state parked" in why
 
 
+@pytest.mark.parametrize(
+    ("analyzer_count", "expected"),
+    [
+        (
+            0,
+            "waiting: pass sentiment suspended since 2026-03-01T12:00:00Z (bad_key), "
+            "`parley passes resume sentiment`",
+        ),
+        (
+            2,
+            "waiting: pass sentiment suspended by 2 analyzers since 2026-03-01T12:00:00Z (bad_key)",
+        ),
+    ],
+)
+def test_a_run_that_waits_for_a_suspended_pass_says_so(analyzer_count: int, expected: str) -> None:
+    why = Suspended("f", "sentiment", 2, "bad_key", NOON, analyzer_count)
+    found = progress(RunState.RUNNING, suspended=(why,))
+    assert row_of(found)["reason"] == expected
+    said = sentences(found)[1]
+    assert said == f"{expected[0].upper()}{expected[1:]}."
+    (told,) = facts(found)["suspended_passes"]
+    assert (told["name"], told["reason"], told["since"]) == ("sentiment", "bad_key", NOON)
+
+
 def test_a_dry_run_without_a_provider_says_what_will_be_parked() -> None:
     found = DryRun(jobs=7, jobs_by_pass={"summary": 4, "sentiment": 3})
     (said,) = estimated(found, {"summary": Estimate(9, 9, has_provider=False)})
@@ -151,9 +177,9 @@ def test_a_dry_run_for_programs_sums_up_what_is_stale() -> None:
     )
     found = DryRun(tally, 5, {"sentiment": 5}, seconds_each={"sentiment": 0.5})
     cost = {"sentiment": Estimate(1_200, 340_000)}
-    facts = facts_of(BackfillRequest([SENTIMENT], rate=2.0), found, cost)
-    assert (facts["jobs"], facts["seconds_at_rate"]) == (5, 2.5)
-    (row,) = facts["passes"]
+    found_facts = facts_of(BackfillRequest([SENTIMENT], rate=2.0), found, cost)
+    assert (found_facts["jobs"], found_facts["seconds_at_rate"]) == (5, 2.5)
+    (row,) = found_facts["passes"]
     assert (row["stale"], row["missing"], row["failed"], row["expected_seconds"]) == (4, 1, 0, 2.5)
     assert (row["tokens"], row["usd_at_most"]) == (1_200, 0.34)
 

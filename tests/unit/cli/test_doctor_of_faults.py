@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from parley.cli.doctor.database import check_consumers
+from parley.cli.doctor.database import catching_up, check_consumers
 from parley.cli.doctor.findings import Finding, Level, check_latency
 from parley.cli.doctor.kafka import check_log_disks
 from parley.cli.doctor.services import check_service
@@ -42,7 +42,11 @@ def backfill(**changes: Any) -> list[Finding]:
 
 
 def window(overdue: timedelta) -> list[Finding]:
-    return [check_sealing({"open": 9, "due": 2, "next_deadline": NOW - overdue}, NOW)]
+    return [check_sealing([of_partition(0, overdue)], NOW)]
+
+
+def of_partition(number: int, overdue: timedelta) -> dict[str, Any]:
+    return {"partition": number, "open": 9, "due": 2, "next_deadline": NOW - overdue}
 
 
 REFUSED: Final = "<urlopen error [Errno 111] Connection refused>"
@@ -130,7 +134,36 @@ def test_a_log_that_lost_its_end_is_given_back_by_a_repair() -> None:
 
 def test_segments_may_wait_a_minute_for_their_seal() -> None:
     assert window(timedelta(seconds=59))[0].level is Level.OK
-    assert check_sealing({"open": 0, "due": 0, "next_deadline": None}, NOW).level is Level.OK
+    assert check_sealing([], NOW).text == "0 segments open, none overdue"
+
+
+def test_segments_that_the_sealer_has_still_to_get_to_are_not_overdue() -> None:
+    rows = [of_partition(number, timedelta(minutes=3 + number)) for number in (0, 1)]
+    behind = check_sealing(rows, NOW, {0, 1})
+    assert behind.level is Level.WARN
+    assert behind.text == "catching up: 4 segments will be sealed, the first one since 240 s"
+    # In one partition it has read all that there is, and sealed nothing.
+    left = check_sealing(rows, NOW, {1})
+    assert (left.level, left.text) == (
+        Level.FAIL,
+        "2 segments should be sealed, the first one since 180 s",
+    )
+
+
+def test_a_sealer_catches_up_where_it_has_records_to_read_and_reads_them() -> None:
+    def reads(number: int, end: int, moved_s: float, **changes: Any) -> PartitionFacts:
+        facts = {"has_fence": True, "seconds_since_move": moved_s, **changes}
+        return PartitionFacts("sealer", "events", number, 3, end, **facts)
+
+    partitions = [
+        reads(0, 9, 1.0),
+        reads(1, 3, 1.0),
+        reads(2, 9, 60.0),
+        reads(3, 9, 1.0, has_fence=False),
+        reads(4, 9, 1.0, stopped_reason="offset 3 is missing from the log"),
+        PartitionFacts("persister", "events", 5, 3, 9, has_fence=True),
+    ]
+    assert catching_up(partitions) == {0}
 
 
 def test_backfills_that_go_on_or_were_paused_by_somebody_are_well() -> None:

@@ -70,6 +70,15 @@ class BackfillPassOut(BaseModel):
     jobs: dict[str, int] = Field(description="The run's jobs by state.")
 
 
+class SuspendedPassOut(BaseModel):
+    """A pass of which no job is run as things are."""
+
+    name: str = Field(examples=["summary"])
+    version: int
+    reason: str = Field(examples=["bad_key"])
+    since: datetime
+
+
 class BackfillOut(BaseModel):
     """A run, and how far it is."""
 
@@ -97,6 +106,10 @@ class BackfillOut(BaseModel):
         description="Of the parked ones, how many wait for what. They hold no other job up: a run "
         "may be finished but for them, and most go on by themselves.",
         examples=[{"no_provider": 3}],
+    )
+    suspended_passes: list[SuspendedPassOut] = Field(
+        description="What a run that goes on waits for: passes of its own that are suspended, "
+        "until somebody has mended what is wrong and resumes them."
     )
     started_by: str
     created_at: datetime
@@ -138,6 +151,15 @@ class BackfillOut(BaseModel):
             enqueued=one.enqueued_count,
             jobs=dict(found.jobs),
             parked_because=dict(found.parked_because),
+            suspended_passes=[
+                SuspendedPassOut(
+                    name=each.pass_name,
+                    version=each.pass_version,
+                    reason=each.reason,
+                    since=each.since,
+                )
+                for each in found.suspended
+            ],
             started_by=one.started_by,
             created_at=one.created_at,
             enqueued_at=one.enqueued_at,
