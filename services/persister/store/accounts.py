@@ -8,6 +8,7 @@ from parley.codec import InvalidRecord, LogRecord
 from parley.db.fence import Fence
 from parley.db.headers import headers_to_json
 from parley.db.pool import Connection, Pool
+from parley.position import Position
 from services.persister.core.tallies import Tally
 from services.persister.store.copying import SQL
 
@@ -101,6 +102,16 @@ async def refused_before(pool: Pool, fence: Fence, reason: str) -> dict[int, str
         reason,
     )
     return {row["log_offset"]: row["detail"] for row in rows}
+
+
+async def refused_in_former_incarnations(
+    pool: Pool, fence: Fence, reason: str
+) -> dict[Position, str]:
+    """Where what was refused lay first, with its details, if that is in another incarnation."""
+    rows = await pool.fetch(
+        SQL["refused_in_former_incarnations"], SERVICE, fence.incarnation, reason
+    )
+    return {Position(*place): detail for *place, detail in rows}
 
 
 async def not_dead_letters(

@@ -424,6 +424,11 @@ SELECT log_offset, detail FROM public.dead_letters
  WHERE service = $1 AND topic = $2 AND incarnation = $3 AND partition = $4
    AND log_offset >= $5 AND reason = $6
 
+-- name: refused_in_former_incarnations
+-- The same of what lay elsewhere before the topic was grown or repaired.
+SELECT incarnation, partition, log_offset, detail FROM public.dead_letters
+ WHERE service = $1 AND incarnation <> $2 AND reason = $3
+
 -- name: not_dead_letters
 -- Offsets at which there is no dead letter.
 SELECT named.log_offset FROM unnest($5::bigint[]) AS named (log_offset)

@@ -32,6 +32,7 @@ from services.persister.store.accounts import (
     not_dead_letters,
     recent_bad_offsets,
     refused_before,
+    refused_in_former_incarnations,
 )
 from services.persister.stream.refusals import (
     CONFLICT,
@@ -107,7 +108,8 @@ class PersisterHandler(Generic[Item]):
             self._pool, claim, first_offset, not_counted=CONFLICT
         )
         known = await refused_before(self._pool, claim, REFUSED)
-        self._rejections[claim.key.partition] = Rejections(known)
+        elsewhere = await refused_in_former_incarnations(self._pool, claim, REFUSED)
+        self._rejections[claim.key.partition] = Rejections(known, elsewhere)
 
     async def prepare(self, batch: Batch) -> Work[Item]:
         """Parse the records; the invalid ones are put aside."""
