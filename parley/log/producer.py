@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     KafkaError,
     OutOfOrderSequenceNumber,
+    ProducerClosed,
     UnknownProducerId,
 )
 
@@ -26,8 +27,9 @@ log = structlog.get_logger(__name__)
 STOP_TIMEOUT_S = 8.0
 # What surrounds a record in its batch, generously.
 RECORD_OVERHEAD_BYTES = 256
-# What a producer answers to everything once the broker has rejected one of its records.
-WEDGED = (OutOfOrderSequenceNumber, UnknownProducerId)
+# What a producer answers to everything once the broker has rejected one of its records, and what it
+# answers, once another has replaced it, to those who still waited for room in its buffer.
+WEDGED = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerClosed)
 
 
 class Record(Protocol):
@@ -106,8 +108,8 @@ class Producer:
         inner = self._started()
         try:
             appended = await self._append(inner, outgoing)
-        except WEDGED:
-            await self._replace(inner)
+        except WEDGED as error:
+            await self._replace(inner, error)
             inner = self._started()
             appended = await self._append(inner, outgoing)
         return self._settle(inner, outgoing, appended)
@@ -127,8 +129,8 @@ class Producer:
     async def _settle(self, inner: Any, outgoing: Outgoing, appended: Awaitable[Any]) -> Any:
         try:
             return await appended
-        except WEDGED:
-            await self._replace(inner)
+        except WEDGED as error:
+            await self._replace(inner, error)
             return await (await self._append(self._started(), outgoing))
 
     async def send_all(self, batch: Sequence[Outgoing]) -> list[Any]:
@@ -165,8 +167,8 @@ class Producer:
         inner = self._started()
         try:
             await _publish_batch(inner, partition, batch, offsets)
-        except WEDGED:
-            await self._replace(inner)
+        except WEDGED as error:
+            await self._replace(inner, error)
             await _publish_batch(self._started(), partition, batch, offsets)
         return offsets
 
@@ -184,8 +186,11 @@ class Producer:
             headers=list(outgoing.headers),
         )
 
-    async def _replace(self, broken: Any) -> None:
+    async def _replace(self, broken: Any, error: KafkaError) -> None:
+        """Let another producer take its place, unless one has; raises the error if all is over."""
         async with self._replacing:
+            if self._inner is None:
+                raise error
             if self._inner is not broken:
                 return
             log.warning("producer_replaced", reason="the broker rejected its sequence")

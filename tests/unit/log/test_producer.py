@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import OutOfOrderSequenceNumber
+from aiokafka.errors import OutOfOrderSequenceNumber, ProducerClosed
 
 from parley.codec import Outgoing
 from parley.log.producer import Producer
@@ -95,6 +95,54 @@ async def test_a_producer_that_is_wedged_again_at_once_says_so() -> None:
     with pytest.raises(OutOfOrderSequenceNumber):
         await send(broker, 5)
     assert broker.log == [b"0", b"1"]
+
+
+class FullBuffer(Broker):
+    """An inner producer in whose full buffer everybody waits, until it is stopped."""
+
+    def __init__(self, wedges: set[int]) -> None:
+        super().__init__(wedges)
+        self.stopped = asyncio.Event()
+
+    async def send(self, topic: str, *, value: bytes, partition: int | None, **_: Any) -> Any:
+        await self.stopped.wait()
+        raise ProducerClosed
+
+    async def stop(self) -> None:
+        self.stopped.set()
+
+
+class ProducerOfTwo(Producer):
+    """A producer whose second inner one is of a broker that takes everything."""
+
+    def __init__(self, first: Broker, second: Broker) -> None:
+        super().__init__(Settings())
+        self._inners = [first, second]
+
+    async def _connect(self) -> Any:
+        return self._inners.pop(0)
+
+
+async def test_who_waits_for_room_while_the_producer_is_replaced_gets_it_in_the_new_one() -> None:
+    full, new = FullBuffer(wedges={1}), Broker(set())
+    producer = ProducerOfTwo(full, new)
+    await producer.start()
+    record = Outgoing("t", b"k", b"waits", (), partition=0)
+    waiting = asyncio.create_task(producer.send(record))
+    await asyncio.sleep(0)
+    await producer.send_batch(1, [Outgoing("t", b"k", b"wedges", ())])
+    await waiting
+    assert new.by_partition == {0: [b"waits"], 1: [b"wedges"]}
+
+
+async def test_who_waits_for_room_when_the_producer_is_stopped_is_told() -> None:
+    producer = ProducerOfTwo(FullBuffer(set()), Broker(set()))
+    await producer.start()
+    waiting = asyncio.create_task(producer.send(Outgoing("t", b"k", b"waits", ())))
+    await asyncio.sleep(0)
+    await producer.stop()
+    with pytest.raises(ProducerClosed):
+        await waiting
 
 
 async def test_many_records_go_in_their_order_to_the_partitions_of_their_keys() -> None:
