@@ -2,6 +2,8 @@
 
 from parley.codec.analyses import decode_analysis, encode_analysis, encode_job_ended
 from parley.codec.events import (
+    MESSAGE_KIND,
+    Glance,
     body_digest,
     decode_event,
     encode_event,
@@ -14,7 +16,9 @@ from parley.codec.validity import MAX_RECORD_BYTES, VALIDITY_VERSION
 
 __all__ = [
     "MAX_RECORD_BYTES",
+    "MESSAGE_KIND",
     "VALIDITY_VERSION",
+    "Glance",
     "Header",
     "InvalidRecord",
     "LogRecord",

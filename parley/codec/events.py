@@ -27,6 +27,9 @@ from parley.wire import events_pb2
 
 EVENT_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Event")
 
+# A message, by what a glance calls it.
+MESSAGE_KIND: Final = "message_recorded"
+
 _SOURCE_FIELDS: Final = (
     "tenant_id",
     "conversation_id",

@@ -96,8 +96,12 @@ class Follower:
         asked = set(self._asked.values())
         done, _ = await asyncio.wait(asked, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
         self._asked = {node: one for node, one in self._asked.items() if one not in done}
-        found = [stretch for one in done for stretch in one.result()]
-        return [stretch for stretch in found if self._passes(stretch)]
+        found = (self._unknown(stretch) for one in done for stretch in one.result())
+        return [stretch for stretch in found if stretch is not None]
+
+    def pass_over(self, tp: TopicPartition, next_offset: int) -> None:
+        """What lies before this offset the reader has from elsewhere; it is not given again."""
+        self._positions[tp] = max(self._positions[tp], next_offset)
 
     async def stop(self) -> None:
         """Ask for nothing more, and disconnect."""
@@ -107,12 +111,13 @@ class Follower:
         await asyncio.gather(*asked, return_exceptions=True)
         await self._client.close()
 
-    def _passes(self, stretch: Stretch) -> bool:
-        """Whether it is the next one; a partition that moves may be read by two brokers."""
-        if stretch.first_offset != self._positions[stretch.tp]:
-            return False
+    def _unknown(self, stretch: Stretch) -> Stretch | None:
+        """What of it is next; a partition that moves may be read by two brokers."""
+        position = self._positions[stretch.tp]
+        if not stretch.first_offset <= position < stretch.next_offset:
+            return None
         self._positions[stretch.tp] = stretch.next_offset
-        return True
+        return stretch._replace(first_offset=position)
 
     def _ask(self) -> None:
         by_leader: defaultdict[int | None, list[TopicPartition]] = defaultdict(list)
@@ -142,7 +147,8 @@ class Follower:
                     is_refused = True
                     continue
                 self._highwaters[tp] = highwater
-                stretches += _stretches(tp, positions[tp], rest[-1])
+                # Not as asked: meanwhile some of it may have become known.
+                stretches += _stretches(tp, max(positions[tp], self._positions[tp]), rest[-1])
         if is_refused:
             await self._look_anew()
         return stretches
@@ -185,6 +191,8 @@ def _stretches(tp: TopicPartition, first_offset: int, data: bytes) -> Iterator[S
     records, batches = MemoryRecords(data), []
     while records.has_next():
         batch = records.next_batch()
+        if batch.next_offset <= first_offset:
+            continue
         if not batch.validate_crc():
             raise CorruptRecordException(f"a batch of {tp} is not what was written")
         batches.append(batch)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -50,6 +50,17 @@ class Record(Protocol):
     @property
     def headers(self) -> tuple[Header, ...]:
         """What is said about it."""
+
+
+class Appended(NamedTuple):
+    """Records that lie one after the other in the log, since they were appended together.
+
+    `time_ms` is when, by the broker, in milliseconds since 1970; None where it did not say.
+    """
+
+    first_offset: int
+    record_count: int
+    time_ms: int | None
 
 
 class RecordTooLarge(ValueError):
@@ -161,16 +172,21 @@ class Producer:
         Batches keep their order where each is awaited before the next. Raises RecordTooLarge
         before sending, KafkaError when not all could be made durable.
         """
+        appended = await self.append_batch(partition, batch)
+        return [first + number for first, count, _ in appended for number in range(count)]
+
+    async def append_batch(self, partition: int, batch: Sequence[Record]) -> list[Appended]:
+        """As `send_batch`, for who wants to know more of what lies where; in the batch's order."""
         for record in batch:
             check_size(record)
-        offsets: list[int] = []
+        appended: list[Appended] = []
         inner = self._started()
         try:
-            await _publish_batch(inner, partition, batch, offsets)
+            await _publish_batch(inner, partition, batch, appended)
         except WEDGED as error:
             await self._replace(inner, error)
-            await _publish_batch(self._started(), partition, batch, offsets)
-        return offsets
+            await _publish_batch(self._started(), partition, batch, appended)
+        return appended
 
     def _started(self) -> Any:
         if self._inner is None:
@@ -223,18 +239,21 @@ def _partition_of(outgoing: Outgoing, partition_count: int) -> int | None:
 
 
 async def _publish_batch(
-    inner: Any, partition: int, batch: Sequence[Record], offsets: list[int]
+    inner: Any, partition: int, batch: Sequence[Record], appended: list[Appended]
 ) -> None:
-    """Publish what follows those that have their offsets already, and add the offsets."""
-    while (first := len(offsets)) < len(batch):
+    """Publish what follows that which was appended already, and add where it lies."""
+    first = end = sum(one.record_count for one in appended)
+    while first < len(batch):
         builder = inner.create_batch()
-        end = first
         while end < len(batch) and _append(builder, batch[end]):
             end += 1
         # Closed, so that nobody else's record gets in between.
         builder.close()
         durable = await (await inner.send_batch(builder, batch[first].topic, partition=partition))
-        offsets.extend(range(durable.offset, durable.offset + end - first))
+        # -1 where the topic keeps the producer's time.
+        time_ms = durable.timestamp if durable.timestamp >= 0 else None
+        appended.append(Appended(durable.offset, end - first, time_ms))
+        first = end
 
 
 def _append(builder: Any, record: Record) -> bool:

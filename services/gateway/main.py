@@ -68,12 +68,18 @@ async def _serve(
     partition_count = await producer.partition_count(settings.topic(Topic.EVENTS))
     registry = Registry(Policies(settings.gap_policies()))
     config = ConfigTail(settings, registry)
+    tail = Tail(settings)
     publisher = Publisher(
-        producer, settings, registry.policies, incarnation, random_id(), partition_count
+        producer,
+        settings,
+        registry.policies,
+        incarnation,
+        random_id(),
+        partition_count,
+        tail.take_own,
     )
     sessions = Sessions(settings, publisher)
     snapshots = Snapshots(pool, settings, incarnation)
-    tail = Tail(settings)
     rooms = Rooms(settings, publisher, snapshots, tail, incarnation)
     talk = Talk(rooms, publisher, snapshots)
     access = Access(settings, registry)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Final, Protocol
 
 from parley.codec import (
+    Glance,
     InvalidRecord,
     LogRecord,
     decode_event,
@@ -91,11 +92,14 @@ class OpenRoom:
         events = ((one.offset, event) for one in since if (event := _decoded(one)) is not None)
         self.room.begin(snapshot, events)
 
-    def take(self, record: LogRecord) -> None:
-        """The conversation's next record has passed in the log."""
+    def take(self, record: LogRecord, glance: Glance | None = None) -> None:
+        """The conversation's next record has passed in the log.
+
+        With a `glance` at it, by who has written it, it need not be looked at.
+        """
         wants_frames = self._watcher_count > 0
         # Reading an event costs more than a glance at it.
-        if not wants_frames and not self._glance(record):
+        if not wants_frames and not self._glance(record, glance):
             return
         event = _decoded(record)
         if event is None:
@@ -106,9 +110,9 @@ class OpenRoom:
             is_granted = decision is not None and decision.is_granted
             self._pass_on(self.frame(record.offset, event, is_granted=is_granted))
 
-    def _glance(self, record: LogRecord) -> bool:
+    def _glance(self, record: LogRecord, glance: Glance | None = None) -> bool:
         """Note that the event passed, and whose it is; returns whether it must be read."""
-        glance = glance_at(record.value)
+        glance = glance or glance_at(record.value)
         if glance is None:
             return False
         if glance.kind != _REQUEST:

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from parley import clock
-from parley.codec import InvalidRecord, LogRecord, decode_live, event_key
+from parley.codec import Glance, InvalidRecord, LogRecord, decode_live, event_key
 from parley.conversation_state import ConversationStatus
 from parley.events import ConversationState
 from parley.live import LiveFrame, Presence
@@ -68,8 +68,8 @@ class Rooms:
 
     # --- the log ------------------------------------------------------------------------------
 
-    def take(self, record: LogRecord) -> None:
-        """A record of the events topic has passed."""
+    def take(self, record: LogRecord, glance: Glance | None = None) -> None:
+        """A record of the events topic has passed; `glance` as of a room."""
         if record.key is None:
             self._take_rejection(record)
             return
@@ -77,7 +77,7 @@ class Rooms:
         if room is None:
             return
         try:
-            room.take(record)
+            room.take(record, glance)
         except Exception as error:  # noqa: BLE001 - one record must not stop every gateway
             metrics.TAIL_ERRORS.inc()
             place = {"partition": record.partition, "offset": record.offset}

@@ -9,13 +9,13 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from parley import clock
-from parley.log.producer import Record
+from parley.log.producer import Appended, Record
 from parley.position import Position
 from services.gateway import metrics
 from services.gateway.core.refusals import Code
 from services.gateway.stream.acknowledged import Acknowledged
 from services.gateway.stream.beat import Beat
-from services.gateway.stream.submission import Outcome, Recorded, Submission, not_durable
+from services.gateway.stream.submission import Outcome, Recorded, Submission, Written, not_durable
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +27,8 @@ DURABLE: Final = "durable"
 class SendsBatches(Protocol):
     """What is asked of a producer."""
 
-    async def send_batch(self, partition: int, batch: Sequence[Record]) -> list[int]:
-        """Publish records in their order, and return their offsets once all are durable."""
+    async def append_batch(self, partition: int, batch: Sequence[Record]) -> list[Appended]:
+        """Publish records in their order, and return where they lie once all are durable."""
 
 
 class GroupCommit:
@@ -47,8 +47,10 @@ class GroupCommit:
         beat: Beat,
         release: Callable[[int], None],
         acknowledged: Acknowledged,
+        written: Written,
     ) -> None:
         """`release` is told how many submissions no longer count as unacknowledged."""
+        self._written = written
         self._acknowledged = acknowledged
         self._beat = beat
         self._producer = producer
@@ -85,9 +87,9 @@ class GroupCommit:
 
     async def _send(self, batch: list[Submission]) -> None:
         self._under_way = batch
-        offsets: Sequence[int] = ()
+        appended: Sequence[Appended] = ()
         try:
-            offsets = await self._producer.send_batch(self._partition, batch)
+            appended = await self._producer.append_batch(self._partition, batch)
         except KafkaError as error:
             log.warning("not_durable", error=type(error).__name__, count=len(batch))
         except Exception as error:  # noqa: BLE001 - a fault of ours; the next batch must go
@@ -98,7 +100,9 @@ class GroupCommit:
             # Also where the gateway is stopped in the middle: everybody gets an answer.
             self._under_way = []
             self._release(len(batch))
-            self._answer(batch, offsets)
+            self._answer(batch, _offsets(appended))
+            # Behind the answers, which somebody waits for.
+            self._tell_of(batch, appended)
 
     def _next_batch(self) -> list[Submission]:
         batch = [self._waiting.popleft()]
@@ -123,6 +127,16 @@ class GroupCommit:
                 metrics.ACK_SECONDS.observe(now_s - submission.submitted_s)
                 position = Position(self._incarnation, self._partition, offset)
                 self._tell(submission, Recorded(submission.event_id, position))
+
+    def _tell_of(self, batch: Sequence[Submission], appended: Sequence[Appended]) -> None:
+        if not appended:
+            return
+        try:
+            self._written(self._partition, batch, appended)
+        except Exception as error:  # noqa: BLE001 - the next batch must go
+            self._loop.call_exception_handler(
+                {"message": "what was written could not be passed on", "exception": error}
+            )
 
     def _refuse(self, submissions: Sequence[Submission]) -> None:
         metrics.EVENTS.add_many(sum(one.then is not None for one in submissions), Code.NOT_DURABLE)
@@ -157,3 +171,7 @@ class GroupCommit:
             self._loop.call_exception_handler(
                 {"message": "an answer could not be given", "exception": error}
             )
+
+
+def _offsets(appended: Sequence[Appended]) -> list[int]:
+    return [first + number for first, count, _ in appended for number in range(count)]

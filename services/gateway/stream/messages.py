@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from parley import event_time
-from parley.codec import InvalidRecord, event_key
+from parley.codec import MESSAGE_KIND, Glance, InvalidRecord, event_key
 from parley.codec.events import MessageTemplate
 from parley.events import Policy
 from parley.ids import message_ids
@@ -24,7 +24,9 @@ class Submits(Protocol):
     def now(self) -> datetime:
         """When what is submitted in this turn of the loop was received."""
 
-    def submit_value(self, key: bytes, value: bytes, event_id: str, then: Then) -> None:
+    def submit_value(
+        self, key: bytes, value: bytes, event_id: str, then: Then, glance: Glance
+    ) -> None:
         """Make a record durable; raises Refused where there is no room for it."""
 
 
@@ -56,7 +58,8 @@ class MessageWriter:
             value = self._encode(event_id, said)
         except InvalidRecord as error:
             raise Refused(Code.INVALID_FRAME, error.detail) from error
-        self._publisher.submit_value(self._key, value, event_id, then)
+        glance = Glance(MESSAGE_KIND, event_id, self._source.user_id)
+        self._publisher.submit_value(self._key, value, event_id, then, glance)
         return event_id
 
     def _encode(self, event_id: str, said: Utterance) -> bytes:

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from parley import clock
 from parley.codec import (
     MAX_RECORD_BYTES,
+    Glance,
     InvalidRecord,
     Outgoing,
     encode_event,
@@ -31,7 +32,14 @@ from services.gateway.stream.acknowledged import Acknowledged
 from services.gateway.stream.beat import Beat
 from services.gateway.stream.group_commit import GroupCommit, SendsBatches
 from services.gateway.stream.messages import MessageWriter
-from services.gateway.stream.submission import Outcome, Recorded, Submission, Then, overloaded
+from services.gateway.stream.submission import (
+    Outcome,
+    Recorded,
+    Submission,
+    Then,
+    Written,
+    overloaded,
+)
 from services.gateway.stream.traced import trace
 from services.gateway.stream.turn_clock import TurnClock
 
@@ -62,7 +70,9 @@ class Publisher:
         incarnation: str,
         gateway_id: str,
         partition_count: int,
+        written: Written = lambda *_: None,
     ) -> None:
+        """`written` is told of all that was appended, behind those who wait for it."""
         self._producer = producer
         self._settings = settings
         # The gap policy of an event that is written now.
@@ -75,7 +85,9 @@ class Publisher:
         self.now = TurnClock().now
         beat = Beat()
         self._groups = [
-            GroupCommit(producer, incarnation, partition, beat, self._release, self.acknowledged)
+            GroupCommit(
+                producer, incarnation, partition, beat, self._release, self.acknowledged, written
+            )
             for partition in range(partition_count)
         ]
         self._max_age = settings.gateway_max_age
@@ -128,14 +140,16 @@ class Publisher:
         key = event_key(event.tenant_id, event.conversation_id)
         self.submit_value(key, encode_event(event), event.event_id, then)
 
-    def submit_value(self, key: bytes, value: bytes, event_id: str, then: Then) -> None:
+    def submit_value(
+        self, key: bytes, value: bytes, event_id: str, then: Then, glance: Glance | None = None
+    ) -> None:
         """Make a valid event's bytes durable and call `then`; raises Refused (overloaded)."""
         if self.unacknowledged >= self.max_unacknowledged:
             metrics.EVENTS.add(Code.OVERLOADED)
             raise overloaded()
         now_s = clock.monotonic()
         deadline_s = now_s + self._ack_timeout_s
-        submission = Submission(self._topic, key, value, event_id, now_s, deadline_s, then)
+        submission = Submission(self._topic, key, value, event_id, now_s, deadline_s, then, glance)
         # In a batch it would be refused together with everybody else's.
         if submission.size > MAX_RECORD_BYTES:
             raise Refused(Code.INVALID_FRAME, "it is larger than a record of the log may be")

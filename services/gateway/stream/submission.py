@@ -1,11 +1,11 @@
 """One event on its way into the log, and what becomes of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from parley.codec import Header
+from parley.codec import Glance, Header
 from parley.codec.events import EVENT_HEADERS
-from parley.log.producer import size_of
+from parley.log.producer import Appended, size_of
 from parley.position import Position
 from services.gateway.core.refusals import Code, Refused
 
@@ -20,6 +20,8 @@ class Recorded(NamedTuple):
 
 
 Outcome = Recorded | Refused
+# Told of what was appended: the partition, the submissions in their order, and where they lie.
+Written = Callable[[int, "Sequence[Submission]", Sequence[Appended]], None]
 # Called once, from the loop and not from within the call that submitted; it must not raise.
 Then = Callable[[Outcome], None]
 
@@ -27,12 +29,14 @@ Then = Callable[[Outcome], None]
 class Submission:
     """A record of the events topic, and who wants to know what became of it.
 
-    `then` is None once that was told: a record that was given up may still be under way.
+    `then` is None once that was told: a record that was given up may still be under way. `glance`
+    is what a first look at the value would tell, where that is known without.
     """
 
     __slots__ = (
         "deadline_s",
         "event_id",
+        "glance",
         "headers",
         "key",
         "size",
@@ -51,6 +55,7 @@ class Submission:
         submitted_s: float,
         deadline_s: float,
         then: Then,
+        glance: Glance | None = None,
     ) -> None:
         self.topic = topic
         self.key = key
@@ -59,6 +64,7 @@ class Submission:
         self.submitted_s = submitted_s
         self.deadline_s = deadline_s
         self.then: Then | None = then
+        self.glance = glance
         self.headers: tuple[Header, ...] = EVENT_HEADERS
         # The most bytes that it takes in a batch.
         self.size = size_of(self)

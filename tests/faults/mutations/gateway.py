@@ -10,8 +10,8 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/gateway/stream/group_commit.py",
-                "        offsets: Sequence[int] = ()\n        try:\n",
-                "        offsets: Sequence[int] = ()\n"
+                "        appended: Sequence[Appended] = ()\n        try:\n",
+                "        appended: Sequence[Appended] = ()\n"
                 "        self._answer(batch, range(len(batch)))\n"
                 "        try:\n",
             ),

@@ -9,7 +9,7 @@ from parley.codec import LogRecord, Outgoing, decode_event
 from parley.codec.record import EPOCH
 from parley.conversation_state import NEW
 from parley.events import Event
-from parley.log.producer import Record
+from parley.log.producer import Appended, Record
 from parley.policies import Policies
 from services.gateway.access import Access
 from services.gateway.connection.parts import Parts
@@ -39,14 +39,14 @@ class FakeProducer:
         """All records, in order."""
         return [record for batch in self.batches for record in batch]
 
-    async def send_batch(self, _partition: int, batch: Sequence[Record]) -> list[int]:
+    async def append_batch(self, _partition: int, batch: Sequence[Record]) -> list[Appended]:
         first = len(self.accepted)
         self.batches.append(batch)
         if not self.acknowledges:
             acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.pending.append(acknowledged)
             await acknowledged
-        return list(range(first, first + len(batch)))
+        return [Appended(first, len(batch), 1_000)]
 
     async def accept(self, _outgoing: Outgoing) -> Awaitable[Any]:
         """Live frames, which nobody asks for here."""

@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 from parley import clock
 from parley.config import ConfigChange, GapPolicy
 from parley.events import Content, MessageRecorded, Policy, Role
-from parley.log.producer import Record
+from parley.log.producer import Appended, Record
 from parley.policies import Policies
 from services.gateway.core.events import Said, Source
 from services.gateway.core.frames import Clocks, Utterance
@@ -192,10 +192,10 @@ class BrokenProducer(FakeProducer):
 
     fails = True
 
-    async def send_batch(self, partition: int, batch: Sequence[Record]) -> list[int]:
+    async def append_batch(self, partition: int, batch: Sequence[Record]) -> list[Appended]:
         if self.fails:
             raise KafkaConnectionError
-        return await super().send_batch(partition, batch)
+        return await super().append_batch(partition, batch)
 
 
 async def test_an_error_of_kafka_is_not_durable_for_its_batch_and_the_next_one_goes_on() -> None:

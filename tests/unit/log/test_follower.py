@@ -248,3 +248,22 @@ async def test_stopped_it_asks_no_more_and_disconnects() -> None:
     await reader.stop()
     assert cluster.is_closed
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+async def test_what_the_reader_has_from_elsewhere_is_not_given_again() -> None:
+    cluster = Cluster({FIRST: 1})
+    reader = Follower(cluster, {FIRST: 0})
+    # Asked for already: by the time of the answer some of it is known.
+    assert await reader.fetch(0.01) == []
+    reader.pass_over(FIRST, 2)
+    cluster.write(FIRST, b"0", b"1", b"2")
+    assert await read(reader, 1) == [(0, 2, b"2")]
+    assert reader.lag == 0
+    reader.pass_over(FIRST, 5)
+    cluster.write(FIRST, b"3", b"4")
+    cluster.write(FIRST, b"5")
+    assert await read(reader, 1) == [(0, 5, b"5")]
+    # Known long ago: the reader goes back for nobody.
+    reader.pass_over(FIRST, 1)
+    assert await reader.fetch(0.01) == []
+    await reader.stop()

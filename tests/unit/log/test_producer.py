@@ -9,7 +9,7 @@ import pytest
 from aiokafka.errors import OutOfOrderSequenceNumber, ProducerClosed
 
 from parley.codec import Outgoing
-from parley.log.producer import Producer
+from parley.log.producer import Appended, Producer
 from parley.settings import Settings
 from parley.topics import partition_of
 
@@ -35,6 +35,8 @@ class Broker:
 
     def __init__(self, wedges: set[int]) -> None:
         self.log: list[bytes] = []
+        # When it appends; -1 where it keeps the producer's time.
+        self.time_ms = 1_000
         self.turn = 0
         self._wedges = wedges
         self.by_partition: dict[int | None, list[bytes]] = defaultdict(list)
@@ -57,7 +59,7 @@ class Broker:
         if self.turn in self._wedges:
             answer.set_exception(OutOfOrderSequenceNumber())
             return answer
-        answer.set_result(SimpleNamespace(offset=len(self.log)))
+        answer.set_result(SimpleNamespace(offset=len(self.log), timestamp=self.time_ms))
         self.log += batch
         self.by_partition[partition] += batch
         return answer
@@ -88,6 +90,19 @@ async def test_what_is_durable_is_not_sent_again() -> None:
     broker = Broker(wedges={2})
     assert await send(broker, 5) == [0, 1, 2, 3, 4]
     assert broker.log == [b"0", b"1", b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize(("by_the_broker", "known"), [(1_000, 1_000), (-1, None)])
+async def test_it_is_told_what_was_appended_together_and_when(
+    by_the_broker: int, known: int | None
+) -> None:
+    broker = Broker(wedges={2})
+    broker.time_ms = by_the_broker
+    producer = ProducerOfBroker(broker)
+    await producer.start()
+    batch = [Outgoing("t", b"k", b"%d" % number, ()) for number in range(5)]
+    appended = await producer.append_batch(0, batch)
+    assert appended == [Appended(0, 2, known), Appended(2, 2, known), Appended(4, 1, known)]
 
 
 async def test_a_producer_that_is_wedged_again_at_once_says_so() -> None:
