@@ -11,13 +11,14 @@ from typing import Final
 import structlog
 
 from parley.analyses import Analysis
-from parley.codec import InvalidRecord, decode_analysis
+from parley.codec import InvalidRecord
 from parley.db.errors import is_transient
 from parley.db.fence import Fence
 from parley.db.pool import Connection, Pool
 from parley.lifecycle import Task
 from parley.log.consumer import Batch
 from services.analyzer import store
+from services.analyzer.decoding import decode
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ class EndsHandler:
         told: list[Analysis] = []
         for record in batch.records:
             try:
-                told.append(decode_analysis(record.value))
+                told.append(decode(record.value))
             except InvalidRecord:
                 continue
         return told

@@ -30,6 +30,8 @@ from parley.passes.prompting.parameters import DEFAULT_TRANSCRIPT_BYTES
 _ESCAPED: Final = {
     one: f"\\u{one:04x}" for one in (*range(0x7F, 0xA0), ord("\u2028"), ord("\u2029"))
 }
+# Made once: json.dumps makes one for each call.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _BOUNDARY_DIGITS: Final = 32
 # Bytes of a line beside its text, and of the line that says what is left out.
 _LINE_FRAME: Final = 200
@@ -154,5 +156,6 @@ def _size(text: str) -> int:
 
 
 def _json(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(_ESCAPED)
+    text = _ENCODER.encode(value)
+    # Most have nothing to be escaped, and to see that is faster than to look at each character.
+    return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPED)

@@ -1,14 +1,13 @@
 """Decides which answers are the same: of one tenant, content and fingerprint."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from parley.analyses import JobEnded, JobEndKind
 
 
-@dataclass(frozen=True, slots=True)
-class Memo:
+class Memo(NamedTuple):
     """An answer that is paid for."""
 
     tenant_id: str

@@ -69,7 +69,7 @@ class ChatModel:
         self._structure = settings.analyzer_model_structure
         self._token_limit = settings.analyzer_model_token_limit
         self._prices = Prices(settings.analyzer_model_prices, base_url)
-        self._without_price: set[str] = set()
+        self._noted: set[str] = set()
         self._endpoint: Endpoint | None = None
         if key is not None or url is not None:
             secret = "" if key is None else key.get_secret_value()
@@ -170,8 +170,10 @@ class ChatModel:
         return Usage(1, tokens.input, tokens.output, cost)
 
     def _note_price(self, model: str) -> None:
-        if model not in self._without_price and not self._prices.knows(model):
-            self._without_price.add(model)
+        if model in self._noted:
+            return
+        self._noted.add(model)
+        if not self._prices.knows(model):
             log.warning("model_price_unknown", model=model, setting="PARLEY_ANALYZER_MODEL_PRICES")
 
 

@@ -1,7 +1,7 @@
 """Answers that are paid for."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from parley.db.pool import Connection, Pool
 from services.analyzer.core.memo import Memo
@@ -29,4 +29,4 @@ async def recall(pool: Pool, keys: Sequence[tuple[str, bytes]]) -> list[Recalled
 async def remember(connection: Connection, memos: Sequence[Memo]) -> None:
     """Keep answers, within the caller's transaction."""
     if memos:
-        await connection.execute(SQL["remember"], *columns(map(astuple, memos)))
+        await connection.execute(SQL["remember"], *columns(memos))

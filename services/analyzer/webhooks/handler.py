@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from parley.analyses import JobEnded
-from parley.codec import InvalidRecord, decode_analysis
+from parley.codec import InvalidRecord
 from parley.db.fence import Fence
 from parley.db.pool import Connection
 from parley.log.consumer import Batch
+from services.analyzer.decoding import decode
 from services.analyzer.known import Passes
 from services.analyzer.webhooks import store
 from services.analyzer.webhooks.core import Made, category_in, deliveries_of, made_of
@@ -53,7 +54,7 @@ class VerdictsHandler:
         made = []
         for record in batch.records:
             try:
-                found = decode_analysis(record.value)
+                found = decode(record.value)
             except InvalidRecord:
                 continue
             if isinstance(found, JobEnded) and (one := made_of(found, record.offset)):
