@@ -12,19 +12,18 @@ from benchmarks.sink.messages import Message
 from parley import ids
 from parley.db.pool import Connection, connect
 from parley.db.sql import load
-from parley.events import MessageRecorded
 from parley.health import Health, HealthApp
 from parley.lifecycle import run_service, serve
 from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
 from parley.topics import Topic
 from services.persister.core.judging import Judged, first_of_each, judge
-from services.persister.core.rows import ReceivedEvent
+from services.persister.core.rows import Received, ReceivedMessage
 from services.persister.main import POOL_SIZE
 from services.persister.settings import PersisterSettings
 from services.persister.store.copying import copy_new_rows, copy_rows
 from services.persister.stream.handler import PersisterHandler
-from services.persister.stream.reading import read_event
+from services.persister.stream.reading import read_events
 
 NAME: Final = "bench-simple"
 SQL: Final = load(__package__)
@@ -33,32 +32,30 @@ SQL: Final = load(__package__)
 class SimpleTable:
     """One row a message, by its id."""
 
-    async def write(
-        self, connection: Connection, items: Sequence[ReceivedEvent]
-    ) -> Judged[ReceivedEvent]:
+    async def write(self, connection: Connection, items: Sequence[Received]) -> Judged[Received]:
         """Write what is new; the statement ignores what is known, as the persister's do."""
         firsts = first_of_each(items)
         rows = [_row(one) for one in firsts]
         if await copy_new_rows(connection, "bench_messages", rows):
-            return judge(items, firsts, {}, lambda item: item.event.body)
+            return judge(items, firsts, {}, lambda item: item.value)
         await connection.execute(SQL["create_incoming"])
         await copy_rows(connection, "incoming_bench_messages", rows)
         status = await connection.execute(SQL["insert"])
         if status != f"INSERT 0 {len(firsts)}":
             raise RuntimeError("a message was there before: the benchmark publishes each once")
-        return judge(items, firsts, {}, lambda item: item.event.body)
+        return judge(items, firsts, {}, lambda item: item.value)
 
 
-def _row(item: ReceivedEvent) -> Message:
-    event = item.event
-    if not isinstance(event.body, MessageRecorded):
-        raise TypeError("the benchmark publishes nothing but messages")
+def _row(item: Received) -> Message:
+    if not isinstance(item, ReceivedMessage):
+        raise TypeError("the benchmark publishes nothing but usual messages")
+    row = item.row
     return Message(
-        event.event_id,
-        event.conversation_id,
-        event.body.role.value,
-        event.body.content.text,
-        int(event.event_time.timestamp() * 1_000_000),
+        row.id,
+        row.conversation_id,
+        row.role,
+        row.content,
+        int(row.event_time.timestamp() * 1_000_000),
     )
 
 
@@ -69,7 +66,7 @@ async def start(settings: PersisterSettings, stop: asyncio.Event) -> None:
     try:
         await producer.start()
         handler = PersisterHandler(
-            read_event,
+            read_events,
             SimpleTable(),
             pool,
             settings.bad_limits,

@@ -11,7 +11,7 @@ from services.persister.store.seals import SealTables
 from services.persister.store.verdicts import VerdictTables
 from services.persister.stream.config import ConfigHandler
 from services.persister.stream.handler import PersisterHandler
-from services.persister.stream.reading import read_event, read_seal, read_verdict
+from services.persister.stream.reading import each, read_events, read_seal, read_verdict
 
 # Others wait for the fence of the events' consumer, under the service's own name.
 NAMES: Final = {
@@ -26,9 +26,11 @@ def handlers(settings: PersisterSettings, pool: Pool) -> dict[Topic, PersisterHa
     """What writes the records of topics with a history, into the tables that the pool sees."""
     limits, letters = settings.bad_limits, settings.topic(Topic.DEAD_LETTERS)
     return {
-        Topic.EVENTS: PersisterHandler(read_event, EventTables(), pool, limits, letters),
-        Topic.SEALS: PersisterHandler(read_seal, SealTables(), pool, limits, letters),
-        Topic.ANALYSES: PersisterHandler(read_verdict, VerdictTables(), pool, limits, letters),
+        Topic.EVENTS: PersisterHandler(read_events, EventTables(), pool, limits, letters),
+        Topic.SEALS: PersisterHandler(each(read_seal), SealTables(), pool, limits, letters),
+        Topic.ANALYSES: PersisterHandler(
+            each(read_verdict), VerdictTables(), pool, limits, letters
+        ),
     }
 
 

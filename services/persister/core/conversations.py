@@ -1,7 +1,9 @@
 """What events say of their conversation."""
 
+from datetime import datetime
+
 from parley.events import ConversationCreated, ConversationUpdated, Event
-from services.persister.core.rows import ConversationRow
+from services.persister.core.rows import ConversationRow, MessageRow
 from services.persister.core.versions import NOTHING, earliest, latest
 
 # What was stated of the conversation outranks what an event's envelope lets conclude.
@@ -13,17 +15,33 @@ _STATING = (ConversationCreated, ConversationUpdated)
 
 def conversation_of(event: Event) -> ConversationRow:
     """The row that this event alone would make."""
-    moment = event.event_time
-    first = _FROM_ENVELOPE + earliest(moment, event.event_id)
-    row = ConversationRow(
-        event.tenant_id,
-        event.conversation_id,
+    key = (event.tenant_id, event.conversation_id)
+    row = _named(
+        key, event.event_id, event.event_time, event.user_id or None, event.channel or None
+    )
+    if isinstance(event.body, _STATING):
+        return _with_facts(row, event, event.body)
+    return row
+
+
+def conversation_of_message(message: MessageRow, channel: str) -> ConversationRow:
+    """What `conversation_of` says of the message's event."""
+    key = (message.tenant_id, message.conversation_id)
+    return _named(key, message.id, message.event_time, message.user_id, channel or None)
+
+
+def _named(
+    key: tuple[str, str], event_id: str, moment: datetime, user_id: str | None, channel: str | None
+) -> ConversationRow:
+    first = _FROM_ENVELOPE + earliest(moment, event_id)
+    return ConversationRow(
+        *key,
         moment,
         moment,
-        first if event.user_id else NOTHING,
-        event.user_id or None,
-        first if event.channel else NOTHING,
-        event.channel or None,
+        first if user_id else NOTHING,
+        user_id,
+        first if channel else NOTHING,
+        channel,
         NOTHING,
         None,
         NOTHING,
@@ -31,9 +49,6 @@ def conversation_of(event: Event) -> ConversationRow:
         NOTHING,
         None,
     )
-    if isinstance(event.body, _STATING):
-        return _with_facts(row, event, event.body)
-    return row
 
 
 def _with_facts(

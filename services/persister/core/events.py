@@ -6,18 +6,23 @@ from dataclasses import dataclass, field
 from typing import Final, get_args
 
 from parley.events import Body, Event, MessageRecorded, MessageRevised, PreferencesChanged
-from services.persister.core.conversations import conversation_of, merge_conversations
+from services.persister.core.conversations import (
+    conversation_of,
+    conversation_of_message,
+    merge_conversations,
+)
 from services.persister.core.rows import (
     ConversationRow,
     EventRow,
     MessageRow,
     Place,
     PreferencesRow,
-    ReceivedEvent,
+    Received,
+    ReceivedMessage,
     SessionRow,
     VersionRow,
 )
-from services.persister.core.sessions import merge_sessions, session_of
+from services.persister.core.sessions import merge_sessions, session_of, session_of_message
 from services.persister.core.versions import latest
 
 # Tenant, session and conversation.
@@ -27,6 +32,7 @@ SessionKey = tuple[str, str, str]
 _KINDS: Final = {
     body: re.sub(r"(?<!^)(?=[A-Z])", "_", body.__name__).lower() for body in get_args(Body)
 }
+_MESSAGE_KIND: Final = _KINDS[MessageRecorded]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +46,42 @@ class EventRows:
     preferences: list[PreferencesRow] = field(default_factory=list)
 
 
-def fold(batch: Iterable[ReceivedEvent]) -> EventRows:
+def fold(batch: Iterable[Received]) -> EventRows:
     """The rows of events of which none is known yet and none is there twice."""
     rows = EventRows()
-    for event, place, _ in batch:
-        if isinstance(event.body, PreferencesChanged):
-            # A user's, and no conversation's: its key only gives it a place in the log.
-            rows.preferences.extend(_preferences(event, event.body))
-            continue
-        _add_conversation(rows.conversations, conversation_of(event))
-        if event.session_id:
-            _add_session(rows.sessions, session_of(event))
-        if isinstance(event.body, MessageRecorded):
-            rows.messages.append(_message(event, event.body, place))
-        elif isinstance(event.body, MessageRevised):
-            rows.versions.append(_version(event, event.body, place))
+    for item in batch:
+        if isinstance(item, ReceivedMessage):
+            _add_message(rows, item.row, item.channel)
+        else:
+            _add_event(rows, item.event, item.place)
     return rows
 
 
-def event_row(received: ReceivedEvent) -> EventRow:
+def _add_message(rows: EventRows, message: MessageRow, channel: str) -> None:
+    _add_conversation(rows.conversations, conversation_of_message(message, channel))
+    if message.session_id:
+        _add_session(rows.sessions, session_of_message(message, channel))
+    rows.messages.append(message)
+
+
+def _add_event(rows: EventRows, event: Event, place: Place) -> None:
+    if isinstance(event.body, PreferencesChanged):
+        # A user's, and no conversation's: its key only gives it a place in the log.
+        rows.preferences.extend(_preferences(event, event.body))
+        return
+    _add_conversation(rows.conversations, conversation_of(event))
+    if event.session_id:
+        _add_session(rows.sessions, session_of(event))
+    if isinstance(event.body, MessageRecorded):
+        rows.messages.append(_message(event, event.body, place))
+    elif isinstance(event.body, MessageRevised):
+        rows.versions.append(_version(event, event.body, place))
+
+
+def event_row(received: Received) -> EventRow:
     """The event itself, whole."""
+    if isinstance(received, ReceivedMessage):
+        return _message_event_row(received)
     event, place, value = received
     return EventRow(
         event.tenant_id,
@@ -71,6 +93,22 @@ def event_row(received: ReceivedEvent) -> EventRow:
         place.offset,
         place.append_time,
         event.event_time,
+        value,
+    )
+
+
+def _message_event_row(received: ReceivedMessage) -> EventRow:
+    _, row, _, append_time, value = received
+    return EventRow(
+        row.tenant_id,
+        row.id,
+        row.conversation_id,
+        _MESSAGE_KIND,
+        row.incarnation,
+        row.partition,
+        row.log_offset,
+        append_time,
+        row.event_time,
         value,
     )
 

@@ -19,7 +19,7 @@ from parley.events import (
     SessionStarted,
 )
 from parley.seals import SessionSettled
-from services.persister.core.rows import SessionRow
+from services.persister.core.rows import MessageRow, SessionRow
 from services.persister.core.versions import (
     NOTHING,
     earliest,
@@ -34,28 +34,49 @@ _OWN = "2"
 # A union would be made anew for every event.
 _SESSION_BODIES = (SessionStarted, SessionResumed, SessionRefreshed, SessionEnded)
 
+# Tenant, session and conversation.
+_Key = tuple[str, str, str]
+# Its key, the event's id and time, the user and the channel.
+_Envelope = tuple[_Key, str, datetime, str | None, str | None]
+
 
 def session_of(event: Event) -> SessionRow:
     """The row that this event alone would make; the event names a session."""
     body = event.body
     if isinstance(body, _SESSION_BODIES):
         return _from_session_event(event, body)
-    return _named(event, _NAMED)
+    return _named(_NAMED, *_envelope(event))
 
 
-def _named(event: Event, rank: str) -> SessionRow:
-    first = rank + earliest(event.event_time, event.event_id)
+def session_of_message(message: MessageRow, channel: str) -> SessionRow:
+    """What `session_of` says of the message's event."""
+    key = (message.tenant_id, message.session_id or "", message.conversation_id)
+    return _named(_NAMED, key, message.id, message.event_time, message.user_id, channel or None)
+
+
+def _envelope(event: Event) -> _Envelope:
+    key = (event.tenant_id, event.session_id, event.conversation_id)
+    return key, event.event_id, event.event_time, event.user_id or None, event.channel or None
+
+
+def _named(
+    rank: str,
+    key: _Key,
+    event_id: str,
+    moment: datetime,
+    user_id: str | None,
+    channel: str | None,
+) -> SessionRow:
+    first = rank + earliest(moment, event_id)
     return SessionRow(
-        event.tenant_id,
-        event.session_id,
-        event.conversation_id,
+        *key,
         0,
         None,
-        event.event_time,
-        first if event.user_id else NOTHING,
-        event.user_id or None,
-        first if event.channel else NOTHING,
-        event.channel or None,
+        moment,
+        first if user_id else NOTHING,
+        user_id,
+        first if channel else NOTHING,
+        channel,
         NOTHING,
         None,
         None,
@@ -68,7 +89,7 @@ def _named(event: Event, rank: str) -> SessionRow:
 
 
 def _from_session_event(event: Event, body: SessionBody) -> SessionRow:
-    row = _named(event, _OWN)._replace(generation=body.generation)
+    row = _named(_OWN, *_envelope(event))._replace(generation=body.generation)
     if isinstance(body, SessionEnded):
         return _ended(row, body.generation, body.reason, event.event_time)
     row = row._replace(status_version=open_status(body.generation))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from parley.conversation_state import NEW, ConversationStatus, fold
 from parley.events import StateRequested
-from services.persister.core.rows import Place, ReceivedEvent
+from services.persister.core.rows import Place, Received, ReceivedEvent
 
 # A tenant and one of its conversations.
 Key = tuple[str, str]
@@ -33,12 +33,14 @@ class GrantRow(NamedTuple):
     is_granted: bool
 
 
-def requests_of(items: Iterable[ReceivedEvent]) -> list[ReceivedEvent]:
+def requests_of(items: Iterable[Received]) -> list[ReceivedEvent]:
     """The requests for another state, copies included; imports change none."""
     return [
         item
         for item in items
-        if isinstance(item.event.body, StateRequested) and item.event.import_id is None
+        if isinstance(item, ReceivedEvent)
+        and isinstance(item.event.body, StateRequested)
+        and item.event.import_id is None
     ]
 
 

@@ -9,7 +9,7 @@ from parley.db.pool import Connection
 from parley.events import ConversationState
 from services.persister.core.events import event_row, fold
 from services.persister.core.judging import Judged, first_of_each, judge
-from services.persister.core.rows import MessageKeyRow, PreferencesRow, ReceivedEvent
+from services.persister.core.rows import MessageKeyRow, PreferencesRow, Received
 from services.persister.core.states import fold_states, key_of, requests_of
 from services.persister.store.copying import SQL, copy_new_rows, copy_rows, run
 
@@ -17,9 +17,7 @@ from services.persister.store.copying import SQL, copy_new_rows, copy_rows, run
 class EventTables:
     """The tables that parley.events.v1 fills."""
 
-    async def write(
-        self, connection: Connection, items: Sequence[ReceivedEvent]
-    ) -> Judged[ReceivedEvent]:
+    async def write(self, connection: Connection, items: Sequence[Received]) -> Judged[Received]:
         """Write what is new within the caller's transaction; conflicts are left to the caller.
 
         The event's own row decides first whether it is new: nothing else is touched for a copy.
@@ -37,9 +35,7 @@ class EventTables:
         return judged
 
 
-async def _insert_events(
-    connection: Connection, items: Sequence[ReceivedEvent]
-) -> Judged[ReceivedEvent]:
+async def _insert_events(connection: Connection, items: Sequence[Received]) -> Judged[Received]:
     firsts = first_of_each(items)
     rows = [event_row(one) for one in firsts]
     if await copy_new_rows(connection, "conversation_events", rows):
@@ -60,12 +56,12 @@ async def _known_events(connection: Connection) -> dict[Any, Hashable]:
     }
 
 
-def _identity(item: ReceivedEvent) -> Hashable:
+def _identity(item: Received) -> Hashable:
     """What copies of one event have in common: seldom asked for, so it is not kept."""
-    return item.event.conversation_id, body_digest(item.value)
+    return item.conversation_id, body_digest(item.value)
 
 
-async def _merge(connection: Connection, fresh: Sequence[ReceivedEvent]) -> None:
+async def _merge(connection: Connection, fresh: Sequence[Received]) -> None:
     rows = fold(fresh)
     await copy_rows(connection, "incoming_conversations", [*rows.conversations.values()])
     await copy_rows(connection, "incoming_sessions", [*rows.sessions.values()])
@@ -88,7 +84,7 @@ async def _merge(connection: Connection, fresh: Sequence[ReceivedEvent]) -> None
     )
 
 
-async def _fold_states(connection: Connection, items: Sequence[ReceivedEvent]) -> None:
+async def _fold_states(connection: Connection, items: Sequence[Received]) -> None:
     """Judge the batch's requests where their conversations stand, in the order of the log."""
     requests = requests_of(items)
     if not requests:

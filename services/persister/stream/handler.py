@@ -1,7 +1,7 @@
 """What the persister does with a batch: parse, write, dead-letter and count, all or nothing."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, TypeVar
@@ -15,7 +15,7 @@ from parley.db.outbox import enqueue
 from parley.db.pool import Connection, Pool
 from parley.log.consumer import Batch, PartitionStopped
 from services.persister.core.bad_records import BadLimits, problem, remembered
-from services.persister.core.rows import ReceivedEvent
+from services.persister.core.rows import Received
 from services.persister.core.tallies import Outcomes, Tally, by_minute, minute_of
 from services.persister.metrics import (
     LEDGER_RESIDUE,
@@ -34,6 +34,7 @@ from services.persister.store.accounts import (
     refused_before,
     refused_in_former_incarnations,
 )
+from services.persister.stream.reading import ReadAll
 from services.persister.stream.refusals import (
     CONFLICT,
     REFUSED,
@@ -49,8 +50,6 @@ log = structlog.get_logger(__name__)
 RECORDS_AT_A_STRETCH: Final = 200
 
 Item = TypeVar("Item", bound=Placed)
-
-Read = Callable[[LogRecord, str], Item | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class PersisterHandler(Generic[Item]):
 
     def __init__(
         self,
-        read: Read[Item],
+        read: ReadAll[Item],
         tables: Tables[Item],
         pool: Pool,
         limits: BadLimits,
@@ -115,17 +114,17 @@ class PersisterHandler(Generic[Item]):
         """Parse the records; the invalid ones are put aside."""
         items: list[Item] = []
         invalid: list[DeadLetter] = []
-        for number, record in enumerate(batch.records):
-            if number % RECORDS_AT_A_STRETCH == 0:
-                # Heartbeats, health and other partitions' transactions want their turn.
-                await asyncio.sleep(0)
-            try:
-                item = self._read(record, batch.fence.incarnation)
-            except InvalidRecord as error:
-                invalid.append(DeadLetter(record, error.reason, error.detail))
-            else:
-                if item is not None:
-                    items.append(item)
+        for first in range(0, len(batch.records), RECORDS_AT_A_STRETCH):
+            # Heartbeats, health and other partitions' transactions want their turn.
+            await asyncio.sleep(0)
+            records = batch.records[first : first + RECORDS_AT_A_STRETCH]
+            for record, read in zip(
+                records, self._read(records, batch.fence.incarnation), strict=True
+            ):
+                if isinstance(read, InvalidRecord):
+                    invalid.append(DeadLetter(record, read.reason, read.detail))
+                elif read is not None:
+                    items.append(read)
         not_for_table_count = len(batch.records) - len(items) - len(invalid)
         rejected = self._rejections[batch.fence.key.partition].of(batch.records)
         if rejected:
@@ -208,9 +207,9 @@ class PersisterHandler(Generic[Item]):
     ) -> list[Outgoing]:
         copies = [dead_letter_record(one, self._dead_letters_topic) for one in letters]
         event_ids = {
-            one.item.place.read_offset: one.item.event.event_id
+            one.item.place.read_offset: one.item.event_id
             for one in written.refused
-            if isinstance(one.item, ReceivedEvent)
+            if isinstance(one.item, Received)
         }
         rejections = [
             rejection(one, event_ids[one.record.offset], fence)
@@ -228,7 +227,7 @@ def _without(
     letters: list[DeadLetter] = []
     for item in items:
         offset = item.place.read_offset
-        event_id = item.event.event_id if isinstance(item, ReceivedEvent) else ""
+        event_id = item.event_id if isinstance(item, Received) else ""
         if offset in rejected and concerns(rejected[offset], event_id):
             record = batch.records[offset - batch.fence.next_offset]
             letters.append(DeadLetter(record, REFUSED, rejected[offset][1]))
@@ -273,5 +272,5 @@ def _export(topic: str, partition: int, applied: _Applied) -> None:
 def _observe_receipts(items: Sequence[Placed], committed_at: datetime) -> None:
     for item in items:
         # An import's events were received long before their turn came, on purpose.
-        if isinstance(item, ReceivedEvent) and not item.event.import_id:
-            RECEIPT_TO_ROW.observe((committed_at - item.event.received_at).total_seconds())
+        if isinstance(item, Received) and not item.import_id:
+            RECEIPT_TO_ROW.observe((committed_at - item.received_at).total_seconds())

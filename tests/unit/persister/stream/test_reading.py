@@ -1,0 +1,105 @@
+"""Events that are read many at once become the rows that each of them alone becomes."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parley.codec import Header, InvalidRecord, LogRecord, encode_event
+from parley.codec.events import EVENT_HEADERS
+from parley.codec.record import APPEND_TIME
+from parley.events import Content, Event, Policy, Tick
+from services.persister.core.events import event_row, fold
+from services.persister.core.rows import Received, ReceivedMessage
+from services.persister.stream.reading import each, read_event, read_events
+from tests.unit.codec.samples import NOON, events
+from tests.unit.codec.usual import HELLO, MESSAGE, as_read, changes, headers
+
+USUAL = as_read(MESSAGE)
+
+
+def told(one: Received | InvalidRecord | None) -> object:
+    """All that the tables and the handler get to know of a record."""
+    if one is None:
+        return None
+    if isinstance(one, InvalidRecord):
+        return one.reason, one.detail
+    facts = (one.key, one.place, one.event_id, one.conversation_id, one.received_at, one.import_id)
+    return facts, event_row(one), fold([one])
+
+
+def check_alike(records: list[LogRecord]) -> None:
+    """Both ways tell the same, down to the types of what is copied into tables."""
+    together = read_events(records, "inc")
+    alone = each(read_event)(records, "inc")
+    assert [repr(told(one)) for one in together] == [repr(told(one)) for one in alone]
+    assert list(map(told, together)) == list(map(told, alone))
+
+
+@given(st.lists(st.tuples(changes, headers), min_size=1, max_size=4))
+def test_whatever_messages_say_both_ways_make_the_same_rows(
+    every: list[tuple[dict[str, object], tuple[Header, ...]]],
+) -> None:
+    check_alike(
+        [
+            as_read(replace(MESSAGE, **fields), headers=headers, offset=offset)  # type: ignore[arg-type]
+            for offset, (fields, headers) in enumerate(every)
+        ]
+    )
+
+
+@given(events, st.data())
+def test_of_damaged_records_both_ways_make_the_same_rows(event: Event, data: st.DataObject) -> None:
+    value = bytearray(encode_event(data.draw(st.sampled_from([event, MESSAGE]))))
+    for _ in range(data.draw(st.integers(0, 3))):
+        value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
+    check_alike([USUAL, as_read(MESSAGE, value=bytes(value)), as_read(event)])
+
+
+@given(st.lists(events, min_size=2, max_size=3))
+def test_of_events_that_are_written_one_after_the_other_both_ways_make_the_same_rows(
+    parts: list[Event],
+) -> None:
+    value = b"".join(map(encode_event, parts))
+    check_alike([as_read(MESSAGE, value=value + encode_event(MESSAGE))])
+    check_alike([as_read(MESSAGE, value=encode_event(MESSAGE) + value)])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"occurred_at": None, "sent_at": None, "event_time": NOON},
+        {"import_id": "i", "event_time": NOON - timedelta(8_000)},
+        {"session_id": "", "user_id": "", "channel": ""},
+        {"body": HELLO._replace(language="", utterance_id="", content=Content("a" * 5_000))},
+        {"body": HELLO._replace(content=Content("Guten Tag — 你好", "https://a/b.ogg"))},
+        {"policy": Policy("brief", 3, idle_gap=timedelta(seconds=10), grace=timedelta(0))},
+    ],
+)
+def test_a_usual_message_is_read_as_its_row(changed: dict[str, object]) -> None:
+    given = [USUAL, as_read(replace(MESSAGE, **changed))]  # type: ignore[arg-type]
+    assert all(isinstance(one, ReceivedMessage) for one in read_events(given, "inc"))
+    check_alike(given)
+
+
+def test_others_leave_the_messages_beside_them_usual() -> None:
+    invalid = as_read(replace(MESSAGE, user_id="\0"))
+    copy = as_read(MESSAGE, headers=(*EVENT_HEADERS, (APPEND_TIME, b"1")))
+    tick = as_read(replace(MESSAGE, body=Tick(NOON)))
+    given = [USUAL, invalid, USUAL, copy, tick, USUAL]
+    assert [isinstance(one, ReceivedMessage) for one in read_events(given, "inc")] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+    check_alike(given)
+
+
+def test_of_no_records_nothing_is_read() -> None:
+    assert read_events([], "inc") == []
