@@ -2,20 +2,28 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from operator import attrgetter
+from typing import Any, Final
 from zlib import crc32
 
 from aiokafka import TopicPartition
 
 from parley.codec import Header, LogRecord
+from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import EPOCH
 from parley.db.fence import Tail
+
+_fields_of: Final = attrgetter(
+    "topic", "partition", "offset", "timestamp", "key", "value", "headers"
+)
+# As its constructor does, which looks for defaults first.
+_record: Final = partial(tuple.__new__, LogRecord)
 
 
 def to_log_record(record: Any) -> LogRecord:
     """A consumed record; its timestamp is the broker's append time by the topic's setting."""
-    # By position: by name it takes twice as long, and every record of the log is made so.
+    # By position: by name it takes twice as long.
     return LogRecord(
         record.topic,
         record.partition,
@@ -24,6 +32,19 @@ def to_log_record(record: Any) -> LogRecord:
         record.key,
         record.value,
         _headers(record.headers),
+    )
+
+
+def to_log_records(records: Sequence[Any]) -> list[LogRecord]:
+    """The same of many, for less than half: of all one field after the other."""
+    if not records:
+        return []
+    topics, partitions, offsets, timestamps, keys, values, headers = zip(
+        *map(_fields_of, records), strict=True
+    )
+    times, own = map(broker_time, timestamps), map(_headers, headers)
+    return list(
+        map(_record, zip(topics, partitions, offsets, times, keys, values, own, strict=True))
     )
 
 
@@ -42,11 +63,10 @@ def read_record(tp: TopicPartition, record: Any) -> LogRecord:
 
 def _headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Header, ...]:
     """Kafka knows headers without a value; here they are empty."""
-    for _, value in headers:
-        if value is None:
-            return tuple((name, one or b"") for name, one in headers)
-    # As they are, which is nearly always.
-    return tuple(headers)  # type: ignore[arg-type]
+    # Nearly always. That it is the same object makes it quick to tell from others.
+    if headers == EVENT_HEADERS:
+        return EVENT_HEADERS
+    return tuple((name, value or b"") for name, value in headers)
 
 
 # The broker gives all records that it appends together the same time.

@@ -22,7 +22,7 @@ from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, MEND, Claim,
 from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
 from parley.log.consumer.shares import MOST_TRIES, Shares, took_too_long
 from parley.log.producer import Producer, RecordTooLarge
-from parley.log.records import tail_of, to_log_record
+from parley.log.records import tail_of, to_log_records
 from parley.log.topic_ids import UnknownTopic, topic_incarnation
 from parley.settings import Settings
 from parley.tracing import TRACING
@@ -162,7 +162,7 @@ class FencedConsumer:
             return
         try:
             expected_tail = claim.expects_tail
-            records = self._following(tp, claim, [to_log_record(one) for one in fetched])
+            records = self._following(tp, claim, to_log_records(fetched))
             if records:
                 batch = Batch(claim.fence, self._shares.cut(tp.partition, records))
                 if len(batch.records) < len(records):

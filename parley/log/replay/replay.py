@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any, Final
 
 import structlog
@@ -19,7 +20,7 @@ from parley.log.access import kafka_options
 from parley.log.admin import incarnation_of, no_kafka
 from parley.log.connections import stop_consumer
 from parley.log.consumer.handler import Batch, BatchHandler, PartitionStopped
-from parley.log.records import tail_of, to_log_record
+from parley.log.records import tail_of, to_log_records
 from parley.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -191,12 +192,8 @@ class Replay:
 
 def _without_gap(fetched: Sequence[Any], first: int) -> list[LogRecord]:
     """The records up to where one is missing: two fetches need not follow each other."""
-    following: list[LogRecord] = []
-    for expected, one in enumerate(fetched, first):
-        if one.offset != expected:
-            break
-        following.append(to_log_record(one))
-    return following
+    following = takewhile(lambda one: one[1].offset == one[0], enumerate(fetched, first))
+    return to_log_records([one for _, one in following])
 
 
 def begins_late(topic: str, partition: int, beginning: int) -> UserError:
