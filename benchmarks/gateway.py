@@ -1,16 +1,20 @@
 """Measures the gateway against a bare echo on the same server, in turns."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from benchmarks.load import Plan
 from benchmarks.processes import Run, rss_bytes, run_load
 from benchmarks.results import Series, Target
 from parley import clock
+from parley.ids import random_id
+from parley.log.admin import apply_topics
 from parley.settings import Settings
 from tests.support.processes import ServiceProcess
 
@@ -48,12 +52,14 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """A server under load."""
+class Job:
+    """What one series is made of: so many connections to a server, which each run asks for."""
 
     name: str
-    process: ServiceProcess
-    plan: Plan
+    server: Callable[[], AbstractContextManager[ServiceProcess]]
+    connections: int
+    per_second: float = 0.0
+    is_echo: bool = False
 
 
 def measure(
@@ -61,14 +67,14 @@ def measure(
 ) -> tuple[Series, ...]:
     """Every series of the gateway and of its peers."""
     with ExitStack() as stack:
-        jobs = [*_jobs(stack, settings, effort)]
-        found: dict[str, list[Run]] = {name: [] for name, _, _ in jobs}
+        jobs = [*_jobs(stack, settings)]
+        found: dict[str, list[Run]] = {job.name: [] for job in jobs}
         for number in range(effort.runs):
-            for name, process, plan in jobs:
-                progress(f"run {number + 1} of {effort.runs}: {name}")
-                # Conversations of its own, so that no run finds what the last one left.
-                fresh = replace(plan, url=f"{plan.url}-{number}")
-                found[name].append(run_load(fresh, process.pid, {"broker": broker_pid}))
+            for job in jobs:
+                progress(f"run {number + 1} of {effort.runs}: {job.name}")
+                with job.server() as process:
+                    plan = _plan(job, process, effort)
+                    found[job.name].append(run_load(plan, process.pid, {"broker": broker_pid}))
     return tuple(Series(name, tuple(runs)) for name, runs in found.items())
 
 
@@ -114,32 +120,29 @@ def targets(series: Sequence[Series], kb_per_connection: float) -> tuple[Target,
     return (*found, memory)
 
 
-def _jobs(
-    stack: ExitStack, settings: Settings, effort: Effort
-) -> Iterator[tuple[str, ServiceProcess, Plan]]:
-    ceiling = _ceiling(stack, settings)
-    echo = stack.enter_context(ServiceProcess("benchmarks.echo", settings))
-    gateway = stack.enter_context(running_gateway(settings))
-
-    def plan(process: ServiceProcess, name: str, connections: int, per_second: float = 0) -> Plan:
-        return Plan(
-            _url(process, name),
-            connections,
-            per_second,
-            is_echo=process is not gateway,
-            warm_up_s=effort.warm_up_s,
-            measure_s=effort.seconds,
-        )
-
-    yield "generator's ceiling (echo in C), 100", ceiling, plan(ceiling, "c", CONNECTIONS[0])
+def _jobs(stack: ExitStack, settings: Settings) -> Iterator[Job]:
+    ceiling = nullcontext(_ceiling(stack, settings))
+    echo = nullcontext(stack.enter_context(ServiceProcess("benchmarks.echo", settings)))
+    fresh = partial(_fresh_gateway, settings)
+    name = "generator's ceiling (echo in C), 100"
+    yield Job(name, lambda: ceiling, CONNECTIONS[0], is_echo=True)
     for connections in CONNECTIONS:
-        yield f"echo, {connections} connections", echo, plan(echo, "e", connections)
-        name = f"durable acks, {connections} connections"
-        yield name, gateway, plan(gateway, f"a{connections}", connections)
+        yield Job(f"echo, {connections} connections", lambda: echo, connections, is_echo=True)
+        yield Job(f"durable acks, {connections} connections", fresh, connections)
     for connections in CONNECTIONS:
         name = f"2,000/s, {connections} connections"
-        slow = plan(gateway, f"s{connections}", connections, OPEN_LOOP_PER_SECOND)
-        yield name, gateway, slow
+        yield Job(name, fresh, connections, OPEN_LOOP_PER_SECOND)
+
+
+def _plan(job: Job, process: ServiceProcess, effort: Effort) -> Plan:
+    return Plan(
+        _url(process, "c"),
+        job.connections,
+        job.per_second,
+        is_echo=job.is_echo,
+        warm_up_s=effort.warm_up_s,
+        measure_s=effort.seconds,
+    )
 
 
 def _ceiling(stack: ExitStack, settings: Settings) -> ServiceProcess:
@@ -163,6 +166,19 @@ def _ceiling(stack: ExitStack, settings: Settings) -> ServiceProcess:
 def running_gateway(settings: Settings) -> Iterator[ServiceProcess]:
     """A gateway whose limits are out of the way."""
     with ServiceProcess("gateway", settings, **ENVIRONMENT) as process:
+        yield process
+
+
+@contextmanager
+def _fresh_gateway(settings: Settings) -> Iterator[ServiceProcess]:
+    """A gateway whose log is empty.
+
+    Here no persister stores what is written. Of a log that has grown past its memory a gateway
+    would read, while it is measured, all that the tables lack, for every conversation that begins.
+    """
+    own = settings.model_copy(update={"topic_prefix": f"bench-{random_id()[:8]}."})
+    asyncio.run(apply_topics(own))
+    with running_gateway(own) as process:
         yield process
 
 
