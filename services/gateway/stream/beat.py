@@ -24,17 +24,18 @@ class Beat:
         self._patience_s = patience_s
         self._loop = asyncio.get_running_loop()
         self._last_s = float("-inf")
-        self._next: asyncio.Future[None] | None = None
+        # Those who wait; who is cancelled leaves the beat to the others.
+        self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._under_way = 0
 
     async def next(self) -> None:
         """Wait for the next beat."""
-        if self._next is None:
-            self._next = self._loop.create_future()
+        if not self._waiting:
             self._release_at(self._last_s + self._interval_s)
-        # Who is cancelled leaves the beat to the others.
-        await asyncio.shield(self._next)
+        mine = self._loop.create_future()
+        self._waiting.append(mine)
+        await mine
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
@@ -44,7 +45,7 @@ class Beat:
             yield
         finally:
             self._under_way -= 1
-            if not self._under_way and self._next is not None:
+            if not self._under_way and self._waiting:
                 self._release_at(self._last_s + self._interval_s)
 
     def _release_at(self, moment_s: float) -> None:
@@ -59,6 +60,7 @@ class Beat:
             self._release_at(self._last_s + self._patience_s)
             return
         self._last_s = now_s
-        released, self._next = self._next, None
-        if released is not None:
-            released.set_result(None)
+        released, self._waiting = self._waiting, []
+        for one in released:
+            if not one.done():
+                one.set_result(None)

@@ -101,8 +101,9 @@ class GroupCommit:
             self._under_way = []
             self._release(len(batch))
             self._answer(batch, _offsets(appended))
-            # Behind the answers, which somebody waits for.
-            self._tell_of(batch, appended)
+            if appended:
+                # Behind the answers, which go out in the next turn: somebody waits for them.
+                self._loop.call_soon(self._written, self._partition, batch, appended)
 
     def _next_batch(self) -> list[Submission]:
         batch = [self._waiting.popleft()]
@@ -127,16 +128,6 @@ class GroupCommit:
                 metrics.ACK_SECONDS.observe(now_s - submission.submitted_s)
                 position = Position(self._incarnation, self._partition, offset)
                 self._tell(submission, Recorded(submission.event_id, position))
-
-    def _tell_of(self, batch: Sequence[Submission], appended: Sequence[Appended]) -> None:
-        if not appended:
-            return
-        try:
-            self._written(self._partition, batch, appended)
-        except Exception as error:  # noqa: BLE001 - the next batch must go
-            self._loop.call_exception_handler(
-                {"message": "what was written could not be passed on", "exception": error}
-            )
 
     def _refuse(self, submissions: Sequence[Submission]) -> None:
         metrics.EVENTS.add_many(sum(one.then is not None for one in submissions), Code.NOT_DURABLE)
