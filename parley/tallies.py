@@ -4,7 +4,6 @@ prometheus_client's own take a lock and several calls each time, since any threa
 """
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
@@ -12,6 +11,15 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
+
+
+class Tally:
+    """How often one thing happened; for who counts it so often that to name it takes long."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
 
 
 class Tallies(Collector):
@@ -30,16 +38,23 @@ class Tallies(Collector):
         self._name = name
         self._documentation = documentation
         self.labels = tuple(labels)
-        self._counts: Counter[tuple[str, ...]] = Counter(dict.fromkeys(known, 0))
+        self._tallies: dict[tuple[str, ...], Tally] = {one: Tally() for one in known}
         registry.register(self)
 
     def add(self, *labels: str) -> None:
         """It happened once more."""
-        self._counts[labels] += 1
+        self.of(*labels).count += 1
 
     def add_many(self, count: int, *labels: str) -> None:
         """It happened so often more."""
-        self._counts[labels] += count
+        self.of(*labels).count += count
+
+    def of(self, *labels: str) -> Tally:
+        """The one with these labels, to be counted up; from now on it is exported."""
+        tally = self._tallies.get(labels)
+        if tally is None:
+            tally = self._tallies[labels] = Tally()
+        return tally
 
     def describe(self) -> Iterator[Metric]:
         """For the registry, and for the page of all metrics."""
@@ -48,8 +63,8 @@ class Tallies(Collector):
     def collect(self) -> Iterator[Metric]:
         """For the registry."""
         family = CounterMetricFamily(self._name, self._documentation, labels=self.labels)
-        for labels, count in self._counts.items():
-            family.add_metric(labels, count)
+        for labels, tally in self._tallies.items():
+            family.add_metric(labels, tally.count)
         yield family
 
 

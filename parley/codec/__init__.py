@@ -3,7 +3,6 @@
 from parley.codec.analyses import decode_analysis, encode_analysis, encode_job_ended
 from parley.codec.events import (
     MESSAGE_KIND,
-    Glance,
     body_digest,
     decode_event,
     encode_event,
@@ -18,7 +17,6 @@ __all__ = [
     "MAX_RECORD_BYTES",
     "MESSAGE_KIND",
     "VALIDITY_VERSION",
-    "Glance",
     "Header",
     "InvalidRecord",
     "LogRecord",

@@ -83,7 +83,8 @@ class MessageTemplate:
         for name in _SOURCE_FIELDS:
             setattr(wire, name, getattr(message, name))
         write_policy(wire.policy, message.policy)
-        self._shared = wire.SerializeToString()
+        # All ids of events are as long as this one.
+        self._before_event_id = wire.SerializeToString() + _EVENT_ID + length(len(message.event_id))
 
     def encode(
         self,
@@ -105,9 +106,7 @@ class MessageTemplate:
         client_id, body = client_message_id.encode(), message_bytes(message)
         return b"".join(
             (
-                self._shared,
-                _EVENT_ID,
-                length(len(event_id)),
+                self._before_event_id,
                 event_id.encode(),
                 _CLIENT_MESSAGE_ID,
                 length(len(client_id)),

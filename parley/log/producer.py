@@ -273,12 +273,13 @@ def check_size(record: Record) -> None:
 
 def size_of(record: Record) -> int:
     """The most bytes that a record takes in its batch."""
-    return len(record.value) + len(record.key or b"") + _overhead(record.headers)
+    return len(record.value) + len(record.key or b"") + overhead_of(record.headers)
 
 
 # There are as many as kinds of records, and they are asked for with every one.
 @lru_cache(maxsize=64)
-def _overhead(headers: tuple[Header, ...]) -> int:
+def overhead_of(headers: tuple[Header, ...]) -> int:
+    """The most bytes that a record takes beside its key and its value."""
     # What a copy says of its source is not counted, else the longest records had no copy; nor is
     # the trace, which a record gets when its size was looked at. Kafka takes 48 kB more than is
     # allowed here.

@@ -54,10 +54,10 @@ class Limits:
     def spend(self, user: str, bucket: TokenBucket | None = None, count: int = 1) -> None:
         """Take frames from a connection's bucket and from its user's."""
         now_s = clock.monotonic()
-        if bucket is not None:
-            _refuse_for_now("rate_per_connection", bucket.take(now_s, count))
-        if user:
-            _refuse_for_now("rate_per_user", self._users.take(user, now_s, count))
+        if bucket is not None and (wait_s := bucket.take(now_s, count)) > 0:
+            raise _refused_for_now("rate_per_connection", wait_s)
+        if user and (wait_s := self._users.take(user, now_s, count)) > 0:
+            raise _refused_for_now("rate_per_user", wait_s)
 
     def _refuse(self, limit: Limit | None) -> None:
         if limit is not None:
@@ -65,10 +65,9 @@ class Limits:
             raise Refused(Code.TOO_MANY_CONNECTIONS, _WORDS[limit], RETRY_AFTER_MS)
 
 
-def _refuse_for_now(limit: str, wait_s: float) -> None:
-    if wait_s > 0:
-        metrics.LIMIT_REFUSALS.labels(limit).inc()
-        raise Refused(Code.RATE_LIMITED, "too many frames in a short time", ceil(wait_s * 1000))
+def _refused_for_now(limit: str, wait_s: float) -> Refused:
+    metrics.LIMIT_REFUSALS.labels(limit).inc()
+    return Refused(Code.RATE_LIMITED, "too many frames in a short time", ceil(wait_s * 1000))
 
 
 def user_key(tenant_id: str, user_id: str) -> str:

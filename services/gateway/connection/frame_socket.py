@@ -1,11 +1,13 @@
 """What goes over a WebSocket, frame by frame; a client that is gone is nobody's error."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
 from parley import clock
+from parley.tallies import Tally
 from services.gateway import metrics
 from services.gateway.connection.web_socket import LINE, Line
 from services.gateway.core.frames import RawFrame
@@ -128,16 +130,22 @@ class FrameSocket:
 
     def acknowledge(self, raw: RawFrame, recorded: Recorded | None) -> None:
         """Answer a frame that is durable, or was only shown; one without an id is counted."""
-        self.count(raw, "ok")
+        _taken(raw.type).count += 1
         if raw.frame_id is None or recorded is None:
             return
-        position = str(recorded.position)
-        self._line.write(ack_text(raw.frame_id, recorded.event_id, position, clock.now_ms()))
+        event_id, position = recorded
+        self._line.write(ack_text(raw.frame_id, event_id, str(position), clock.now_ms()))
 
     def turn_away(self, raw: RawFrame | None, refused: Refused) -> None:
         """Answer a frame that was not taken."""
         self.count(raw, refused.code)
         self.write(_error_text(raw, refused))
+
+
+# Only of kinds that there are: a frame of another one is turned away.
+@cache
+def _taken(kind: str) -> Tally:
+    return metrics.FRAMES.of(metric_type(kind), "ok")
 
 
 def binary_refused() -> Refused:

@@ -69,8 +69,8 @@ class Intake:
         self._held: deque[str | bytes] = deque()
         self._is_holding = False
         self._is_leaving = False
-        self._all_answered = asyncio.Event()
-        self._all_answered.set()
+        # While somebody waits for that.
+        self._all_answered: asyncio.Event | None = None
         self.is_draining = False
         self.is_ended = False
 
@@ -94,7 +94,10 @@ class Intake:
 
     async def answered(self) -> None:
         """Wait until nothing is in flight."""
-        await self._all_answered.wait()
+        if self._in_flight:
+            if self._all_answered is None:
+                self._all_answered = asyncio.Event()
+            await self._all_answered.wait()
 
     async def finish(self) -> None:
         """Take what the client had sent before it went, and wait until all of it is recorded."""
@@ -133,7 +136,7 @@ class Intake:
             case Utterance() if not self.is_draining:
                 then = partial(self._settle, raw)
                 self._parts.talk.submit(self._messages, frame, self._speaker.room, then)
-                self._count_in()
+                self._in_flight += 1
             case Ping():
                 self._socket.answer(raw, "pong")
             case Hello():
@@ -153,10 +156,6 @@ class Intake:
 
     # --- in flight ----------------------------------------------------------------------------
 
-    def _count_in(self) -> None:
-        self._in_flight += 1
-        self._all_answered.clear()
-
     def _settle(self, raw: RawFrame, outcome: Outcome | None) -> None:
         """Answer a frame that was in flight."""
         if isinstance(outcome, Refused):
@@ -164,13 +163,14 @@ class Intake:
         else:
             self._socket.acknowledge(raw, outcome)
         self._in_flight -= 1
-        if self._in_flight == 0:
+        if self._in_flight == 0 and self._all_answered is not None:
             self._all_answered.set()
+            self._all_answered = None
         if self._is_holding:
             self.go_on()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        self._count_in()
+        self._in_flight += 1
         self._beginning += 1
         self._tasks.create_task(work)
         # The loop calls in the order of asking: by then the task has come to where it waits.

@@ -6,7 +6,7 @@ replica does.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from parley.conversation_state import ConversationStatus, fold
 from parley.events import ConversationState, Event, MessageRecorded, StateRequested
@@ -21,6 +21,22 @@ KNOWN_GATEWAYS: Final = 1_000
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+
+
+class Known(Protocol):
+    """What a glance at a record tells, or who has written it."""
+
+    @property
+    def kind(self) -> str | None:
+        """The body's name on the wire."""
+
+    @property
+    def event_id(self) -> str:
+        """The event's id."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose event it is; empty where nobody is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +141,12 @@ class Room:
 
     def recall(self, offset: int, event_id: str) -> None:
         """An event passed while nobody here listened; of copies the first one counts."""
-        known = self._seen.get(event_id)
-        if known is None:
-            _remember(self._seen, event_id, offset, REMEMBERED_EVENTS)
-        elif offset < known:
-            self._seen[event_id] = offset
+        seen = self._seen
+        # Who is there already keeps its place.
+        if offset < seen.setdefault(event_id, offset):
+            seen[event_id] = offset
+        if len(seen) > REMEMBERED_EVENTS:
+            del seen[next(iter(seen))]
 
     def seen_at(self, event_id: str) -> int | None:
         """The offset at which an event passed, if it is remembered."""

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Final, Protocol
 
 from parley.codec import (
-    Glance,
     InvalidRecord,
     LogRecord,
     decode_event,
@@ -19,7 +18,7 @@ from parley.position import Position
 from services.gateway import metrics
 from services.gateway.core.frames import Deliver
 from services.gateway.core.outgoing import Origin, OutFrame, durable_frame, live_frame
-from services.gateway.core.room import Decision, Room, Snapshot
+from services.gateway.core.room import Decision, Known, Room, Snapshot
 
 _REQUEST: Final = "state_requested"
 
@@ -92,14 +91,11 @@ class OpenRoom:
         events = ((one.offset, event) for one in since if (event := _decoded(one)) is not None)
         self.room.begin(snapshot, events)
 
-    def take(self, record: LogRecord, glance: Glance | None = None) -> None:
-        """The conversation's next record has passed in the log.
-
-        With a `glance` at it, by who has written it, it need not be looked at.
-        """
+    def take(self, record: LogRecord, known: Known | None = None) -> None:
+        """The conversation's next record has passed in the log; `known` is what is known of it."""
         wants_frames = self._watcher_count > 0
         # Reading an event costs more than a glance at it.
-        if not wants_frames and not self._glance(record, glance):
+        if not wants_frames and not self._glance(record, known):
             return
         event = _decoded(record)
         if event is None:
@@ -110,15 +106,16 @@ class OpenRoom:
             is_granted = decision is not None and decision.is_granted
             self._pass_on(self.frame(record.offset, event, is_granted=is_granted))
 
-    def _glance(self, record: LogRecord, glance: Glance | None = None) -> bool:
+    def _glance(self, record: LogRecord, known: Known | None = None) -> bool:
         """Note that the event passed, and whose it is; returns whether it must be read."""
-        glance = glance or glance_at(record.value)
-        if glance is None:
+        seen = known or glance_at(record.value)
+        if seen is None:
             return False
-        if glance.kind != _REQUEST:
-            self.room.recall(record.offset, glance.event_id)
-            self.room.note_user(glance.user_id)
-        return glance.kind == _REQUEST
+        if seen.kind == _REQUEST:
+            return True
+        self.room.recall(record.offset, seen.event_id)
+        self.room.note_user(seen.user_id)
+        return False
 
     def take_live(self, frame: LiveFrame) -> None:
         """A live frame of the conversation has passed."""

@@ -9,14 +9,14 @@ from typing import Final
 import structlog
 
 from parley import clock
-from parley.codec import Glance, InvalidRecord, LogRecord, decode_live, event_key
+from parley.codec import InvalidRecord, LogRecord, decode_live, event_key
 from parley.conversation_state import ConversationStatus
 from parley.events import ConversationState
 from parley.live import LiveFrame, Presence
 from parley.topics import partition_of
 from services.gateway import metrics
 from services.gateway.core.outgoing import OutFrame, frame_text
-from services.gateway.core.room import REMEMBERED_EVENTS, Snapshot
+from services.gateway.core.room import REMEMBERED_EVENTS, Known, Snapshot
 from services.gateway.rooms.log_range import LogRanges, LogUnavailable, scan_of
 from services.gateway.rooms.open_room import Listener, OpenRoom, rejection_in
 from services.gateway.rooms.presence import Heartbeats
@@ -68,8 +68,8 @@ class Rooms:
 
     # --- the log ------------------------------------------------------------------------------
 
-    def take(self, record: LogRecord, glance: Glance | None = None) -> None:
-        """A record of the events topic has passed; `glance` as of a room."""
+    def take(self, record: LogRecord, known: Known | None = None) -> None:
+        """A record of the events topic has passed; `known` as of a room."""
         if record.key is None:
             self._take_rejection(record)
             return
@@ -77,7 +77,7 @@ class Rooms:
         if room is None:
             return
         try:
-            room.take(record, glance)
+            room.take(record, known)
         except Exception as error:  # noqa: BLE001 - one record must not stop every gateway
             metrics.TAIL_ERRORS.inc()
             place = {"partition": record.partition, "offset": record.offset}

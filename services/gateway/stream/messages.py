@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from parley import event_time
-from parley.codec import MESSAGE_KIND, Glance, InvalidRecord, event_key
+from parley.codec import MESSAGE_KIND, InvalidRecord, event_key
 from parley.codec.events import MessageTemplate
 from parley.events import Policy
 from parley.ids import message_ids
@@ -25,7 +25,7 @@ class Submits(Protocol):
         """When what is submitted in this turn of the loop was received."""
 
     def submit_value(
-        self, key: bytes, value: bytes, event_id: str, then: Then, glance: Glance
+        self, key: bytes, value: bytes, event_id: str, then: Then, kind: str, user_id: str
     ) -> None:
         """Make a record durable; raises Refused where there is no room for it."""
 
@@ -58,8 +58,8 @@ class MessageWriter:
             value = self._encode(event_id, said)
         except InvalidRecord as error:
             raise Refused(Code.INVALID_FRAME, error.detail) from error
-        glance = Glance(MESSAGE_KIND, event_id, self._source.user_id)
-        self._publisher.submit_value(self._key, value, event_id, then, glance)
+        user_id = self._source.user_id
+        self._publisher.submit_value(self._key, value, event_id, then, MESSAGE_KIND, user_id)
         return event_id
 
     def _encode(self, event_id: str, said: Utterance) -> bytes:

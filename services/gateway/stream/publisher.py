@@ -10,7 +10,6 @@ from aiokafka.errors import KafkaError
 from parley import clock
 from parley.codec import (
     MAX_RECORD_BYTES,
-    Glance,
     InvalidRecord,
     Outgoing,
     encode_event,
@@ -141,15 +140,26 @@ class Publisher:
         self.submit_value(key, encode_event(event), event.event_id, then)
 
     def submit_value(
-        self, key: bytes, value: bytes, event_id: str, then: Then, glance: Glance | None = None
+        self,
+        key: bytes,
+        value: bytes,
+        event_id: str,
+        then: Then,
+        kind: str | None = None,
+        user_id: str = "",
     ) -> None:
-        """Make a valid event's bytes durable and call `then`; raises Refused (overloaded)."""
+        """Make a valid event's bytes durable and call `then`; raises Refused (overloaded).
+
+        `kind` and `user_id` as of a Submission.
+        """
         if self.unacknowledged >= self.max_unacknowledged:
             metrics.EVENTS.add(Code.OVERLOADED)
             raise overloaded()
         now_s = clock.monotonic()
         deadline_s = now_s + self._ack_timeout_s
-        submission = Submission(self._topic, key, value, event_id, now_s, deadline_s, then, glance)
+        submission = Submission(
+            self._topic, key, value, event_id, now_s, deadline_s, then, kind=kind, user_id=user_id
+        )
         # In a batch it would be refused together with everybody else's.
         if submission.size > MAX_RECORD_BYTES:
             raise Refused(Code.INVALID_FRAME, "it is larger than a record of the log may be")

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from parley.codec import Glance, Header
+from parley.codec import Header
 from parley.codec.events import EVENT_HEADERS
-from parley.log.producer import Appended, size_of
+from parley.log.producer import Appended, overhead_of
 from parley.position import Position
 from services.gateway.core.refusals import Code, Refused
 
 RETRY_AFTER_MS: Final = 1_000
+# As of `size_of`: all have the same headers, but for the trace, which is not counted.
+_OVERHEAD_BYTES: Final = overhead_of(EVENT_HEADERS)
 
 
 class Recorded(NamedTuple):
@@ -29,20 +31,21 @@ Then = Callable[[Outcome], None]
 class Submission:
     """A record of the events topic, and who wants to know what became of it.
 
-    `then` is None once that was told: a record that was given up may still be under way. `glance`
-    is what a first look at the value would tell, where that is known without.
+    `then` is None once that was told: a record that was given up may still be under way. `kind`
+    and `user_id` are what a first look at the value would tell; without a kind it is not known.
     """
 
     __slots__ = (
         "deadline_s",
         "event_id",
-        "glance",
         "headers",
         "key",
+        "kind",
         "size",
         "submitted_s",
         "then",
         "topic",
+        "user_id",
         "value",
     )
 
@@ -55,7 +58,9 @@ class Submission:
         submitted_s: float,
         deadline_s: float,
         then: Then,
-        glance: Glance | None = None,
+        *,
+        kind: str | None = None,
+        user_id: str = "",
     ) -> None:
         self.topic = topic
         self.key = key
@@ -64,10 +69,11 @@ class Submission:
         self.submitted_s = submitted_s
         self.deadline_s = deadline_s
         self.then: Then | None = then
-        self.glance = glance
+        self.kind = kind
+        self.user_id = user_id
         self.headers: tuple[Header, ...] = EVENT_HEADERS
         # The most bytes that it takes in a batch.
-        self.size = size_of(self)
+        self.size = len(value) + len(key) + _OVERHEAD_BYTES
 
 
 def not_durable() -> Refused:

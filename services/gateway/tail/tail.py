@@ -12,13 +12,14 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from parley.codec import Glance, LogRecord
+from parley.codec import LogRecord
 from parley.log.admin import no_kafka, topic_ends
 from parley.log.follower import Follower, Stretch, follow
 from parley.log.producer import Appended, Record
 from parley.log.records import broker_time
 from parley.topics import Topic
 from services.gateway import metrics
+from services.gateway.core.room import Known
 from services.gateway.settings import GatewaySettings
 from services.gateway.tail.ring import Ring
 
@@ -39,19 +40,15 @@ MAX_LAG: Final = 10_000
 TakeLive = Callable[[LogRecord], None]
 
 
+class OwnRecord(Record, Known, Protocol):
+    """A record that this gateway has written; without a kind it must be looked at all the same."""
+
+
 class Take(Protocol):
     """Is given the records of the events topic, those of a partition in their order."""
 
-    def __call__(self, record: LogRecord, glance: Glance | None = None, /) -> None:
-        """`glance` is what a first look would tell, where that is known without."""
-
-
-class OwnRecord(Record, Protocol):
-    """A record that this gateway has written."""
-
-    @property
-    def glance(self) -> Glance | None:
-        """What a first look at it would tell, where that is known without."""
+    def __call__(self, record: LogRecord, known: Known | None = None, /) -> None:
+        """`known` is what a glance would tell, where that is known without."""
 
 
 class TailBehind(Exception):
@@ -164,7 +161,7 @@ class Tail:
                 topic, partition, offset, appended_at, one.key, one.value, one.headers
             )
             ring.append(record)
-            take(record, one.glance)
+            take(record, one if one.kind is not None else None)
             offset += 1
         follower.pass_over(TopicPartition(topic, partition), offset)
         self._wake()

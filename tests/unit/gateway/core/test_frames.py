@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from parley.events import Role
 from parley.live import InterimTranscript
-from services.gateway.core.frames import Deliver, End, Hello, Ping, Utterance
+from services.gateway.core.frames import Deliver, End, Hello, Ping, RawFrame, Utterance
 from services.gateway.core.parsing import metric_type, open_frame, parse_frame
 from services.gateway.core.refusals import Code, Refused
 
@@ -226,3 +226,24 @@ def test_anything_at_all_is_read_or_refused(text: str) -> None:
     except Refused as refused:
         assert refused.message
         assert not refused.is_retryable
+
+
+@given(
+    st.none() | st.just("") | st.text(),
+    VALUES | st.text() | st.sampled_from(["", " \t", "a\0"]),
+    VALUES,
+)
+def test_a_text_with_nothing_beside_it_reads_as_with_its_default_written_out(
+    frame_id: str | None, text: Any, is_final: Any
+) -> None:
+    def read(**more: Any) -> object:
+        payload = {"text": text, "is_final": is_final, **more}
+        try:
+            return parse_frame(RawFrame("transcript_update", frame_id or None, payload))
+        except Refused as refused:
+            return refused.code, refused.message
+
+    for final in (is_final, True):
+        is_final = final
+        # Of the two the longer one is read field by field.
+        assert read() == read(role="user")

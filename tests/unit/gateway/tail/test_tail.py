@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as configured
 from hypothesis import strategies as st
 
-from parley.codec import Glance, LogRecord
+from parley.codec import LogRecord
 from parley.log.producer import Appended
 from parley.log.records import broker_time
 from parley.topics import Topic
+from services.gateway.core.room import Known
 from services.gateway.settings import GatewaySettings
 from services.gateway.stream.submission import Submission
 from services.gateway.tail import tail as tail_module
@@ -79,8 +80,8 @@ def record(offset: int, value: bytes) -> LogRecord:
     return LogRecord(TOPIC, 0, offset, broker_time(TIME_MS), key, value, headers)
 
 
-def submission(value: bytes, glance: Glance | None = None) -> Submission:
-    return Submission(TOPIC, b"k", value, "id", 0.0, 0.0, lambda _: None, glance)
+def submission(value: bytes, kind: str | None = None) -> Submission:
+    return Submission(TOPIC, b"k", value, "id", 0.0, 0.0, lambda _: None, kind=kind, user_id="u")
 
 
 class Reader:
@@ -92,12 +93,12 @@ class Reader:
         self.tail._follower = log  # type: ignore[assignment]
         self.log = log
         self.taken: list[LogRecord] = []
-        self.glances: list[Glance | None] = []
+        self.known: list[Known | None] = []
         self.untold: deque[tuple[Appended, list[Submission]]] = deque()
 
-    def take(self, one: LogRecord, glance: Glance | None = None, /) -> None:
+    def take(self, one: LogRecord, known: Known | None = None, /) -> None:
         self.taken.append(one)
-        self.glances.append(glance)
+        self.known.append(known)
 
     def write(self, *values: bytes) -> None:
         """Write as this gateway does, and tell the tail."""
@@ -134,12 +135,11 @@ async def test_what_was_written_here_is_handed_on_at_once_as_it_would_be_read() 
     log = Log()
     log.is_asleep = True
     async with reading(log) as reader:
-        glance = Glance("message_recorded", "id", "u")
         appended = [log.append(b"0", b"1"), log.append(b"2")]
-        written = [submission(b"0"), submission(b"1", glance), submission(b"2")]
+        written = [submission(b"0"), submission(b"1", "message_recorded"), submission(b"2")]
         reader.tail.take_own(0, written, appended)
         assert reader.taken == log.records
-        assert reader.glances == [None, glance, None]
+        assert reader.known == [None, written[1], None]
         assert list(reader.tail.ring(0).of(b"k", 0)) == log.records
         assert await reader.tail.reach(0, 3, patience_s=0.0)
         # And is not asked for.
