@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ssl import create_default_context
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -89,7 +90,12 @@ class Http:
     def _opened(self) -> ClientSession:
         """Only now: it belongs to the loop that it is used in."""
         return ClientSession(
-            connector=TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_IDLE_S),
+            connector=TCPConnector(
+                limit=MAX_CONNECTIONS,
+                keepalive_timeout=KEEP_IDLE_S,
+                # Whom the system trusts, or who is named by SSL_CERT_FILE and SSL_CERT_DIR.
+                ssl=create_default_context(),
+            ),
             cookie_jar=DummyCookieJar(),
             headers={"Content-Type": "application/json", **self._headers},
             proxy=self._proxy,

@@ -2,16 +2,19 @@
 
 import asyncio
 import socket
+import ssl
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from services.analyzer.model import http
 from services.analyzer.model.http import Http, NoReply, proxy_of
+from tests.support.certificates import make_certificates
 from tests.support.connections import Connections
 from tests.support.provider import Answers, running_provider
 from tests.unit.analyzer.model.asking import DEFINITION, GOOD, GOOD_JSON, KEY, Asking, asking
@@ -112,6 +115,32 @@ async def test_a_connection_that_does_not_come_about_is_given_up_before_the_call
 async def test_a_name_that_nobody_has_is_unreachable() -> None:
     async with asking(openai_base_url="http://models.invalid/v1") as asks:
         assert (await asks.failure()).reason == "unreachable"
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+async def test_an_endpoint_is_asked_only_where_its_certificate_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    made = make_certificates(tmp_path)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(made.certificate, made.key)
+    server = Server(closes=False)
+    connections = Connections(server.serve)
+    listening = await asyncio.start_server(connections.take, "127.0.0.1", 0, ssl=context)
+    client = Http(f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", {}, 5.0)
+    try:
+        if is_trusted:
+            assert (await client.post(b"{}", 5.0)).body == b"{}"
+        else:
+            with pytest.raises(NoReply, match="unreachable"):
+                await client.post(b"{}", 5.0)
+            assert server.connection_count == 0
+    finally:
+        await client.close()
+        listening.close()
+        await connections.end()
 
 
 async def test_what_is_no_http_is_a_lost_connection() -> None:
