@@ -119,15 +119,16 @@ class GroupCommit:
         if not offsets:
             self._refuse(batch)
             return
-        now_s = clock.monotonic()
-        count = sum(one.then is not None for one in batch)
-        self._acknowledged.add(count)
-        metrics.EVENTS.add_many(count, DURABLE)
+        now_s, count = clock.monotonic(), 0
+        incarnation, partition = self._incarnation, self._partition
         for submission, offset in zip(batch, offsets, strict=True):
             if submission.then is not None:
+                count += 1
                 metrics.ACK_SECONDS.observe(now_s - submission.submitted_s)
-                position = Position(self._incarnation, self._partition, offset)
+                position = Position(incarnation, partition, offset)
                 self._tell(submission, Recorded(submission.event_id, position))
+        self._acknowledged.add(count)
+        metrics.EVENTS.add_many(count, DURABLE)
 
     def _refuse(self, submissions: Sequence[Submission]) -> None:
         metrics.EVENTS.add_many(sum(one.then is not None for one in submissions), Code.NOT_DURABLE)
