@@ -59,6 +59,10 @@ class ConfigTail:
         # Asks for ends: on the other one's connection a question waits behind a fetch that waits.
         self._asker: Any = None
         self._asking = asyncio.Lock()
+        # How many questions were begun, up to which one they are answered, and by what.
+        self._begun_count = 0
+        self._answered_count = 0
+        self._ends: dict[TopicPartition, int] = {}
         self._progress = asyncio.Event()
 
     async def start(self) -> None:
@@ -124,15 +128,27 @@ class ConfigTail:
         self._progress = asyncio.Event()
 
     async def _ask_ends(self) -> dict[TopicPartition, int]:
+        """The ends at some moment after this was called.
+
+        One question is asked for all who wait: but for the one under way, whose answer may be
+        older than what they have to know.
+        """
+        wanted = self._begun_count + 1
         while True:
             try:
                 async with asyncio.timeout(ASK_TIMEOUT_S), self._asking:
-                    self._asker = self._asker or await _started(self._settings)
-                    ends: dict[TopicPartition, int] = await self._asker.end_offsets([*self._next])
-                    return ends
+                    if self._answered_count < wanted:
+                        await self._ask()
+                    return self._ends
             except (KafkaError, OSError) as error:
                 log.warning("config_end_unknown", error=type(error).__name__)
                 await asyncio.sleep(RETRY_S)
+
+    async def _ask(self) -> None:
+        self._begun_count += 1
+        self._asker = self._asker or await _started(self._settings)
+        self._ends = await self._asker.end_offsets([*self._next])
+        self._answered_count = self._begun_count
 
     async def _begin_again(self, error: Exception) -> None:
         metrics.CONFIG_RECONNECTS.inc()
