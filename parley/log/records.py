@@ -1,9 +1,7 @@
 """aiokafka's records as Parley's, and the checksum that recognises a record."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from operator import attrgetter
 from typing import Any, Final
 from zlib import crc32
 
@@ -14,9 +12,6 @@ from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import EPOCH
 from parley.db.fence import Tail
 
-_fields_of: Final = attrgetter(
-    "topic", "partition", "offset", "timestamp", "key", "value", "headers"
-)
 # As its constructor does, which looks for defaults first.
 _record: Final = partial(tuple.__new__, LogRecord)
 
@@ -31,37 +26,26 @@ def to_log_record(record: Any) -> LogRecord:
         broker_time(record.timestamp),
         record.key,
         record.value,
-        _headers(record.headers),
-    )
-
-
-def to_log_records(records: Sequence[Any]) -> list[LogRecord]:
-    """The same of many, for less than half: of all one field after the other."""
-    if not records:
-        return []
-    topics, partitions, offsets, timestamps, keys, values, headers = zip(
-        *map(_fields_of, records), strict=True
-    )
-    times, own = map(broker_time, timestamps), map(_headers, headers)
-    return list(
-        map(_record, zip(topics, partitions, offsets, times, keys, values, own, strict=True))
+        _headers(tuple(record.headers)),
     )
 
 
 def read_record(tp: TopicPartition, record: Any) -> LogRecord:
     """A record of one of aiokafka's batches, which does not say where it lies."""
-    return LogRecord(
-        tp.topic,
-        tp.partition,
-        record.offset,
-        broker_time(record.timestamp),
-        record.key,
-        record.value,
-        _headers(record.headers),
+    return _record(
+        (
+            tp.topic,
+            tp.partition,
+            record.offset,
+            broker_time(record.timestamp),
+            record.key,
+            record.value,
+            _headers(tuple(record.headers)),
+        )
     )
 
 
-def _headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Header, ...]:
+def _headers(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[Header, ...]:
     """Kafka knows headers without a value; here they are empty."""
     # Nearly always. That it is the same object makes it quick to tell from others.
     if headers == EVENT_HEADERS:

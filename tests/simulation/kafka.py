@@ -10,7 +10,8 @@ from uuid import UUID
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
-from parley.codec import Outgoing
+from parley.codec import LogRecord, Outgoing
+from parley.log.records import broker_time
 from tests.simulation.life import Life
 
 SESSION_S: Final = 3.0
@@ -24,21 +25,13 @@ class Log:
     """The records of one topic by partition, and what was published to others."""
 
     topic: str
-    partitions: list[list[Any]]
+    partitions: list[list[LogRecord]]
     published: list[Outgoing] = field(default_factory=list)
 
     def append(self, partition: int, value: bytes, at_ms: int) -> None:
         records = self.partitions[partition]
         records.append(
-            SimpleNamespace(
-                topic=self.topic,
-                partition=partition,
-                offset=len(records),
-                timestamp=at_ms,
-                key=b"key",
-                value=value,
-                headers=(),
-            )
+            LogRecord(self.topic, partition, len(records), broker_time(at_ms), b"key", value)
         )
 
 

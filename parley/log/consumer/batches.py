@@ -7,13 +7,14 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 
 from parley import clock
+from parley.codec import LogRecord
 from parley.log.consumer.handler import Batching
 
 IDLE_POLL_S: Final = 0.25
 # A batch that ends while records are awaited frees its partition, of which that wait hears nothing.
 BUSY_POLL_S: Final = 0.005
 
-Gathered = dict[TopicPartition, list[Any]]
+Gathered = dict[TopicPartition, list[LogRecord]]
 
 
 class Batches:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from parley import clock, metrics
@@ -21,8 +21,9 @@ from parley.log.consumer.batches import Batches
 from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, MEND, Claim, Claims, Reader
 from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
 from parley.log.consumer.shares import MOST_TRIES, Shares, took_too_long
+from parley.log.log_consumer import LogConsumer
 from parley.log.producer import Producer, RecordTooLarge
-from parley.log.records import tail_of, to_log_records
+from parley.log.records import tail_of
 from parley.log.topic_ids import UnknownTopic, topic_incarnation
 from parley.settings import Settings
 from parley.tracing import TRACING
@@ -153,7 +154,7 @@ class FencedConsumer:
             raise no_topic(topic) from error
         self._kafka.subscribe([topic], listener=_Invalidate(self._claims))
 
-    async def _process_partition(self, tp: TopicPartition, fetched: list[Any]) -> None:
+    async def _process_partition(self, tp: TopicPartition, fetched: list[LogRecord]) -> None:
         claim = self._claims.get(tp.partition)
         if claim is None:
             # Not ours to read yet; what follows would only be thrown away.
@@ -162,7 +163,7 @@ class FencedConsumer:
             return
         try:
             expected_tail = claim.expects_tail
-            records = self._following(tp, claim, to_log_records(fetched))
+            records = self._following(tp, claim, fetched)
             if records:
                 batch = Batch(claim.fence, self._shares.cut(tp.partition, records))
                 if len(batch.records) < len(records):
@@ -354,14 +355,12 @@ class FencedConsumer:
         return end
 
 
-def _group_member(settings: Settings, name: str, topic: str) -> AIOKafkaConsumer:
+def _group_member(settings: Settings, name: str, topic: str) -> Any:
     session_ms = int(settings.session_timeout / timedelta(milliseconds=1))
-    return AIOKafkaConsumer(
+    return LogConsumer(
         **kafka_options(settings),
         client_id=f"parley-{name}",
         group_id=group_of(name, topic),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
         session_timeout_ms=session_ms,
         heartbeat_interval_ms=max(session_ms // 4, 100),
         # Longer than the longest batch; aiokafka's own default is 10 s.
@@ -369,7 +368,6 @@ def _group_member(settings: Settings, name: str, topic: str) -> AIOKafkaConsumer
         max_poll_interval_ms=300_000,
         # While the broker waits for records of some partitions, no others are asked for.
         fetch_max_wait_ms=100,
-        max_partition_fetch_bytes=4 * 1024 * 1024,
     )
 
 

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from parley.codec import LogRecord
@@ -20,7 +20,8 @@ from parley.log.access import kafka_options
 from parley.log.admin import incarnation_of, no_kafka
 from parley.log.connections import stop_consumer
 from parley.log.consumer.handler import Batch, BatchHandler, PartitionStopped
-from parley.log.records import tail_of, to_log_records
+from parley.log.log_consumer import LogConsumer
+from parley.log.records import tail_of
 from parley.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -70,12 +71,9 @@ class Replay:
         self._incarnation = ""
         self._fences: dict[TopicPartition, Fence] = {}
         self._gate = asyncio.Semaphore(PARTITIONS_AT_ONCE)
-        self._kafka = AIOKafkaConsumer(
+        self._kafka = LogConsumer(
             **kafka_options(settings),
             client_id=f"parley-replay-{name}",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4 * 1024 * 1024,
         )
 
     async def start(self) -> None:
@@ -190,10 +188,10 @@ class Replay:
             raise begins_late(self.topic, tp.partition, beginnings[tp])
 
 
-def _without_gap(fetched: Sequence[Any], first: int) -> list[LogRecord]:
+def _without_gap(fetched: Sequence[LogRecord], first: int) -> list[LogRecord]:
     """The records up to where one is missing: two fetches need not follow each other."""
     following = takewhile(lambda one: one[1].offset == one[0], enumerate(fetched, first))
-    return to_log_records([one for _, one in following])
+    return [one for _, one in following]
 
 
 def begins_late(topic: str, partition: int, beginning: int) -> UserError:

@@ -8,11 +8,14 @@ from datetime import timedelta
 import pytest
 from aiokafka import TopicPartition
 
+from parley.codec import LogRecord
+from parley.codec.record import EPOCH
 from parley.log.consumer import Batching
 from parley.log.consumer.batches import Batches, Gathered
 
 A, B, C = (TopicPartition("events", partition) for partition in range(3))
 LINGER = timedelta(milliseconds=30)
+RECORD = LogRecord("events", 0, 0, EPOCH, None, None)
 
 
 class Kafka:
@@ -33,7 +36,7 @@ class Kafka:
             if count:
                 self.left[tp] -= count
                 max_records -= count
-                found[tp] = [None] * count
+                found[tp] = [RECORD] * count
         await asyncio.sleep(0 if found else timeout_ms / 1000)
         return found
 

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from parley.codec import InvalidRecord
-from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import APPEND_TIME, SOURCE_POSITION
-from parley.log.records import to_log_record, to_log_records
+from parley.log.records import to_log_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,3 @@ def test_a_copys_headers_without_values_make_it_an_invalid_record() -> None:
         record.append_time()
     with pytest.raises(InvalidRecord, match="source_position"):
         record.source()
-
-
-def test_many_records_are_what_each_of_them_is() -> None:
-    consumed = [
-        Consumed((("a", None), ("b", b"1")), key=b"k", value=b"v"),
-        Consumed(tuple(EVENT_HEADERS), partition=2, offset=7, timestamp=1_767_225_600_123),
-        Consumed(()),
-    ]
-    assert to_log_records(consumed) == list(map(to_log_record, consumed))
-    assert to_log_records([]) == []
