@@ -1,8 +1,9 @@
 """Turns a batch of new events into the rows that they become, merged by key."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final, get_args
 
 from parley.events import Body, Event, MessageRecorded, MessageRevised, PreferencesChanged
@@ -49,19 +50,36 @@ class EventRows:
 def fold(batch: Iterable[Received]) -> EventRows:
     """The rows of events of which none is known yet and none is there twice."""
     rows = EventRows()
+    talks: dict[tuple[str | None, ...], list[MessageRow]] = {}
     for item in batch:
         if isinstance(item, ReceivedMessage):
-            _add_message(rows, item.row, item.channel)
+            row = item.row
+            rows.messages.append(row)
+            alike = (*_alike_of(row), item.channel)
+            talks.setdefault(alike, []).append(row)
         else:
             _add_event(rows, item.event, item.place)
+    for (*_, channel), talk in talks.items():
+        _add_talk(rows, talk, channel or "")
     return rows
 
 
-def _add_message(rows: EventRows, message: MessageRow, channel: str) -> None:
-    _add_conversation(rows.conversations, conversation_of_message(message, channel))
-    if message.session_id:
-        _add_session(rows.sessions, session_of_message(message, channel))
-    rows.messages.append(message)
+# What messages have in common that say the same of their conversation and their session, but for
+# when they were said.
+_alike_of: Final = attrgetter("tenant_id", "conversation_id", "session_id", "user_id")
+
+
+def _add_talk(rows: EventRows, talk: Sequence[MessageRow], channel: str) -> None:
+    """What all of it says together: for each message alone it would cost ten times as much."""
+    times = [one.event_time for one in talk]
+    began_at, last_event_at = min(times), max(times)
+    # The greatest id, as of versions of the same time.
+    first = max((one for one in talk if one.event_time == began_at), key=attrgetter("id"))
+    conversation = conversation_of_message(first, channel)
+    _add_conversation(rows.conversations, conversation._replace(last_event_at=last_event_at))
+    if first.session_id:
+        session = session_of_message(first, channel)
+        _add_session(rows.sessions, session._replace(last_event_at=last_event_at))
 
 
 def _add_event(rows: EventRows, event: Event, place: Place) -> None:

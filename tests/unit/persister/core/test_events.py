@@ -5,6 +5,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parley.codec import InvalidRecord
+from parley.codec.events import EVENT_HEADERS
 from parley.events import (
     Content,
     ConversationCreated,
@@ -16,9 +18,19 @@ from parley.events import (
 )
 from services.persister.core.conversations import merge_conversations
 from services.persister.core.events import EventRows, SessionKey, event_row, fold
-from services.persister.core.rows import ConversationRow, SessionRow
+from services.persister.core.rows import ConversationRow, Received, ReceivedMessage, SessionRow
 from services.persister.core.sessions import merge_sessions
-from tests.unit.persister.samples import at, event, message, random_events, received, revision
+from services.persister.stream.reading import read_events
+from tests.unit.persister.samples import (
+    INCARNATION,
+    at,
+    event,
+    message,
+    random_events,
+    received,
+    record,
+    revision,
+)
 
 
 def conversation(*events: Event) -> ConversationRow:
@@ -54,6 +66,39 @@ def test_any_order_and_any_batches_give_the_same_conversations_and_sessions(
     size = chance.randint(1, count)
     batches = [shuffled[first : first + size] for first in range(0, len(shuffled), size)]
     assert merged([fold(received(batch)) for batch in batches]) == expected
+
+
+def usual(events: list[Event]) -> list[Received]:
+    """The events as records that are read together."""
+    records = [
+        record(one, offset)._replace(headers=EVENT_HEADERS) for offset, one in enumerate(events)
+    ]
+    read = read_events(records, INCARNATION)
+    return [one for one in read if one is not None and not isinstance(one, InvalidRecord)]
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 40))
+def test_messages_that_are_read_together_say_of_others_what_each_of_them_says(
+    chance: Random, count: int
+) -> None:
+    events = random_events(chance, count)
+    assert merged([fold(usual(events))]) == merged([fold(received([one])) for one in events])
+
+
+def test_of_messages_of_one_moment_the_greatest_id_says_whose_the_conversation_is() -> None:
+    talk = [
+        message(number, minutes, user_id=user_id, session_id="s")
+        for number, (minutes, user_id) in enumerate(
+            [(3, "a"), (3, "b"), (3, "a"), (3, "b"), (9, "a")]
+        )
+    ]
+    read = usual(talk)
+    assert all(isinstance(one, ReceivedMessage) for one in read)
+    expected = merged([fold(received([one])) for one in talk])
+    assert merged([fold(read)]) == expected
+    (row,) = expected[0].values()
+    first = max(talk[:4], key=lambda one: one.event_id)
+    assert (row.user_id, row.last_event_at) == (first.user_id, at(9))
 
 
 def test_a_conversation_spans_its_first_to_its_last_event() -> None:
