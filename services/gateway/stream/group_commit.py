@@ -77,7 +77,7 @@ class GroupCommit:
         try:
             while self._waiting:
                 # Whatever is read until then belongs into the batch.
-                await self._beat.next()
+                await self._beat.next(self._waiting)
                 # All may have been given up meanwhile.
                 if self._waiting:
                     with self._beat.under_way():

@@ -24,6 +24,27 @@ async def test_all_who_wait_are_released_at_once_and_an_interval_after_the_last(
     assert max(others) - min(others) < 0.02
 
 
+async def test_who_has_enough_for_a_request_waits_only_until_the_last_one_is_back() -> None:
+    beat = Beat(interval_s=60.0, patience_s=60.0, enough=3)
+    await beat.next()
+    with beat.under_way():
+        waiting = [asyncio.create_task(beat.next(records)) for records in ([1], [1, 2])]
+        await asyncio.sleep(0.02)
+        assert not any(one.done() for one in waiting)
+    async with asyncio.timeout(5):
+        await asyncio.gather(*waiting)
+
+
+async def test_who_comes_to_those_who_wait_with_too_little_takes_them_along() -> None:
+    beat = Beat(interval_s=60.0, enough=3)
+    await beat.next()
+    first = asyncio.create_task(beat.next([1, 2]))
+    await asyncio.sleep(0.02)
+    assert not first.done()
+    async with asyncio.timeout(5):
+        await asyncio.gather(first, beat.next([3]))
+
+
 async def test_who_gives_up_keeps_nobody_else_waiting() -> None:
     beat = Beat(interval_s=0.05)
     await beat.next()
