@@ -81,8 +81,10 @@ def measure(
 def measure_memory(settings: Settings, progress: Callable[[str], None]) -> float:
     """Kilobytes (of 1,000 bytes) of one idle connection that has said hello."""
     progress(f"memory of {IDLE_CONNECTIONS} idle connections")
-    with running_gateway(settings) as gateway:
-        plan = Plan(_url(gateway, "warm"), connections=100, measure_s=2.0)
+    # With a persister, as it runs anywhere: what the tables lacked would be read into the memory of
+    # the gateway for each conversation that begins.
+    with _fresh_gateway(settings, "persister") as gateway:
+        plan = Plan(_url(gateway, "warm"), 100, OPEN_LOOP_PER_SECOND, measure_s=2.0)
         # What the first connections make the process load and keep is nobody's.
         run_load(plan, gateway.pid, {})
         time.sleep(SETTLE_S)
@@ -170,16 +172,19 @@ def running_gateway(settings: Settings) -> Iterator[ServiceProcess]:
 
 
 @contextmanager
-def _fresh_gateway(settings: Settings) -> Iterator[ServiceProcess]:
-    """A gateway whose log is empty.
+def _fresh_gateway(settings: Settings, *others: str) -> Iterator[ServiceProcess]:
+    """A gateway whose log is empty, and the other services.
 
-    Here no persister stores what is written. Of a log that has grown past its memory a gateway
-    would read, while it is measured, all that the tables lack, for every conversation that begins.
+    Where no persister is among them nobody stores what is written: of a log that had grown past its
+    memory a gateway would read, while it is measured, all that the tables lack, for every
+    conversation that begins.
     """
     own = settings.model_copy(update={"topic_prefix": f"bench-{random_id()[:8]}."})
     asyncio.run(apply_topics(own))
-    with running_gateway(own) as process:
-        yield process
+    with ExitStack() as stack:
+        for name in others:
+            stack.enter_context(ServiceProcess(name, own))
+        yield stack.enter_context(running_gateway(own))
 
 
 def _url(process: ServiceProcess, name: str) -> str:
