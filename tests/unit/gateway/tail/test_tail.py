@@ -182,6 +182,20 @@ async def test_what_is_not_known_to_be_the_next_record_is_read(appended: Appende
         assert reader.taken == log.records
 
 
+async def test_what_is_told_while_it_is_about_to_be_read_is_handed_on_once() -> None:
+    log = Log()
+    log.append(*[b"another's"] * tail_module.AT_ONCE)
+    async with reading(log) as reader:
+        # In the same stretch, which lets others have their turn before its last record.
+        reader.append(b"own")
+        while len(reader.taken) < tail_module.AT_ONCE:  # noqa: ASYNC110 - this very moment
+            await asyncio.sleep(0)
+        assert len(reader.taken) == tail_module.AT_ONCE
+        reader.tell()
+        assert len(reader.taken) == tail_module.AT_ONCE + 1
+    assert reader.taken == log.records
+
+
 async def test_before_it_runs_and_after_it_has_stopped_nothing_is_handed_on() -> None:
     reader, stop = Reader(Log()), asyncio.Event()
     stop.set()
