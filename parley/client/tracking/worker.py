@@ -157,8 +157,10 @@ class Worker:
     def _open(self, session: Session, place: Place | None = None) -> SessionLine:
         line = SessionLine(self._url, session, self._token, self, place)
         self.lines[session.about.handle] = line
-        line.task = self._loop.create_task(self._run(line))
-        self._keep(line.task)
+        # Begun while the loop comes to its end, nobody would end it.
+        if not self._stop.is_set():
+            line.task = self._loop.create_task(self._run(line))
+            self._keep(line.task)
         return line
 
     async def _run(self, line: SessionLine) -> None:

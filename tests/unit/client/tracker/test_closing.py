@@ -78,6 +78,17 @@ async def test_close_does_not_wait_for_a_gateway_that_says_nothing(gateway: Gate
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+async def test_a_session_that_comes_while_the_thread_ends_is_not_begun(gateway: Gateway) -> None:
+    tracker = Tracker(gateway.url)
+    worker = tracker._worker
+    worker._call(worker._stop.set)
+    tracker.track_message(tracker.start_session("c"), "user", "too late")
+    worker._thread.join(5)
+    assert [line.task for line in worker.lines.values()] == [None]
+    report = await asyncio.to_thread(tracker.close, 0.1)
+    assert len(report.unacknowledged) == 1
+
+
 async def test_a_forked_child_has_a_closed_tracker_and_the_parent_goes_on(
     gateway: Gateway,
 ) -> None:
