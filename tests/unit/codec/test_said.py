@@ -12,8 +12,8 @@ from parley.codec.events import EVENT_HEADERS
 from parley.codec.said import said_in
 from parley.events import Content, Event, MessageRecorded, Policy, Said
 from parley.wire import events_pb2
-from tests.unit.codec.samples import NOON, events
-from tests.unit.codec.usual import HELLO, MESSAGE, as_read, changes
+from tests.unit.codec.samples import NOON
+from tests.unit.codec.usual import HELLO, MESSAGE, as_read, changes, damaged, several_in_one
 
 USUAL = as_read(MESSAGE)
 
@@ -37,21 +37,17 @@ def test_whatever_messages_say_both_ways_read_the_same(every: list[dict[str, obj
     check_alike([as_read(replace(MESSAGE, **fields)) for fields in every])  # type: ignore[arg-type]
 
 
-@given(events, st.data())
-def test_of_damaged_records_both_ways_read_the_same(event: Event, data: st.DataObject) -> None:
-    value = bytearray(encode_event(data.draw(st.sampled_from([event, MESSAGE]))))
-    for _ in range(data.draw(st.integers(0, 3))):
-        value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
-    check_alike([USUAL, as_read(MESSAGE, value=bytes(value))])
+@given(damaged())
+def test_of_damaged_records_both_ways_read_the_same(record: LogRecord) -> None:
+    check_alike([USUAL, record])
 
 
-@given(st.lists(events, min_size=2, max_size=3))
+@given(several_in_one())
 def test_of_events_that_are_written_one_after_the_other_both_ways_read_the_same(
-    parts: list[Event],
+    records: list[LogRecord],
 ) -> None:
-    value = b"".join(map(encode_event, parts))
-    check_alike([as_read(MESSAGE, value=value + encode_event(MESSAGE))])
-    check_alike([as_read(MESSAGE, value=encode_event(MESSAGE) + value)])
+    for record in records:
+        check_alike([record])
 
 
 @pytest.mark.parametrize(

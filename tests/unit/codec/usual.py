@@ -8,7 +8,7 @@ from parley.codec import LogRecord, encode_event
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import APPEND_TIME, SOURCE_POSITION
 from parley.events import Content, Event, MessageRecorded, Policy, Role
-from tests.unit.codec.samples import EVENT_ID, NOON, OTHER_ID, record, sample
+from tests.unit.codec.samples import EVENT_ID, NOON, OTHER_ID, events, record, sample
 
 HELLO = MessageRecorded(Role.USER, Content("hello", None, '{"n":1}'), "u-1", "en")
 MESSAGE = sample(HELLO, sent_at=NOON - timedelta(seconds=1, microseconds=7))
@@ -73,3 +73,20 @@ def as_read(event: Event, *, value: bytes | None = None, **fields: object) -> Lo
     """The event's record as a gateway writes it, or what came of it."""
     given = record(event, value=encode_event(event) if value is None else value)
     return given._replace(**{"headers": EVENT_HEADERS, **fields})  # type: ignore[arg-type]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> LogRecord:
+    """A record of an event, or of the usual message, of whose bytes a few are others."""
+    value = bytearray(encode_event(draw(st.one_of(events, st.just(MESSAGE)))))
+    for _ in range(draw(st.integers(0, 3))):
+        value[draw(st.integers(0, len(value) - 1))] = draw(st.integers(0, 255))
+    return as_read(MESSAGE, value=bytes(value))
+
+
+@st.composite
+def several_in_one(draw: st.DrawFn) -> list[LogRecord]:
+    """Records of several events one after the other; the usual message is the last or the first."""
+    value = b"".join(map(encode_event, draw(st.lists(events, min_size=2, max_size=3))))
+    usual = encode_event(MESSAGE)
+    return [as_read(MESSAGE, value=one) for one in (value + usual, usual + value)]

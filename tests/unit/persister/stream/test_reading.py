@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.codec import Header, InvalidRecord, LogRecord, encode_event
+from parley.codec import Header, InvalidRecord, LogRecord
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import APPEND_TIME
 from parley.events import Content, Event, Policy, Tick
@@ -15,7 +15,15 @@ from services.persister.core.events import event_row, fold
 from services.persister.core.rows import Received, ReceivedMessage
 from services.persister.stream.reading import each, read_event, read_events
 from tests.unit.codec.samples import NOON, events
-from tests.unit.codec.usual import HELLO, MESSAGE, as_read, changes, headers
+from tests.unit.codec.usual import (
+    HELLO,
+    MESSAGE,
+    as_read,
+    changes,
+    damaged,
+    headers,
+    several_in_one,
+)
 
 USUAL = as_read(MESSAGE)
 
@@ -50,21 +58,17 @@ def test_whatever_messages_say_both_ways_make_the_same_rows(
     )
 
 
-@given(events, st.data())
-def test_of_damaged_records_both_ways_make_the_same_rows(event: Event, data: st.DataObject) -> None:
-    value = bytearray(encode_event(data.draw(st.sampled_from([event, MESSAGE]))))
-    for _ in range(data.draw(st.integers(0, 3))):
-        value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
-    check_alike([USUAL, as_read(MESSAGE, value=bytes(value)), as_read(event)])
+@given(damaged(), events)
+def test_of_damaged_records_both_ways_make_the_same_rows(record: LogRecord, event: Event) -> None:
+    check_alike([USUAL, record, as_read(event)])
 
 
-@given(st.lists(events, min_size=2, max_size=3))
+@given(several_in_one())
 def test_of_events_that_are_written_one_after_the_other_both_ways_make_the_same_rows(
-    parts: list[Event],
+    records: list[LogRecord],
 ) -> None:
-    value = b"".join(map(encode_event, parts))
-    check_alike([as_read(MESSAGE, value=value + encode_event(MESSAGE))])
-    check_alike([as_read(MESSAGE, value=encode_event(MESSAGE) + value)])
+    for record in records:
+        check_alike([record])
 
 
 @pytest.mark.parametrize(
