@@ -122,7 +122,7 @@ MUTATIONS: Final = (
                 "        if blamed and not fingerprints:\n",
             ),
         ),
-        "tests/integration/analyzer/test_prompts.py::"
+        "tests/integration/analyzer/test_prompt_failures.py::"
         "test_segments_that_are_never_answered_do_not_keep_a_model_from_the_others",
     ),
     Mutation(
