@@ -20,7 +20,6 @@ from parley.client.spool.spool import SMALLEST_SPOOL, Spool
 from parley.client.tracking.desk import Desk, Entry, Session, Wait, session_of
 from parley.client.tracking.stats import CloseReport, Stats
 from parley.client.tracking.worker import Worker
-from parley.ids import random_id
 
 log = logging.getLogger("parley.client")
 
@@ -97,7 +96,9 @@ class Tracker:
 
         A session that was refused has a handle too; what is tracked under it is refused.
         """
-        handle = random_id()
+        # A random id would ask the system for randomness, and the interpreter's lock is given away
+        # meanwhile: the tracker's thread may hold it for milliseconds.
+        handle = self._ids.next()
         try:
             who = (self._client_id, user_id, channel)
             self._open(session_of(handle, conversation_id, *who, metadata))

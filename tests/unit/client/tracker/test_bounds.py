@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -68,6 +70,27 @@ async def test_the_number_of_sessions_is_bounded_and_an_ended_one_makes_room(
         tracker.end_session(first)
         assert await flushed(tracker)
         assert tracker.track_message(tracker.start_session("d"), "user", "x")
+
+
+async def test_a_session_begins_without_asking_the_system_for_randomness(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each such question gives the interpreter's lock away, to a thread that may keep it long.
+    threads: list[str] = []
+    urandom = os.urandom
+
+    def note_and_ask(size: int) -> bytes:
+        threads.append(threading.current_thread().name)
+        return urandom(size)
+
+    monkeypatch.setattr(os, "urandom", note_and_ask)
+    async with tracking(gateway) as tracker:
+        caller = threading.current_thread().name
+        began = threads.count(caller)
+        handles = {tracker.start_session(f"c{number}") for number in range(10)}
+        assert len(handles) == 10
+        assert threads.count(caller) == began
+        assert all(tracker.end_session(handle) for handle in handles)
 
 
 @pytest.mark.parametrize(
