@@ -63,6 +63,8 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     _is_between_frames = False
     # What was written in this turn of the loop.
     _unsent = b""
+    # The answer to the last ping of a peer that takes nothing.
+    _last_pong = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what is kept for a slow reader."""
@@ -74,18 +76,41 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         state: Any = self.scope["state"]
         state[LINE] = self
         await super().run_asgi()
+        # After a close by ASGI the library waits for the peer's.
+        self._cut_after(self.close_timeout + LAST_CHANCE_S)
 
     def keepalive_timeout(self) -> None:
         """A peer that does not answer may not take its close either."""
         self._write_out()
         super().keepalive_timeout()
-        self.loop.call_later(LAST_CHANCE_S, self.transport.abort)
+        self._cut_after(LAST_CHANCE_S)
 
     def shutdown(self) -> None:
         """The server stops, whether the peer reads or not."""
         self._write_out()
-        super().shutdown()
-        self.loop.call_later(LAST_CHANCE_S, self.transport.abort)
+        # One that closed before, and has not taken all of it, is on its way already.
+        if not self.transport.is_closing():
+            super().shutdown()
+        self._cut_after(LAST_CHANCE_S)
+
+    def handle_close(self, event: Frame) -> None:
+        """The peer closes, and may take nothing more."""
+        super().handle_close(event)
+        self._cut_after(LAST_CHANCE_S)
+
+    def handle_parser_exception(self) -> None:
+        """The peer breaks the protocol, and may take nothing more."""
+        super().handle_parser_exception()
+        self._cut_after(LAST_CHANCE_S)
+
+    def handle_ping(self) -> None:
+        """Answer pings; to a peer that takes nothing only the last one (RFC 6455, 5.5.3)."""
+        if self.is_writable or self.conn.state is not OPEN:
+            super().handle_ping()
+            return
+        # Several pings of one read are here together, and of the others nothing is left.
+        pongs = self.conn.data_to_send()
+        self._last_pong = pongs[-1] if pongs else self._last_pong
 
     @property
     def is_writable(self) -> bool:
@@ -141,7 +166,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.transport.close()
-        self.loop.call_later(LAST_CHANCE_S, self.transport.abort)
+        self._cut_after(LAST_CHANCE_S)
 
     async def send(self, message: Any) -> None:
         """What comes by ASGI, as a close does, stands behind what was written before."""
@@ -151,6 +176,13 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     def eof_received(self) -> None:
         """The peer says nothing more, and may still read."""
         self._write_out()
+        # Which makes asyncio close it behind what is unsent.
+        self._cut_after(LAST_CHANCE_S)
+
+    def _cut_after(self, seconds: float) -> None:
+        """What closes waits for its peer to take all that is unsent: so long and no longer."""
+        if not self.disconnected:
+            self.loop.call_later(seconds, self.transport.abort)
 
     def _write_out(self) -> None:
         unsent, self._unsent = self._unsent, b""
@@ -160,6 +192,9 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         """The client reads again."""
         super().resume_writing()
+        pong, self._last_pong = self._last_pong, b""
+        if pong and self.conn.state is OPEN:
+            self.transport.write(pong)
         if self._on_writable is not None:
             self._on_writable()
 
@@ -199,8 +234,9 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         try:
             text = whole.decode()
         except UnicodeDecodeError:
-            # The protocol asks for this code.
-            self.conn.send_close(1007)
+            # The protocol asks for this code, unless the peer's own close came right behind.
+            if self.conn.state is OPEN:
+                self.conn.send_close(1007)
             self.handle_parser_exception()
         else:
             self._take(text)

@@ -170,6 +170,65 @@ async def test_one_who_does_not_read_can_be_sent_away(monkeypatch: pytest.Monkey
     assert app.end["code"] == 1013
 
 
+@pytest.mark.parametrize("end", ["close", "fault", "eof", "asgi"])
+async def test_one_who_does_not_read_is_cut_off_however_it_ends(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gateway.connection.web_socket.LAST_CHANCE_S", 0.05)
+    app = App()
+    app.may_take_over.set()
+    async with talking(app, max_queue=1, close_timeout=0.1) as client:
+        line = await unread(app, client)
+        line.close_timeout = 0.05
+        if end == "close":
+            client.transport.write(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+        elif end == "fault":
+            client.transport.write(Frame(Opcode.CONT, b"of nothing").serialize(mask=True))
+        elif end == "eof":
+            client.transport.write_eof()
+        else:
+            line.writable.set()
+            await line.send({"type": "websocket.close", "code": 1000})
+        await until(lambda: line.disconnected)
+        await until(lambda: app.end)
+
+
+async def test_a_server_that_stops_closes_all_although_one_has_closed_and_reads_nothing() -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app, max_queue=1, close_timeout=0.1) as client:
+        line = await unread(app, client)
+        client.transport.write(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+        await until(lambda: app.end)
+        assert not line.disconnected
+        line.shutdown()
+
+
+async def test_pings_of_one_who_does_not_read_are_not_kept_and_the_last_is_answered() -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app, max_queue=1, close_timeout=0.1) as client:
+        line = await unread(app, client)
+        kept = line.transport.get_write_buffer_size()
+        for _ in range(200):
+            line.data_received(Frame(Opcode.PING, b"?" * 100).serialize(mask=True) * 100)
+        answered = await client.ping(b"last")
+        await asyncio.sleep(0.05)
+        assert line.transport.get_write_buffer_size() == kept
+        while not answered.done():
+            await client.recv()
+
+
+async def unread(app: App, client: ClientConnection) -> Any:
+    """The line of a client that does not read, with no more room in its buffer."""
+    await client.send("0")
+    await until(lambda: app.taken)
+    while app.line.is_writable:
+        app.line.write(b"x" * WRITE_BUFFER_BYTES)
+        await asyncio.sleep(0)
+    return app.line
+
+
 async def test_what_is_written_in_one_turn_goes_out_in_one_piece_and_in_order() -> None:
     app = App()
     app.may_take_over.set()
@@ -290,6 +349,19 @@ async def test_a_text_that_is_no_utf_8_closes_the_connection_with_1007() -> None
         with pytest.raises(ConnectionClosed):
             await client.recv()
         assert client.close_code == 1007
+
+
+async def test_a_text_that_is_no_utf_8_with_a_close_right_behind_it_is_nobodys_error() -> None:
+    app = App()
+    app.may_take_over.set()
+    async with talking(app) as client:
+        await client.send("first")
+        await until(lambda: app.taken == ["first"])
+        line: Any = app.line
+        bad = Frame(Opcode.TEXT, b"\xff").serialize(mask=True)
+        line.data_received(bad + Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+        await until(lambda: app.end)
+        assert app.taken == ["first"]
 
 
 async def test_a_text_within_a_message_in_fragments_is_refused_as_the_protocol_asks() -> None:
