@@ -212,7 +212,7 @@ async def test_pings_of_one_who_does_not_read_are_not_kept_and_the_last_is_answe
         kept = line.transport.get_write_buffer_size()
         for _ in range(200):
             line.data_received(Frame(Opcode.PING, b"?" * 100).serialize(mask=True) * 100)
-        answered = await client.ping(b"last")
+        answered: Any = await client.ping(b"last")
         await asyncio.sleep(0.05)
         assert line.transport.get_write_buffer_size() == kept
         while not answered.done():
