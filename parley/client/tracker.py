@@ -220,7 +220,8 @@ class Tracker:
         """What became of everything so far."""
         desk, books = self._desk, self._worker.books
         with desk.lock:
-            oldest = next(iter(desk.open.values()), None)
+            # Of a copy: the tracker's thread takes away from it without the lock.
+            oldest = next(iter(desk.open.copy().values()), None)
             unacknowledged = len(desk.open)
             in_flight = sum(line.in_flight for line in list(self._worker.lines.values()))
             kept = unacknowledged + len(desk.ending) if self._spool else 0
@@ -259,7 +260,10 @@ class Tracker:
         if is_settled:
             return True
         self._worker.wake()
-        return wait.done.wait(timeout)
+        is_settled = wait.done.wait(timeout)
+        # Nobody waits any more, and the thread forgets it.
+        wait.done.set()
+        return is_settled
 
     def close(self, timeout: float = CLOSE_TIMEOUT_S) -> CloseReport:
         """Take nothing more, wait up to `timeout` seconds for what is open, and report the rest.

@@ -13,7 +13,7 @@ class RunLock:
 
     def __init__(self, path: Path, file: int) -> None:
         self.path = path
-        self._file = file
+        self._file: int | None = file
 
     @classmethod
     def take(cls, path: Path) -> Self | None:
@@ -32,13 +32,19 @@ class RunLock:
 
     def release(self) -> None:
         """Let others have the files."""
-        os.close(self._file)
+        self._close()
 
     def delete(self) -> None:
         """There are no files any more."""
         self.path.unlink(missing_ok=True)
-        os.close(self._file)
+        self._close()
 
     def forget(self) -> None:
         """In a forked child: the parent goes on owning it, and the child must not hold it up."""
-        os.close(self._file)
+        self._close()
+
+    def _close(self) -> None:
+        # Once: a lock that was let go long ago has a number that is another file's by now.
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)

@@ -23,9 +23,14 @@ class Segment:
         self.settled = 0
         self._end = 0
         self._done: list[str] = []
-        _reserve(path, size)
-        with path.open("r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), size)
+        try:
+            _reserve(path, size)
+            with path.open("r+b") as file:
+                self._memory = mmap.mmap(file.fileno(), size)
+        except OSError:
+            # The disk is full, say: the next message tries again, and would leave another one.
+            path.unlink(missing_ok=True)
+            raise
 
     @property
     def is_settled(self) -> bool:
@@ -39,11 +44,13 @@ class Segment:
 
     def write(self, line: bytes) -> bool:
         """Append a line; False when there is no room."""
-        end = self._end + len(line)
-        if end > self.size:
+        size = len(line)
+        if self._end + size > self.size:
             return False
-        self._memory[self._end : end] = line
-        self._end = end
+        # First the place, and nothing is called before: a signal's handler may write meanwhile.
+        begin = self._end
+        end = self._end = begin + size
+        self._memory[begin:end] = line
         self.written += 1
         return True
 

@@ -234,7 +234,7 @@ class Worker:
     def _check_waits(self) -> None:
         self._is_checking = False
         for wait in list(self._waits):
-            if self._desk.is_settled_up_to(wait.number):
+            if wait.done.is_set() or self._desk.is_settled_up_to(wait.number):
                 wait.done.set()
                 self._waits.remove(wait)
 

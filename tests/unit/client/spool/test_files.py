@@ -1,10 +1,16 @@
 """Lines and files of the spool: torn ones, full ones, and those of the dead."""
 
+import resource
 import threading
+from mmap import mmap
 from pathlib import Path
+from typing import cast
+
+import pytest
 
 from parley.client.sending import outgoing
 from parley.client.spool.leftover import Leftover, dead_runs
+from parley.client.spool.owner import RunLock
 from parley.client.spool.records import (
     SpooledFrame,
     frame_line,
@@ -57,6 +63,46 @@ def test_a_segment_refuses_what_does_not_fit_and_keeps_the_rest(tmp_path: Path) 
     frames, torn = read_frames(segment.path.read_bytes())
     assert (len(frames), torn) == (written, 0)
     assert written > 10
+
+
+def test_a_segment_that_found_no_room_on_the_disk_leaves_no_file(tmp_path: Path) -> None:
+    least, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, most))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            Segment(tmp_path / "run-1.said", 4096)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (least, most))
+    assert files(tmp_path) == []
+
+
+def test_a_line_of_a_signals_handler_does_not_lie_upon_the_one_that_it_interrupts(
+    tmp_path: Path,
+) -> None:
+    segment = Segment(tmp_path / "run-1.said", 4096)
+    memory = segment._memory
+
+    class Interrupted:
+        def __setitem__(self, place: slice, content: bytes) -> None:
+            segment._memory = memory
+            segment.write(line(2)[0])
+            memory[place] = content
+
+    segment._memory = cast("mmap", Interrupted())
+    segment.write(line(1)[0])
+    frames, torn = read_frames(segment.path.read_bytes())
+    assert ([one.frame.frame_id for one in frames], torn) == (["run-1", "run-2"], 0)
+
+
+def test_a_lock_that_was_let_go_closes_nobody_elses_file_in_a_forked_child(tmp_path: Path) -> None:
+    lock = RunLock.take(tmp_path / "run.lock")
+    assert lock is not None
+    lock.release()
+    with (tmp_path / "other").open("w") as other:
+        # It has the number that the lock had.
+        lock.forget()
+        other.write("x")
+    assert (tmp_path / "other").read_text() == "x"
 
 
 def small_spool(folder: Path) -> Spool:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from parley.client import Tracker
+from parley.client.tracking.desk import Entry
 from tests.unit.client.gateways import Gateway, Taken
 from tests.unit.client.tracker.trackers import flushed, tracking, until
 
@@ -57,6 +58,45 @@ async def test_a_full_buffer_refuses_visibly_and_has_room_again_after_the_answer
         assert await flushed(tracker)
         assert tracker.track_message(session, "user", "again")
     assert gateway.rows()[:10] == [str(number) for number in range(10)]
+
+
+async def test_who_looks_while_messages_are_settled_sees_some_moment_of_it(
+    gateway: Gateway,
+) -> None:
+    class Settling(dict[str, Entry]):
+        """One is settled by the thread right after somebody began to look."""
+
+        def values(self) -> Any:
+            looking = iter(super().values())
+            self.popitem()
+            yield from looking
+
+    async def hold(_: Taken) -> None:
+        return None
+
+    gateway.answer = hold
+    async with tracking(gateway) as tracker:
+        session = tracker.start_session("c")
+        for number in range(3):
+            tracker.track_message(session, "user", str(number))
+        everything = tracker._desk.open
+        tracker._desk.open = Settling(everything)
+        try:
+            assert tracker.get_stats().oldest_unacknowledged_seconds > 0
+        finally:
+            tracker._desk.open = everything
+
+
+async def test_who_gave_up_waiting_is_not_remembered(gateway: Gateway) -> None:
+    async def hold(_: Taken) -> None:
+        return None
+
+    gateway.answer = hold
+    async with tracking(gateway) as tracker:
+        tracker.track_message(tracker.start_session("c"), "user", "x")
+        for _ in range(20):
+            assert not await flushed(tracker, 0.01)
+        assert len(tracker._worker._waits) <= 1
 
 
 async def test_the_number_of_sessions_is_bounded_and_an_ended_one_makes_room(
