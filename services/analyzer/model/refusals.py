@@ -48,7 +48,7 @@ class Refusal:
         """What an answer says, whatever its body is."""
         told = _error_of(body)
         code, kind, param, message = (
-            str(told.get(name) or "") for name in ("code", "type", "param", "message")
+            _text(told.get(name)) for name in ("code", "type", "param", "message")
         )
         return cls(status, code, kind, param, message, retry_after)
 
@@ -101,3 +101,11 @@ def _error_of(body: object) -> Mapping[str, Any]:
         return {}
     error = body.get("error", body)
     return error if isinstance(error, dict) else {"message": error}
+
+
+def _text(value: object) -> str:
+    """As far as it is one: endpoints also send numbers, and lists of what is wrong."""
+    try:
+        return str(value or "")
+    except RecursionError:
+        return ""

@@ -40,6 +40,11 @@ def param(name: str) -> Sends:
     return Sends(f'{{"error": {{"message": "no", "param": "{name}", "code": null}}}}'.encode(), 400)
 
 
+def nested(status: int) -> Sends:
+    """As deep as a reader of JSON goes, which is deeper than Python writes it out."""
+    return Sends(b'{"error": {"message": ' + b"[" * 1_020 + b"]" * 1_020 + b"}}", status)
+
+
 ENDINGS: list[tuple[Act, type[ModelError], str]] = [
     (Refuses(429), WAIT, "rate_limited"),
     (Refuses(429, "rate_limit_exceeded"), WAIT, "rate_limited"),
@@ -52,6 +57,8 @@ ENDINGS: list[tuple[Act, type[ModelError], str]] = [
     (Refuses(408), WAIT, "unavailable"),
     (Refuses(409), WAIT, "unavailable"),
     (Sends(b"<html>Bad gateway</html>", 502, "text/html"), WAIT, "unavailable"),
+    (nested(503), WAIT, "unavailable"),
+    (nested(200), WAIT, "unavailable"),
     (Refuses(401, "invalid_api_key"), CONFIG, "bad_key"),
     (Refuses(403), CONFIG, "bad_key"),
     (Refuses(404, "model_not_found"), CONFIG, "unknown_model"),

@@ -33,6 +33,8 @@ LATER = "Sun, 01 Mar 2026 12:00:30 GMT"
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": ""}, None),
+        ({"retry-after": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, None),
+        ({"retry-after": "Mon, 01 Jan 2024 00:00:00 +99999999999999"}, None),
     ],
 )
 def test_both_forms_are_read_and_nonsense_is_none(
