@@ -144,15 +144,22 @@ class SealerStream:
 
     async def tick(self, stop: asyncio.Event) -> None:
         """Write a tick wherever a deadline has passed and no record has moved the time."""
-        while not stop.is_set():
-            due = []
-            for partition, sealer in self._sealers.items():
-                _observe_time(partition, sealer)
-                if self._is_tick_due(partition, sealer):
-                    due.append(self._send_tick(partition, sealer))
-            # Side by side: a partition without a leader must not delay the others' ticks.
-            await asyncio.gather(*due)
-            await asyncio.sleep(LOOK_EVERY_S)
+        # Side by side: a partition without a leader must not delay the others' ticks.
+        sending: dict[int, asyncio.Task[None]] = {}
+        try:
+            while not stop.is_set():
+                for partition, sealer in self._sealers.items():
+                    _observe_time(partition, sealer)
+                    if partition not in sending and self._is_tick_due(partition, sealer):
+                        sent = self._send_tick(partition, sealer)
+                        sending[partition] = asyncio.create_task(sent)
+                await asyncio.sleep(LOOK_EVERY_S)
+                for partition in [number for number, one in sending.items() if one.done()]:
+                    sending.pop(partition).result()
+        finally:
+            for one in sending.values():
+                one.cancel()
+            await asyncio.gather(*sending.values(), return_exceptions=True)
 
     def _is_tick_due(self, partition: int, sealer: PartitionSealer) -> bool:
         deadline = sealer.next_deadline()

@@ -118,6 +118,40 @@ async def test_the_watermark_and_a_deadline_that_has_passed_are_exported_until_t
     assert [gauge(name, "91") for name in names] == [None, None, None]
 
 
+class StuckProducer(SilentProducer):
+    """A producer one of whose partitions has no leader."""
+
+    async def send(self, record: Outgoing) -> None:
+        await super().send(record)
+        if record.partition == 0:
+            await asyncio.Event().wait()
+
+
+async def test_a_partition_without_a_leader_delays_no_others_ticks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.sealer.stream.LOOK_EVERY_S", 0.01)
+    every = timedelta(milliseconds=100)
+    settings = SealerSettings(sealer_tick_delay=timedelta(0), sealer_tick_interval=every)
+    producer = StuckProducer()
+    stream = SealerStream(settings, _any(EmptyTables()), _any(producer))
+    ago = clock.now() - timedelta(hours=1)
+    said = message("c1", 1, at=ago, received_at=ago, policy=short_policy())
+    for partition in (0, 1):
+        fence = Fence(FenceKey("sealer", "events", partition), "incarnation", 1, 0, None)
+        await stream.claimed(fence)
+        await stream.prepare(Batch(fence, [record(0, said, ago)]))
+    stop = asyncio.Event()
+    ticking = asyncio.create_task(stream.tick(stop))
+    await asyncio.sleep(0.6)
+    stop.set()
+    await asyncio.wait({ticking}, timeout=1)
+    assert ticking.done()
+    ticked = [one.partition for one in producer.sent]
+    assert ticked.count(0) == 1
+    assert ticked.count(1) > 2
+
+
 async def _tick_once(stream: SealerStream) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().call_soon(stop.set)
