@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 import yaml
 from pydantic import ValidationError
@@ -16,6 +17,10 @@ from parley.passes.planning import Wanted
 from parley.passes.prompting.prompts import check_prompt
 from parley.passes.prompting.templates import InvalidTemplate
 from parley.passes.schemas import InvalidSchema, OutputSchema
+
+# With every alias written out; a value takes about as many beside its characters.
+MOST_CHARACTERS: Final = 10_000_000
+CHARACTERS_A_VALUE: Final = 8
 
 Prompts = dict[tuple[str, int], PromptTemplate]
 
@@ -60,7 +65,17 @@ def to_yaml(definition: PassDefinition, *, is_enabled: bool = True) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's plain values, and no name twice: of two the last would count, and nobody would see."""
+    """YAML's plain values, and no name twice: of two the last would count, and nobody would see.
+
+    Nor more values than anybody writes: a few aliases of aliases stand for any number of them.
+    """
+
+    def construct_document(self, node: Any) -> Any:
+        if _size_of(node, {}) > MOST_CHARACTERS:
+            raise yaml.constructor.ConstructorError(
+                None, None, "its aliases stand for too much", node.start_mark
+            )
+        return super().construct_document(node)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = [key for key, _ in node.value]
@@ -72,6 +87,23 @@ class _Loader(yaml.SafeLoader):
             )
         found: dict[Any, Any] = super().construct_mapping(node, deep)
         return found
+
+
+def _size_of(node: Any, known: dict[int, int]) -> int:
+    """How long it is with its aliases written out; what stands within itself is left to others."""
+    size = known.get(id(node))
+    if size is None:
+        known[id(node)] = 0
+        own = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
+        parts = sum(_size_of(one, known) for one in _parts_of(node))
+        size = known[id(node)] = CHARACTERS_A_VALUE + own + parts
+    return size
+
+
+def _parts_of(node: Any) -> Iterable[Any]:
+    if isinstance(node, yaml.MappingNode):
+        return chain.from_iterable(node.value)
+    return node.value if isinstance(node, yaml.SequenceNode) else ()
 
 
 class _Dumper(yaml.SafeDumper):

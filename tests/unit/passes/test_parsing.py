@@ -48,6 +48,11 @@ category: statistics
 description: Counts.
 output_schema: {type: object}
 """
+# Each name stands for ten of the one before: the last for 10 ** 9 values.
+LISTS = (
+    f"a{number}: &a{number} [{', '.join(10 * [f'*a{number - 1}'])}]" for number in range(1, 10)
+)
+BOMB = f"{{a0: &a0 1, {', '.join(LISTS)}}}"
 
 
 def one(text: str) -> Wanted:
@@ -180,6 +185,7 @@ def test_a_pass_may_name_a_prompt_of_another_document_or_one_that_is_known() -> 
         ("- 1", "a.yaml is no pass"),
         ("", "a.yaml holds no pass"),
         ("[" * 5_000, "a.yaml is no YAML"),
+        (f"{LEAST}parameters: {BOMB}", "its aliases stand for too much"),
         ("!!python/object/apply:os.system ['true']", "a.yaml is no YAML"),
     ],
 )
