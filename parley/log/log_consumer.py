@@ -11,20 +11,20 @@ from aiokafka.consumer.fetcher import FetchResult
 
 from parley.log.records import read_record
 
-# How far ahead is read: of several partitions one after the other, so that a batch is whole and
-# memory holds little more than a batch.
+# What a broker sends at a time: of several partitions one after the other, so that a batch is whole
+# and memory holds little more than a batch.
 FETCH_BYTES: Final = 4 * 1024 * 1024
 
 
 class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
-    """Its `getmany` gives LogRecords, and it reads in pieces of FETCH_BYTES."""
+    """Its `getmany` gives LogRecords, and it reads in pieces of `fetch_bytes`."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, fetch_bytes: int = FETCH_BYTES, **options: Any) -> None:
         super().__init__(
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_bytes=FETCH_BYTES,
-            max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_bytes=fetch_bytes,
+            max_partition_fetch_bytes=fetch_bytes,
             **options,
         )
 

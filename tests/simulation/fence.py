@@ -130,7 +130,10 @@ class World:
                 owner=f"worker-{len(self.former) + len(self.workers)}",
             )
         stop = asyncio.Event()
-        self.workers.append(Worker(life, asyncio.ensure_future(consumer.run(stop)), stop))
+        task = asyncio.ensure_future(consumer.run(stop))
+        # The group hears no more of a process that has ended, although it could not leave.
+        task.add_done_callback(lambda _: life.kill())
+        self.workers.append(Worker(life, task, stop))
 
     def write(self, count: int) -> None:
         """More records, anywhere."""

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Set
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import TopicPartition
 
 from parley import clock
 from parley.codec import LogRecord
 from parley.log.consumer.handler import Batching
+from parley.log.consumer.read_ahead import ReadAhead
 
 IDLE_POLL_S: Final = 0.25
 # A batch that ends while records are awaited frees its partition, of which that wait hears nothing.
@@ -18,10 +19,10 @@ Gathered = dict[TopicPartition, list[LogRecord]]
 
 
 class Batches:
-    """Which batches are under way, and what is fetched for the next ones."""
+    """Which batches are under way, and what is gathered for the next ones."""
 
-    def __init__(self, kafka: Any, batching: Batching) -> None:
-        self._kafka = kafka
+    def __init__(self, ahead: ReadAhead, batching: Batching) -> None:
+        self._ahead = ahead
         self._batching = batching
         self._working: dict[TopicPartition, asyncio.Task[None]] = {}
         self._in_work = 0
@@ -42,44 +43,46 @@ class Batches:
         task.add_done_callback(end)
 
     async def gather(self, stop: asyncio.Event) -> Gathered:
-        """Fetch for the other partitions until one has its share, or `linger` has passed since
+        """Take of the other partitions until one has its share, or `linger` has passed since
         the first record. Empty where nothing came for a while.
         """
         gathered: Gathered = {}
         closes_at: float | None = None
         while not stop.is_set():
-            rooms = self._rooms(gathered)
+            is_full = self._take(gathered)
+            if gathered and closes_at is None:
+                closes_at = clock.monotonic() + self._batching.linger.total_seconds()
             wait_s = IDLE_POLL_S if closes_at is None else closes_at - clock.monotonic()
-            if wait_s <= 0 or not all(rooms.values()):
+            if is_full or wait_s <= 0:
                 break
-            if self._working and not rooms:
-                working = self._working.values()
-                await asyncio.wait(working, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+            if not await self._more(wait_s) and not gathered:
                 break
-            for tp, records in (await self._fetch(rooms, wait_s)).items():
-                gathered.setdefault(tp, []).extend(records)
-            if not gathered:
-                break
-            closes_at = closes_at or clock.monotonic() + self._batching.linger.total_seconds()
         return gathered
 
-    def _rooms(self, gathered: Gathered) -> dict[TopicPartition, int]:
-        """How many records more may be fetched of each partition; 0 where its batch is full.
+    def _take(self, gathered: Gathered) -> bool:
+        """Take what there is room for; whether a batch is full.
 
         Half of `max_records` a batch, so that one is parsed while another is written; and none
         where no whole one would fit beside those under way: small ones would cost as much.
         """
-        half = self._batching.max_records // 2
-        if self._in_work > half:
-            return {}
+        share = self._batching.share
+        if self._in_work + share > self._batching.max_records:
+            return False
         room = self._batching.max_records - self._in_work - sum(map(len, gathered.values()))
-        share = self._batching.max_records - half
-        free = self._kafka.assignment() - self._working.keys()
-        return {tp: max(0, min(room, share - len(gathered.get(tp, ())))) for tp in free}
+        for tp in self._ahead.turns():
+            most = min(room, share - len(gathered.get(tp, ())))
+            if tp not in self._working and most > 0:
+                taken = self._ahead.take(tp, most)
+                gathered.setdefault(tp, []).extend(taken)
+                room -= len(taken)
+        return room == 0 or any(len(one) == share for one in gathered.values())
 
-    async def _fetch(self, rooms: dict[TopicPartition, int], wait_s: float) -> Gathered:
-        timeout_ms = int(min(wait_s, BUSY_POLL_S if self._working else wait_s) * 1000)
-        fetched: Gathered = await self._kafka.getmany(
-            *rooms, timeout_ms=timeout_ms, max_records=min(rooms.values(), default=None)
-        )
-        return fetched
+    async def _more(self, wait_s: float) -> bool:
+        """Wait for records, or for a batch to end; whether records came."""
+        if not self._working:
+            return await self._ahead.fetch(wait_s)
+        if not self._ahead.is_full:
+            return await self._ahead.fetch(min(wait_s, BUSY_POLL_S))
+        working = self._working.values()
+        await asyncio.wait(working, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        return False

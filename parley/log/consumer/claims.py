@@ -18,6 +18,7 @@ from parley.db.fence import Fence, FenceHeld, FenceKey, OtherIncarnation, OtherT
 from parley.db.outbox import Relay
 from parley.db.pool import Pool
 from parley.log.consumer.handler import BatchHandler, PartitionStopped
+from parley.log.consumer.read_ahead import ReadAhead
 from parley.log.producer import Producer
 from parley.log.topic_ids import UnknownTopic, topic_incarnation
 
@@ -85,6 +86,7 @@ class Claims:
         self,
         reader: Reader,
         handler: BatchHandler[Any],
+        ahead: ReadAhead,
         kafka: Any,
         pool: Pool,
         producer: Producer,
@@ -93,6 +95,7 @@ class Claims:
         self.waiting: dict[int, Waiting] = {}
         self._reader = reader
         self._handler = handler
+        self._ahead = ahead
         self._kafka = kafka
         self._pool = pool
         self._producer = producer
@@ -200,7 +203,7 @@ class Claims:
         self._owned[tp.partition] = claim
         self._count_stopped(tp.partition, None)
         self.note_progress(tp.partition)
-        self._kafka.seek(tp, claim.wanted_offset)
+        self._ahead.seek(tp, claim.wanted_offset)
         self._kafka.resume(tp)
         log.info("partition_claimed", offset=fenced.next_offset, **self._names(tp.partition))
         if not has_tail:

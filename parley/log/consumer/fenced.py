@@ -20,6 +20,7 @@ from parley.log.connections import stop_consumer
 from parley.log.consumer.batches import Batches
 from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, MEND, Claim, Claims, Reader
 from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
+from parley.log.consumer.read_ahead import ReadAhead
 from parley.log.consumer.shares import MOST_TRIES, Shares, took_too_long
 from parley.log.log_consumer import LogConsumer
 from parley.log.producer import Producer, RecordTooLarge
@@ -34,6 +35,8 @@ LONGEST_RETRY_S: Final = 30.0
 HINT_EVERY_S: Final = 1.0
 # aiokafka waits for a coordinator as long as it takes; a hint is not worth it.
 HINT_TIMEOUT_S: Final = 1.0
+# What is read ahead is put together from pieces: each may be smaller than a batch.
+PIECE_BYTES: Final = 1024 * 1024
 LEAVE_TIMEOUT_S: Final = 4.0
 # What a batch under way may still take once the service was told to stop.
 STOP_TIMEOUT_S: Final = 8.0
@@ -74,8 +77,9 @@ class FencedConsumer:
         self._hints: dict[TopicPartition, int] = {}
         self._hinted_at = 0.0
         self._kafka = _group_member(settings, name, topic)
-        self._batches = Batches(self._kafka, batching)
-        self._claims = Claims(self._reader, handler, self._kafka, pool, producer)
+        self._ahead = ReadAhead(self._kafka, enough=batching.share)
+        self._batches = Batches(self._ahead, batching)
+        self._claims = Claims(self._reader, handler, self._ahead, self._kafka, pool, producer)
 
     @property
     def claims(self) -> dict[int, Fence]:
@@ -168,7 +172,7 @@ class FencedConsumer:
                 batch = Batch(claim.fence, self._shares.cut(tp.partition, records))
                 if len(batch.records) < len(records):
                     # The rest may be the log's end, so that nothing more would come to tell of it.
-                    self._kafka.seek(tp, batch.last_offset + 1)
+                    self._ahead.seek(tp, batch.last_offset + 1)
                 with TRACING.of_batch(self._reader.consumer, batch.records):
                     await self._commit_batch(tp, claim, batch)
             elif expected_tail and not claim.expects_tail:
@@ -196,7 +200,7 @@ class FencedConsumer:
                     f"offset {wanted} is missing from the log: if its end was lost, {MEND}"
                 )
             log.warning("seeking", wanted=wanted, **self._reader.names(tp.partition))
-            self._kafka.seek(tp, wanted)
+            self._ahead.seek(tp, wanted)
             return []
         claim.misses = 0
         if claim.expects_tail:
@@ -359,6 +363,7 @@ def _group_member(settings: Settings, name: str, topic: str) -> Any:
     session_ms = int(settings.session_timeout / timedelta(milliseconds=1))
     return LogConsumer(
         **kafka_options(settings),
+        fetch_bytes=PIECE_BYTES,
         client_id=f"parley-{name}",
         group_id=group_of(name, topic),
         session_timeout_ms=session_ms,

@@ -65,3 +65,8 @@ class Batching:
 
     max_records: int
     linger: timedelta
+
+    @property
+    def share(self) -> int:
+        """The most records of one batch."""
+        return self.max_records - self.max_records // 2

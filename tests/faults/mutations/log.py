@@ -47,12 +47,12 @@ MUTATIONS: Final = (
         (
             Edit(
                 "parley/log/consumer/claims.py",
-                "        self._kafka.seek(tp, claim.wanted_offset)\n",
+                "        self._ahead.seek(tp, claim.wanted_offset)\n",
                 "",
             ),
             Edit(
                 "parley/log/consumer/fenced.py",
-                "            self._kafka.seek(tp, wanted)\n",
+                "            self._ahead.seek(tp, wanted)\n",
                 "",
             ),
         ),

@@ -1,0 +1,111 @@
+"""What was fetched waits here by turns, until somebody seeks or the partition goes elsewhere."""
+
+import asyncio
+from datetime import timedelta
+
+from aiokafka import TopicPartition
+
+from parley.codec import LogRecord
+from parley.codec.record import EPOCH
+from parley.log.consumer import Batching
+from parley.log.consumer.batches import Batches
+from parley.log.consumer.read_ahead import ReadAhead
+
+A, B = (TopicPartition("events", partition) for partition in range(2))
+ENOUGH = 4
+PIECE = 3
+
+
+class Kafka:
+    """A log without end, of which at most PIECE records come at a time."""
+
+    def __init__(self, *partitions: TopicPartition) -> None:
+        self.positions = dict.fromkeys(partitions, 0)
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(self.positions)
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        self.positions[tp] = offset
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int
+    ) -> dict[TopicPartition, list[LogRecord]]:
+        found = {}
+        for tp in sorted(partitions):
+            first = self.positions[tp]
+            self.positions[tp] += PIECE
+            found[tp] = [
+                LogRecord(tp.topic, tp.partition, offset, EPOCH, None, None)
+                for offset in range(first, first + PIECE)
+            ]
+        return found
+
+
+def offsets(records: list[LogRecord]) -> list[int]:
+    return [one.offset for one in records]
+
+
+async def filled(*partitions: TopicPartition) -> tuple[Kafka, ReadAhead]:
+    kafka = Kafka(*partitions)
+    ahead = ReadAhead(kafka, ENOUGH)
+    while not ahead.is_full:
+        assert await ahead.fetch(0.0)
+    return kafka, ahead
+
+
+async def test_pieces_are_put_together_in_the_order_of_the_log() -> None:
+    _, ahead = await filled(A)
+    assert offsets(ahead.take(A, 5)) == [0, 1, 2, 3, 4]
+    assert offsets(ahead.take(A, 5)) == [5]
+    assert ahead.turns() == []
+
+
+async def test_of_a_partition_that_enough_is_held_of_nothing_more_is_fetched() -> None:
+    kafka, ahead = await filled(A, B)
+    ahead.take(B, 5)
+    await ahead.fetch(0.0)
+    assert kafka.positions == {A: 2 * PIECE, B: 3 * PIECE}
+
+
+async def test_after_a_seek_nothing_comes_that_was_read_before_it() -> None:
+    _, ahead = await filled(A, B)
+    ahead.seek(A, 100)
+    assert ahead.turns() == [B]
+    await ahead.fetch(0.0)
+    assert offsets(ahead.take(A, 5)) == [100, 101, 102]
+    assert offsets(ahead.take(B, 2)) == [0, 1]
+
+
+async def test_what_is_held_of_a_partition_that_went_elsewhere_is_forgotten() -> None:
+    kafka, ahead = await filled(A, B)
+    del kafka.positions[A]
+    assert ahead.is_full
+    assert ahead.turns() == [B]
+
+
+async def test_partitions_that_are_all_behind_take_turns() -> None:
+    kafka, _ = await filled(A, B)
+    batches = Batches(ReadAhead(kafka, ENOUGH), Batching(1, timedelta(seconds=1)))
+    given = [list(await batches.gather(asyncio.Event())) for _ in range(4)]
+    assert given in ([[A], [B], [A], [B]], [[B], [A], [B], [A]])
+
+
+async def test_what_is_fetched_meanwhile_is_there_when_a_batch_ends() -> None:
+    kafka, _ = await filled(A)
+    ahead = ReadAhead(kafka, ENOUGH)
+    batches = Batches(ahead, Batching(ENOUGH, timedelta(seconds=1)))
+    end = asyncio.Event()
+
+    async def work() -> None:
+        await end.wait()
+
+    task = asyncio.create_task(work())
+    batches.begin(A, ENOUGH, task)
+    gathering = asyncio.create_task(batches.gather(asyncio.Event()))
+    await asyncio.sleep(0)
+    assert ahead.is_full
+    end.set()
+    await task
+    assert await gathering == {}
+    assert len((await batches.gather(asyncio.Event()))[A]) == ENOUGH // 2
