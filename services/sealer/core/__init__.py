@@ -15,16 +15,13 @@ from services.sealer.core.records import (
     Key,
     Outline,
     PartitionRecord,
-    Rejected,
     SegmentRecord,
     SessionRecord,
     Snapshot,
     StoredSegment,
-    Wanted,
-    WantedMessage,
-    Wants,
 )
 from services.sealer.core.state import BEGINNING, Decision
+from services.sealer.core.wanting import Rejected, Wanted, WantedMessage, Wants, Wish
 
 __all__ = [
     "BEGINNING",
@@ -51,6 +48,7 @@ __all__ = [
     "Wanted",
     "WantedMessage",
     "Wants",
+    "Wish",
     "as_fact",
     "rejected",
 ]

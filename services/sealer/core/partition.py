@@ -43,10 +43,10 @@ from services.sealer.core.records import (
     History,
     Outline,
     Snapshot,
-    Wants,
 )
 from services.sealer.core.sessions import Session
 from services.sealer.core.state import Decision, PartitionState
+from services.sealer.core.wanting import Wants
 from services.sealer.core.window import Window
 
 

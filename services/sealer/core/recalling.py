@@ -1,89 +1,32 @@
 """What memory wants back of what the tables hold, and how it takes it in."""
 
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
 
-from parley.events import (
-    Event,
-    MessageRevised,
-    RecordRejected,
-    Said,
-    SealForced,
-    SessionEnded,
-    StateRequested,
-)
+from parley.events import Event, RecordRejected
 from services.sealer.core.conversation import Conversation
-from services.sealer.core.facts import Fact, as_fact
-from services.sealer.core.records import (
-    ConversationKey,
-    Entry,
-    History,
-    Rejected,
-    StoredSegment,
-    Wanted,
-    WantedMessage,
-    Wants,
-)
+from services.sealer.core.facts import Fact
+from services.sealer.core.records import ConversationKey, Entry, History, StoredSegment
 from services.sealer.core.rows import to_window
 from services.sealer.core.sessions import Session
 from services.sealer.core.state import PartitionState
-
-
-@dataclass(slots=True)
-class _Wish:
-    messages: list[WantedMessage] = field(default_factory=list)
-    ranges: list[tuple[datetime, datetime]] = field(default_factory=list)
-    other_ids: list[str] = field(default_factory=list)
-    targets: list[str] = field(default_factory=list)
-    session_ids: dict[str, None] = field(default_factory=dict)
-
-    def add(self, fact: Fact) -> None:
-        if isinstance(fact, Said):
-            latest = fact.event_time + fact.policy.idle_gap
-            self.messages.append(WantedMessage(fact.event_id, fact.event_time, latest))
-        else:
-            self._add_event(fact)
-        if fact.session_id:
-            self.session_ids[fact.session_id] = None
-
-    def _add_event(self, event: Event) -> None:
-        time, body = event.event_time, event.body
-        if isinstance(body, MessageRevised | SealForced | StateRequested):
-            self.other_ids.append(event.event_id)
-        if isinstance(body, MessageRevised):
-            self.targets.append(body.target_event_id)
-        if isinstance(body, SessionEnded) and event.import_id is not None:
-            self.ranges.append((time, time))
-
-    def wanted(self, key: ConversationKey) -> Wanted:
-        return Wanted(
-            key,
-            tuple(self.messages),
-            tuple(self.ranges),
-            tuple(self.other_ids),
-            tuple(self.targets),
-            tuple(self.session_ids),
-        )
+from services.sealer.core.wanting import Range, Rejected, Wants, Wish
 
 
 def wants(state: PartitionState, facts: Iterable[Fact]) -> Wants:
     """What must be recalled before these are observed."""
-    wishes: dict[ConversationKey, _Wish] = {}
-    refused: list[Rejected] = []
+    by_conversation: dict[ConversationKey, list[Fact]] = defaultdict(list)
     for fact in facts:
-        if fact.conversation_id:
-            key = (fact.tenant_id, fact.conversation_id)
-            known = state.conversations.get(key)
-            if known is None or not known.is_whole:
-                if key not in wishes:
-                    wishes[key] = _Wish()
-                wishes[key].add(as_fact(fact) if type(fact) is Event else fact)
-        else:
-            refused.extend(rejected((fact,)))
-    for key, wish in wishes.items():
-        wish.ranges.extend(_liftable_ranges(state.conversations.get(key)))
-    return Wants(tuple(wish.wanted(key) for key, wish in wishes.items()), tuple(refused))
+        by_conversation[(fact.tenant_id, fact.conversation_id)].append(fact)
+    wishes: list[Wish] = []
+    refused: list[Rejected] = []
+    for key, some in by_conversation.items():
+        known = state.conversations.get(key)
+        if not key[1]:
+            refused.extend(rejected(some))
+        elif known is None or not known.is_whole:
+            wishes.append(Wish(key, known is None, some, tuple(_liftable_ranges(known))))
+    return Wants(tuple(wishes), tuple(refused))
 
 
 def rejected(facts: Iterable[Fact]) -> list[Rejected]:
@@ -96,7 +39,7 @@ def rejected(facts: Iterable[Fact]) -> list[Rejected]:
     ]
 
 
-def _liftable_ranges(conversation: Conversation | None) -> Iterable[tuple[datetime, datetime]]:
+def _liftable_ranges(conversation: Conversation | None) -> Iterable[Range]:
     """Where an end that may be lifted would let a segment reach on."""
     for window in conversation.windows if conversation is not None else ():
         if window.end is not None:

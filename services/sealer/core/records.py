@@ -162,48 +162,6 @@ class Changes:
     sessions: tuple[SessionRecord, ...]
 
 
-class WantedMessage(NamedTuple):
-    """A message to come: what lies within its reach may join it."""
-
-    event_id: str
-    earliest: datetime
-    latest: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What must be recalled of a conversation before its next events are observed.
-
-    Segments: those that meet the reach of a message whose id is not known, those that hold a
-    target, those that one of the messages opened, and in outline the last. Cuts: all beside them.
-    """
-
-    key: ConversationKey
-    messages: tuple[WantedMessage, ...]
-    ranges: tuple[tuple[datetime, datetime], ...]
-    other_ids: tuple[str, ...]
-    targets: tuple[str, ...]
-    session_ids: tuple[str, ...]
-
-
-class Rejected(NamedTuple):
-    """A record that a table refused: the segment of its event must be recalled, if any."""
-
-    event_id: str
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Wants:
-    """What must be recalled before a batch is observed.
-
-    A message of a rejected id counts as not known: it may be dropped and come again at once.
-    """
-
-    conversations: tuple[Wanted, ...]
-    rejected: tuple[Rejected, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class History:
     """What the tables hold of a conversation, as far as it was wanted.

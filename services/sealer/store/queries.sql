@@ -1,4 +1,5 @@
 -- What the sealer asks of its own tables. `w` is what a batch wants, one row a conversation or id.
+-- Where there is much of it, it comes as one JSON text: of an array the driver looks at each value.
 
 -- name: partition
 -- The partition's time, rule and imports.
@@ -45,16 +46,16 @@ SELECT t.* FROM unnest($1::text[], $2::text[]) AS w (tenant_id, conversation_id)
     ORDER BY s.first_time DESC, s.first_event_id DESC LIMIT 1) AS t
 
 -- name: segments
--- Closed segments that meet a conversation's range ($3 to $4), are named ($5), or were opened by
--- one of the events ($6). The range is null where nothing may join.
-SELECT s.*,
-       (s.current_revision > 0 AND s.first_time <= w.latest AND s.reach >= w.earliest)
-         IS TRUE AS is_near
-  FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
-       AS w (tenant_id, conversation_id, earliest, latest)
+-- Closed segments that meet a conversation's range (null where nothing may join), are named, or
+-- were opened by one of the events.
+SELECT s.*, ((s.current_revision > 0 AND s.first_time <= w.latest AND s.reach >= w.earliest)
+             OR s.segment_id = ANY(w.segment_ids)) IS TRUE AS is_wanted_whole
+  FROM json_to_recordset($1)
+       AS w (tenant_id text, conversation_id text, event_ids uuid[], segment_ids uuid[],
+             earliest timestamptz, latest timestamptz)
   JOIN sealer_segments s USING (tenant_id, conversation_id)
  WHERE ((s.current_revision > 0 AND s.first_time <= w.latest AND s.reach >= w.earliest)
-        OR s.segment_id = ANY($5::uuid[]) OR s.opening_event_id = ANY($6::uuid[]))
+        OR s.segment_id = ANY(w.segment_ids) OR s.opening_event_id = ANY(w.event_ids))
    AND NOT EXISTS (SELECT FROM sealer_windows o
                     WHERE o.tenant_id = s.tenant_id AND o.conversation_id = s.conversation_id
                       AND o.segment_id = s.segment_id)
@@ -66,17 +67,18 @@ SELECT m.* FROM unnest($1::text[], $2::text[], $3::uuid[])
   JOIN sealer_members m USING (tenant_id, conversation_id, segment_id)
 
 -- name: known
--- Which of the ids ($3) are known, and in which segment.
+-- Which ids of the conversations are known, and in which segment.
 SELECT m.tenant_id, m.conversation_id, m.event_id, m.segment_id
-  FROM unnest($1::text[], $2::text[], $3::uuid[]) AS w (tenant_id, conversation_id, event_id)
+  FROM json_to_recordset($1) AS w (tenant_id text, conversation_id text, event_ids uuid[])
+ CROSS JOIN unnest(w.event_ids) AS e (event_id)
   JOIN sealer_members m USING (tenant_id, conversation_id, event_id)
 
 -- name: early
--- Revisions that came before the messages ($3) that they revise; $4 is the id of no segment.
-SELECT m.* FROM unnest($1::text[], $2::text[], $3::uuid[])
-       AS w (tenant_id, conversation_id, target)
+-- Revisions that came before the messages that they revise; $2 is the id of no segment.
+SELECT m.*
+  FROM json_to_recordset($1) AS w (tenant_id text, conversation_id text, event_ids uuid[])
   JOIN sealer_members m ON m.tenant_id = w.tenant_id AND m.conversation_id = w.conversation_id
-                       AND m.segment_id = $4 AND m.target = w.target
+                       AND m.segment_id = $2 AND m.target = ANY(w.event_ids)
 
 -- name: stored
 -- Which of the conversations have anything stored at all.
@@ -89,14 +91,6 @@ SELECT w.tenant_id, w.conversation_id
     OR EXISTS (SELECT FROM sealer_sessions s
                 WHERE s.tenant_id = w.tenant_id AND s.conversation_id = w.conversation_id)
 
--- name: cuts
--- Cuts of the conversations between two times ($3 to $4).
-SELECT c.* FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
-       AS w (tenant_id, conversation_id, earliest, latest)
-  JOIN sealer_cuts c ON c.tenant_id = w.tenant_id AND c.conversation_id = w.conversation_id
-                    AND c.event_time BETWEEN w.earliest AND w.latest
- ORDER BY c.tenant_id, c.conversation_id, c.event_time, c.event_id
-
 -- name: cuts_from
 -- Cuts of the conversations from a time ($3) on.
 SELECT c.* FROM unnest($1::text[], $2::text[], $3::timestamptz[])
@@ -104,13 +98,6 @@ SELECT c.* FROM unnest($1::text[], $2::text[], $3::timestamptz[])
   JOIN sealer_cuts c ON c.tenant_id = w.tenant_id AND c.conversation_id = w.conversation_id
                     AND c.event_time >= w.earliest
  ORDER BY c.tenant_id, c.conversation_id, c.event_time, c.event_id
-
--- name: window_spans
--- From where to where the open segments of the conversations lie.
-SELECT o.tenant_id, o.conversation_id, min(o.first_time) AS earliest, max(o.reach) AS latest
-  FROM unnest($1::text[], $2::text[]) AS w (tenant_id, conversation_id)
-  JOIN sealer_windows o USING (tenant_id, conversation_id)
- GROUP BY 1, 2
 
 -- name: sessions
 -- The sessions named by ($1, $2, $3).
@@ -147,10 +134,7 @@ DELETE FROM sealer_members m
 
 -- name: save_windows
 -- Open segments, whole.
-INSERT INTO sealer_windows
-SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[], $5::uuid[], $6::bigint[],
-                     $7::bigint[], $8::timestamptz[], $9::uuid[], $10::timestamptz[],
-                     $11::uuid[], $12::timestamptz[], $13::timestamptz[], $14::int[], $15::jsonb[])
+INSERT INTO sealer_windows SELECT * FROM json_populate_recordset(NULL::sealer_windows, $1)
 ON CONFLICT (tenant_id, conversation_id, segment_id) DO UPDATE
    SET opening_event_id = excluded.opening_event_id, revision = excluded.revision,
        current_revision = excluded.current_revision, first_time = excluded.first_time,
@@ -161,10 +145,7 @@ ON CONFLICT (tenant_id, conversation_id, segment_id) DO UPDATE
 
 -- name: save_segments
 -- Closed segments, whole.
-INSERT INTO sealer_segments
-SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[], $5::uuid[], $6::bigint[],
-                     $7::bigint[], $8::timestamptz[], $9::uuid[], $10::timestamptz[],
-                     $11::uuid[], $12::timestamptz[], $13::timestamptz[], $14::int[], $15::jsonb[])
+INSERT INTO sealer_segments SELECT * FROM json_populate_recordset(NULL::sealer_segments, $1)
 ON CONFLICT (tenant_id, conversation_id, segment_id) DO UPDATE
    SET opening_event_id = excluded.opening_event_id, revision = excluded.revision,
        current_revision = excluded.current_revision, first_time = excluded.first_time,
@@ -197,9 +178,7 @@ ON CONFLICT DO NOTHING
 
 -- name: save_sessions
 -- Sessions, whole.
-INSERT INTO sealer_sessions
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bool[],
-                     $7::bool[], $8::timestamptz[], $9::timestamptz[])
+INSERT INTO sealer_sessions SELECT * FROM json_populate_recordset(NULL::sealer_sessions, $1)
 ON CONFLICT (tenant_id, conversation_id, session_id) DO UPDATE
    SET generation = excluded.generation, is_open = excluded.is_open,
        is_imported = excluded.is_imported, last_event_time = excluded.last_event_time,

@@ -1,7 +1,7 @@
 """Reads back what a batch may touch: a few statements for all its conversations together."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from services.sealer.core import (
     Wanted,
     WantedMessage,
     Wants,
+    Wish,
 )
 from services.sealer.store import rows
 from services.sealer.store.saving import SQL
@@ -28,18 +29,32 @@ Span = tuple[datetime, datetime]
 
 async def histories(pool: Pool, wants: Wants) -> list[History]:
     """What the tables hold of the conversations that are wanted."""
-    wanted = [*wants.conversations, *await _rejected(pool, wants.rejected)]
-    if not wanted:
+    refused = await _rejected(pool, wants.rejected)
+    if not wants.conversations and not refused:
         return []
-    merged = {one.key: one for one in wanted}
-    if len(merged) < len(wanted):
-        merged = _merge(wanted)
     # One connection for all: to get it and to give it back costs as much as to ask.
     async with pool.acquire() as connection:
+        stored = await _stored(connection, wants.conversations)
+        wanted = _merge([*_wanted(wants.conversations, stored), *refused])
         dropped = frozenset(one.event_id for one in wants.rejected)
-        reading = _Reading(connection, merged, dropped)
+        reading = _Reading(connection, wanted, dropped)
         await reading.read()
-    return [reading.history(one) for one in merged.values()]
+    new = [one.key for one in wants.conversations if one.key not in stored]
+    return [
+        *(History(key, is_whole=True) for key in new if key not in wanted),
+        *(reading.history(one) for one in wanted.values()),
+    ]
+
+
+async def _stored(connection: Connection, wishes: Sequence[Wish]) -> set[ConversationKey]:
+    """Which of the conversations the tables hold anything of."""
+    columns = rows.columns([one.key for one in wishes], 2)
+    return {_key(row) for row in await connection.fetch(SQL["stored"], *columns)}
+
+
+def _wanted(wishes: Iterable[Wish], stored: Set[ConversationKey]) -> list[Wanted]:
+    """Of conversations that are not stored nothing more is asked."""
+    return [one.wanted() for one in wishes if one.key in stored]
 
 
 async def holders(pool: Pool, rejected: Sequence[Rejected]) -> list[ConversationKey]:
@@ -51,10 +66,7 @@ async def _rejected(pool: Pool, rejected: Sequence[Rejected]) -> list[Wanted]:
     if not rejected:
         return []
     found = await pool.fetch(SQL["rejected"], *rows.columns(rejected, 2))
-    return [
-        Wanted(_key(row), (), (), (), targets=(str(row["event_id"]),), session_ids=())
-        for row in found
-    ]
+    return [Wanted(_key(row), is_stranger=True, targets=(str(row["event_id"]),)) for row in found]
 
 
 def _merge(wanted: Iterable[Wanted]) -> dict[ConversationKey, Wanted]:
@@ -69,6 +81,7 @@ def _merge(wanted: Iterable[Wanted]) -> dict[ConversationKey, Wanted]:
 def _union(one: Wanted, other: Wanted) -> Wanted:
     return Wanted(
         one.key,
+        one.is_stranger or other.is_stranger,
         one.messages + other.messages,
         one.ranges + other.ranges,
         one.other_ids + other.other_ids,
@@ -86,8 +99,6 @@ class _Found:
     cuts: list[Key] = field(default_factory=list)
     sessions: list[SessionRecord] = field(default_factory=list)
     early: list[Entry] = field(default_factory=list)
-    window_span: tuple[Span, ...] = ()
-    is_whole: bool = True
 
 
 class _Reading:
@@ -110,7 +121,7 @@ class _Reading:
         found = self._found[wanted.key]
         return History(
             key=wanted.key,
-            is_whole=found.is_whole,
+            is_whole=False,
             segments=tuple(found.segments),
             cuts=tuple(found.cuts),
             sessions=tuple(found.sessions),
@@ -119,58 +130,58 @@ class _Reading:
         )
 
     async def read(self) -> None:
-        """Ask for everything; of conversations that are not stored nothing more is asked."""
-        for row in await self._fetch("stored", self._wanted):
-            self._found[_key(row)].is_whole = False
-        self._wanted = {
-            key: one for key, one in self._wanted.items() if not self._found[key].is_whole
-        }
+        """Ask for everything."""
         if not self._wanted:
             return
         await self._read_known()
         await self._read_early()
         await self._read_segments()
+        await self._read_tails()
         await self._read_cuts()
         await self._read_sessions()
 
     async def _read_known(self) -> None:
-        asked = [(*one.key, event_id) for one in self._wanted.values() for event_id in _ids(one)]
-        for row in await self._fetch("known", asked, 3):
+        asked = [_asked(one, event_ids=_ids(one)) for one in self._wanted.values()]
+        for row in await self._connection.fetch(SQL["known"], rows.as_json(asked)):
             self._found[_key(row)].known[str(row["event_id"])] = str(row["segment_id"])
 
     async def _read_early(self) -> None:
         asked = [
-            (*one.key, message.event_id)
+            _asked(one, event_ids=[message.event_id for message in new])
             for one in self._wanted.values()
-            for message in self._new_messages(one)
+            if (new := self._new_messages(one))
         ]
         if not asked:
             return
-        columns = rows.columns(asked, 3)
-        for row in await self._connection.fetch(SQL["early"], *columns, NO_SEGMENT):
+        for row in await self._connection.fetch(SQL["early"], rows.as_json(asked), NO_SEGMENT):
             self._found[_key(row)].early.append(rows.entry(row))
 
     async def _read_segments(self) -> None:
-        asked = [(*one.key, *self._range(one)) for one in self._wanted.values()]
-        whole = {
-            self._found[one.key].known[target]
-            for one in self._wanted.values()
-            for target in one.targets
-            if target in self._found[one.key].known
-        }
-        openers = [m.event_id for one in self._wanted.values() for m in self._new_messages(one)]
-        found = await self._connection.fetch(
-            SQL["segments"], *rows.columns(asked, 4), sorted(whole), openers
-        )
-        in_full = [row for row in found if row["is_near"] or str(row["segment_id"]) in whole]
-        entries = await read_entries(self._connection, in_full)
-        seen = set()
+        asked = [self._asked_segments(one) for one in self._wanted.values()]
+        found = await self._connection.fetch(SQL["segments"], rows.as_json(asked))
+        near = [row for row in found if row["is_wanted_whole"]]
+        entries = await read_entries(self._connection, near)
         for row in found:
-            seen.add(str(row["segment_id"]))
             self._add_segment(row, entries)
-        for row in await self._fetch("tails", self._wanted):
-            if str(row["segment_id"]) not in seen:
-                self._add_segment(row, entries)
+
+    def _asked_segments(self, wanted: Wanted) -> dict[str, Any]:
+        earliest, latest = self._range(wanted)
+        known = self._found[wanted.key].known
+        return _asked(
+            wanted,
+            event_ids=[message.event_id for message in self._new_messages(wanted)],
+            segment_ids=[known[one] for one in wanted.targets if one in known],
+            earliest=earliest,
+            latest=latest,
+        )
+
+    async def _read_tails(self) -> None:
+        """Of conversations that are in memory it has the last segment."""
+        strangers = [one.key for one in self._wanted.values() if one.is_stranger]
+        for row in await self._fetch("tails", strangers):
+            known = self._found[_key(row)].segments
+            if str(row["segment_id"]) not in {one.record.segment_id for one in known}:
+                self._add_segment(row, {})
 
     def _add_segment(self, row: Any, entries: dict[str, tuple[Entry, ...]]) -> None:
         record = rows.segment(row, is_open=False)
@@ -178,14 +189,13 @@ class _Reading:
         self._found[record.key].segments.append(stored)
 
     async def _read_cuts(self) -> None:
-        for row in await self._fetch("window_spans", self._wanted):
-            self._found[_key(row)].window_span = ((row["earliest"], row["latest"]),)
+        """From the earliest on that is touched: of what is open memory has them already."""
         asked = [
-            (*one.key, min(start for start, _ in spans), max(end for _, end in spans))
+            (*one.key, min(moments))
             for one in self._wanted.values()
-            if (spans := self._spans(one))
+            if (moments := self._beginnings(one))
         ]
-        for row in await self._fetch("cuts", asked, 4):
+        for row in await self._fetch("cuts_from", asked, 3):
             self._found[_key(row)].cuts.append((row["event_time"], str(row["event_id"])))
 
     async def _read_sessions(self) -> None:
@@ -207,10 +217,10 @@ class _Reading:
             return None, None
         return min(start for start, _ in ranges), max(end for _, end in ranges)
 
-    def _spans(self, wanted: Wanted) -> list[Span]:
-        found = self._found[wanted.key]
-        segments = [(one.record.first[0], one.record.reach) for one in found.segments]
-        return [*segments, *self._ranges(wanted), *found.window_span]
+    def _beginnings(self, wanted: Wanted) -> list[datetime]:
+        segments = self._found[wanted.key].segments
+        ranges = self._ranges(wanted)
+        return [*(one.record.first[0] for one in segments), *(start for start, _ in ranges)]
 
     async def _fetch(self, query: str, asked: Iterable[Sequence[Any]], width: int = 2) -> list[Any]:
         columns = rows.columns(asked, width)
@@ -233,9 +243,14 @@ async def read_entries(
     return {segment_id: tuple(sorted(found)) for segment_id, found in entries.items()}
 
 
-def _ids(wanted: Wanted) -> set[str]:
-    messages = {message.event_id for message in wanted.messages}
-    return messages | set(wanted.other_ids) | set(wanted.targets)
+def _asked(wanted: Wanted, **more: Any) -> dict[str, Any]:
+    tenant_id, conversation_id = wanted.key
+    return {"tenant_id": tenant_id, "conversation_id": conversation_id, **more}
+
+
+def _ids(wanted: Wanted) -> list[str]:
+    messages = (message.event_id for message in wanted.messages)
+    return list(dict.fromkeys((*messages, *wanted.other_ids, *wanted.targets)))
 
 
 def _key(row: Any) -> ConversationKey:

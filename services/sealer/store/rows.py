@@ -27,32 +27,44 @@ def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
     return transposed or [[] for _ in range(width)]
 
 
+def as_json(rows: Sequence[Any]) -> str:
+    """Rows with names as one text, from which the server makes rows again."""
+    return orjson.dumps(rows).decode()
+
+
 # --- segments ---------------------------------------------------------------------------------
 
 
-def segment_row(record: SegmentRecord, partition: int) -> tuple[Any, ...]:
+def segment_row(record: SegmentRecord, partition: int) -> dict[str, Any]:
     """A row of sealer_windows or sealer_segments."""
-    return (
-        *record.key,
-        record.segment_id,
-        partition,
-        record.opening_event_id,
-        record.revision,
-        record.current_revision,
-        *record.first,
-        *record.last,
-        record.reach,
-        record.deadline,
-        record.message_count,
-        orjson.dumps(_rest(record)).decode(),
-    )
+    tenant_id, conversation_id = record.key
+    first_time, first_event_id = record.first
+    last_time, last_event_id = record.last
+    return {
+        "tenant_id": tenant_id,
+        "conversation_id": conversation_id,
+        "segment_id": record.segment_id,
+        "partition": partition,
+        "opening_event_id": record.opening_event_id,
+        "revision": record.revision,
+        "current_revision": record.current_revision,
+        "first_time": first_time,
+        "first_event_id": first_event_id,
+        "last_time": last_time,
+        "last_event_id": last_event_id,
+        "reach": record.reach,
+        "deadline": record.deadline,
+        "message_count": record.message_count,
+        "rest": _rest(record),
+    }
 
 
 def _rest(record: SegmentRecord) -> dict[str, Any]:
+    """What no statement looks for. Times are written as they are in the other columns."""
     return {
         "rule_version": record.rule_version,
-        "last_arrival": _text(record.last_arrival),
-        "released_at": _text(record.released_at),
+        "last_arrival": record.last_arrival,
+        "released_at": record.released_at,
         "policy": _policy_to_json(record.policy),
         "channel": record.channel,
         "participants": record.participants,
@@ -63,8 +75,8 @@ def _rest(record: SegmentRecord) -> dict[str, Any]:
         "is_imported": record.is_imported,
         "held_by": record.held_by,
         "retracts": record.retracts,
-        "end": _end_to_json(record.end),
-        "cut": None if record.cut is None else [_text(record.cut[0]), record.cut[1]],
+        "end": record.end,
+        "cut": record.cut,
     }
 
 
@@ -115,10 +127,6 @@ def _policy(items: tuple[tuple[str, Any], ...]) -> Policy:
     return Policy(**{**whole, **{name: timedelta(microseconds=whole[name]) for name in _SPANS}})
 
 
-def _end_to_json(end: EndRecord | None) -> dict[str, Any] | None:
-    return None if end is None else {**asdict(end), "closes_at": _text(end.closes_at)}
-
-
 def _end(whole: dict[str, Any] | None) -> EndRecord | None:
     if whole is None:
         return None
@@ -128,10 +136,6 @@ def _end(whole: dict[str, Any] | None) -> EndRecord | None:
 
 def _key(pair: list[str] | None) -> Key | None:
     return None if pair is None else (datetime.fromisoformat(pair[0]), pair[1])
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
 
 
 def _time(text: str | None) -> datetime | None:
@@ -147,18 +151,20 @@ def entry(row: Any) -> Entry:
     return Entry(str(row["event_id"]), row["event_time"], row["log_offset"], target)
 
 
-def session_row(record: SessionRecord, partition: int) -> tuple[Any, ...]:
+def session_row(record: SessionRecord, partition: int) -> dict[str, Any]:
     """A row of sealer_sessions."""
-    return (
-        *record.key,
-        record.session_id,
-        partition,
-        record.generation,
-        record.is_open,
-        record.is_imported,
-        record.last_event_time,
-        record.last_arrival,
-    )
+    tenant_id, conversation_id = record.key
+    return {
+        "tenant_id": tenant_id,
+        "conversation_id": conversation_id,
+        "session_id": record.session_id,
+        "partition": partition,
+        "generation": record.generation,
+        "is_open": record.is_open,
+        "is_imported": record.is_imported,
+        "last_event_time": record.last_event_time,
+        "last_arrival": record.last_arrival,
+    }
 
 
 def session(row: Any) -> SessionRecord:
@@ -176,16 +182,7 @@ def session(row: Any) -> SessionRecord:
 
 def imports_to_json(imports: Iterable[ImportRecord]) -> str:
     """The column `imports` of sealer_partitions."""
-    records = [
-        {
-            "import_id": one.import_id,
-            "conversation_id": one.conversation_id,
-            "event_time": _text(one.event_time),
-            "last_seen": _text(one.last_seen),
-        }
-        for one in imports
-    ]
-    return orjson.dumps(records).decode()
+    return orjson.dumps(list(imports)).decode()
 
 
 def imports(text: str) -> tuple[ImportRecord, ...]:

@@ -14,6 +14,7 @@ from services.sealer.core import (
     Entries,
     Key,
     SegmentRecord,
+    SessionRecord,
 )
 from services.sealer.store import rows
 
@@ -29,14 +30,13 @@ async def save(connection: Connection, topic: str, partition: int, changes: Chan
     own = (whole.watermark, whole.rule_version, imports, sorted(RULES))
     await connection.execute(SQL["save_partition"], topic, partition, *own)
     await _write(connection, "delete_windows", _gone(changes), 3)
-    await _write(connection, "save_windows", _segments(changes.open, partition), 15)
-    await _write(connection, "save_segments", _segments(changes.closed, partition), 15)
+    await _write_whole(connection, "save_windows", _segments(changes.open, partition))
+    await _write_whole(connection, "save_segments", _segments(changes.closed, partition))
     await _write(connection, "delete_members", _segment_keys(changes.rewritten), 3)
     await _save_members(connection, _members(changes))
     await _write(connection, "delete_cuts", _cuts(changes.cuts_lifted), 4)
     await _write(connection, "save_cuts", _cuts(changes.cuts_placed), 4)
-    sessions = [rows.session_row(one, partition) for one in changes.sessions]
-    await _write(connection, "save_sessions", sorted(sessions), 9)
+    await _write_whole(connection, "save_sessions", _sessions(changes.sessions, partition))
 
 
 async def _write(
@@ -44,6 +44,12 @@ async def _write(
 ) -> None:
     if values:
         await connection.execute(SQL[query], *rows.columns(values, width))
+
+
+async def _write_whole(connection: Connection, query: str, whole: Sequence[Any]) -> None:
+    """Rows as one text: of arrays the driver looks at each value, which takes longer."""
+    if whole:
+        await connection.execute(SQL[query], rows.as_json(whole))
 
 
 async def _save_members(connection: Connection, members: Sequence[Sequence[Any]]) -> None:
@@ -61,8 +67,14 @@ def _segment_keys(keys: Iterable[tuple[ConversationKey, str]]) -> list[tuple[str
     return sorted({(*key, segment_id) for key, segment_id in keys})
 
 
-def _segments(records: Iterable[SegmentRecord], partition: int) -> list[tuple[Any, ...]]:
-    return sorted((rows.segment_row(one, partition) for one in records), key=lambda row: row[:3])
+def _segments(records: Iterable[SegmentRecord], partition: int) -> list[dict[str, Any]]:
+    in_order = sorted(records, key=lambda one: (one.key, one.segment_id))
+    return [rows.segment_row(one, partition) for one in in_order]
+
+
+def _sessions(records: Iterable[SessionRecord], partition: int) -> list[dict[str, Any]]:
+    in_order = sorted(records, key=lambda one: (one.key, one.session_id))
+    return [rows.session_row(one, partition) for one in in_order]
 
 
 def _members(changes: Changes) -> list[tuple[Any, ...]]:

@@ -60,7 +60,7 @@ class Tables:
     def histories(self, wants: Wants) -> list[History]:
         """What is wanted, conversation by conversation."""
         dropped = frozenset(one.event_id for one in wants.rejected)
-        found = [self._history(wanted, dropped) for wanted in wants.conversations]
+        found = [self._history(wish.wanted(), dropped) for wish in wants.conversations]
         found.extend(one for rejected in wants.rejected for one in self._rejected(rejected))
         return found
 
@@ -84,7 +84,7 @@ class Tables:
         whole = {sid for sid, entry in entries if entry.event_id in wanted.targets}
         openers = {one.event_id for one in messages}
         sessions = [self.sessions.get((wanted.key, one)) for one in wanted.session_ids]
-        segments = self._segments(wanted.key, ranges, whole, openers)
+        segments = self._segments(wanted, ranges, whole, openers)
         return History(
             key=wanted.key,
             is_whole=not entries and not self._is_stored(wanted.key),
@@ -100,12 +100,12 @@ class Tables:
 
     def _segments(
         self,
-        key: ConversationKey,
+        wanted: Wanted,
         ranges: list[tuple[datetime, datetime]],
         whole: set[str],
         openers: set[str],
     ) -> tuple[StoredSegment, ...]:
-        found = []
+        key, found = wanted.key, []
         current = self._current(key)
         tail = max(current, key=lambda one: one.first, default=None)
         for record in self.segments.values():
@@ -114,7 +114,7 @@ class Tables:
             is_near = record in current and _meets(record, ranges)
             if is_near or record.segment_id in whole:
                 found.append(self._stored(record))
-            elif record is tail or record.opening_event_id in openers:
+            elif (record is tail and wanted.is_stranger) or record.opening_event_id in openers:
                 found.append(StoredSegment(record, None))
         return tuple(found)
 
@@ -135,14 +135,10 @@ class Tables:
         segments: tuple[StoredSegment, ...],
         ranges: list[tuple[datetime, datetime]],
     ) -> tuple[Key, ...]:
-        spans = [(one.record.first[0], one.record.reach) for one in segments] + ranges
-        spans += [(r.first[0], r.reach) for r in self.windows.values() if r.key == key]
-        if not spans:
+        begin = [one.record.first[0] for one in segments] + [earliest for earliest, _ in ranges]
+        if not begin:
             return ()
-        earliest, latest = min(one for one, _ in spans), max(one for _, one in spans)
-        return tuple(
-            cut for k, cut in sorted(self.cuts) if k == key and earliest <= cut[0] <= latest
-        )
+        return tuple(cut for k, cut in sorted(self.cuts) if k == key and cut[0] >= min(begin))
 
     def holders(self, refused: list[Rejected]) -> list[ConversationKey]:
         """The conversations that hold records which a table refused."""
@@ -150,7 +146,7 @@ class Tables:
 
     def _rejected(self, rejected: Rejected) -> list[History]:
         return [
-            self._history(Wanted(key, (), (), (), (rejected.event_id,), ()))
+            self._history(Wanted(key, is_stranger=True, targets=(rejected.event_id,)))
             for (key, _), by_id in self.entries.items()
             if rejected.event_id in by_id and by_id[rejected.event_id].offset == rejected.offset
         ]
