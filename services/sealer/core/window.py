@@ -120,26 +120,48 @@ class Window:
 
     def add(self, said: Said, offset: int) -> None:
         """Take a message in."""
-        members = self.loaded()
-        time, event_id = key = (said.event_time, said.event_id)
-        if not members:
+        key = (said.event_time, said.event_id)
+        if not self.loaded():
             self.first = self.last = key
         if key <= self.first:
             self.first, self.policy, self.channel = key, said.policy, said.channel
         elif key > self.last:
             self.last = key
-        reach = time + said.policy.idle_gap
-        self.reach = max(self.reach, reach)
-        members[event_id] = entry = _entry((event_id, time, offset, ""))
+        self._take(said, offset)
+
+    def extend(self, said: Said, offset: int) -> None:
+        """Take a message in that comes after all members; `is_extended_by` says so."""
+        self.last = (said.event_time, said.event_id)
+        self._take(said, offset)
+
+    def is_extended_by(self, said: Said) -> bool:
+        """Whether a message only makes an open segment longer: a live one, after all members,
+        within the gap and below the caps, and no cut, an end's or another, ends the segment.
+        """
+        time = said.event_time
+        return (
+            self.last[0] < time <= self.reach
+            and self.is_open
+            and self.limit is None
+            and said.import_id is None
+            # Of one that has lost all members the next one is the first.
+            and 0 < self.message_count < self.policy.max_messages - 1
+            and time - self.first[0] < self.policy.max_duration
+        )
+
+    def _take(self, said: Said, offset: int) -> None:
+        event_id, time, _, _, session_id, user_id, sender, _, policy, _ = said
+        self.reach = max(self.reach, time + policy.idle_gap)
+        self.loaded()[event_id] = entry = _entry((event_id, time, offset, ""))
         self.unsaved.append(entry)
         self.message_count += 1
         self.last_offset = offset
-        if said.sender:
-            self.participants.add(said.sender)
-        if said.user_id:
-            self.user_ids.add(said.user_id)
-        if said.session_id:
-            self.session_ids.add(said.session_id)
+        if sender:
+            self.participants.add(sender)
+        if user_id:
+            self.user_ids.add(user_id)
+        if session_id:
+            self.session_ids.add(session_id)
 
     def revise(self, entry: Entry) -> bool:
         """Note a revision of a member; whether it is the one that counts now."""

@@ -35,7 +35,7 @@ def play(seed: int) -> int:
 
 ROW = Row(
     "sealing-properties",
-    "sealing is a pure function of the log: five properties of a made-up log each",
+    "sealing is a pure function of the log: six properties of a made-up log each",
     unit="seeds",
     full=1_000_000,
     short=200,

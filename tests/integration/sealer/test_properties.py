@@ -1,4 +1,4 @@
-"""The properties of sealing with 10,000 examples in all; `tests/unit` tries hundreds."""
+"""The properties of sealing with 12,000 examples in all; `tests/unit` tries hundreds."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,12 +24,13 @@ AT_LENGTH = settings(
     ("check", "made_up"),
     [
         (properties.check_batches, (logs(), SEEDS)),
+        (properties.check_extending, (logs(), SEEDS)),
         (properties.check_workers, (logs(), SEEDS)),
         (properties.check_seals, (logs(),)),
         (properties.check_isolation, (logs(),)),
         (properties.check_any_order, (plain_messages(), SEEDS)),
     ],
-    ids=["batches", "workers", "seals", "isolation", "any-order"],
+    ids=["batches", "extending", "workers", "seals", "isolation", "any-order"],
 )
 def test_a_property_holds_for_two_thousand_examples(
     check: Callable[..., None], made_up: Any

@@ -3,16 +3,20 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
+from unittest.mock import patch
 
 from parley.events import Event, MessageRecorded
 from services.sealer.core import (
     BEGINNING,
+    Changes,
     ConversationKey,
     Decision,
     Key,
     PartitionSealer,
+    Snapshot,
     rejected,
 )
+from services.sealer.core.window import Window
 from tests.unit.sealer.model import Reader, bounds
 from tests.unit.sealer.reference import partition_of
 from tests.unit.sealer.samples import at
@@ -99,6 +103,30 @@ def fold(
         for offset, (event, append_time) in enumerate(batch, first_offset)
         for decision in sealer.observe(event, append_time, offset)
     ]
+
+
+def check_extending(log: Log, chance: Random) -> None:
+    """A message that only makes its segment longer is told of as it is on the way of all others."""
+    sizes = [chance.randint(1, 9) for _ in log]
+    usual = states_after(log, sizes)
+    with patch.object(Window, "is_extended_by", lambda *_: False):
+        assert states_after(log, sizes) == usual
+
+
+def states_after(log: Log, sizes: list[int]) -> list[tuple[list[Decision], Changes, Snapshot]]:
+    """What is decided, changed and remembered after each batch."""
+    sealer, tables = PartitionSealer(INCARNATION, 0), Tables()
+    states: list[tuple[list[Decision], Changes, Snapshot]] = []
+    offset = 0
+    for size in sizes:
+        if batch := log[offset : offset + size]:
+            decided = fold(sealer, tables, batch, offset)
+            changes = sealer.changes()
+            tables.save(changes)
+            sealer.forget()
+            states.append((decided, changes, sealer.snapshot()))
+        offset += size
+    return states
 
 
 @dataclass
@@ -266,6 +294,7 @@ def _only(event: Event | None, key: ConversationKey) -> Event | None:
 def check_all(log: Log, messages: list[Event], chance: Random) -> None:
     """Every property, of one log and one heap of messages."""
     check_batches(log, chance)
+    check_extending(log, chance)
     check_workers(log, chance)
     check_seals(log)
     check_isolation(log)

@@ -50,6 +50,17 @@ def test_a_late_message_before_a_cut_joins_its_own_side() -> None:
     assert [one.member_digest for one in talk.seals[1:]] == [digest(1, 2, 3), digest(4)]
 
 
+def test_a_message_after_the_cut_of_a_segment_that_is_open_again_begins_another() -> None:
+    talk = Talk()
+    talk.say(1, 0)
+    talk.say(3, 10)
+    talk.force(50, 11)
+    talk.say(2, 5, arrives=13)
+    talk.say(4, 14)
+    talk.tick(1_000)
+    assert [one.member_digest for one in talk.seals[1:]] == [digest(1, 2, 3), digest(4)]
+
+
 def test_after_a_cut_a_late_message_is_waited_for_no_longer_than_the_grace() -> None:
     talk = Talk()
     talk.say(1, 0)

@@ -18,6 +18,11 @@ def test_batches_restores_and_forgetting_do_not_show(log: Log, chance: random.Ra
 
 
 @given(logs(), SEEDS)
+def test_the_short_way_of_most_messages_does_not_show(log: Log, chance: random.Random) -> None:
+    properties.check_extending(log, chance)
+
+
+@given(logs(), SEEDS)
 def test_workers_kills_and_former_owners_do_not_show(log: Log, chance: random.Random) -> None:
     properties.check_workers(log, chance)
 

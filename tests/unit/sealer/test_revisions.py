@@ -83,6 +83,15 @@ def test_a_segment_without_messages_is_sealed_as_such() -> None:
     assert (seal.revision, seal.message_count, seal.member_digest) == (2, 0, digest())
 
 
+def test_the_next_message_of_a_segment_without_messages_is_its_first() -> None:
+    talk = Talk()
+    talk.say(1, 0)
+    talk.reject(1, 0, 1)
+    talk.say(2, 10)
+    seal = only(talk.tick(200))
+    assert (seal.first_event_id, seal.last_event_id) == (event_id(2), event_id(2))
+
+
 def test_an_id_that_is_still_to_be_retracted_is_not_given_anew() -> None:
     talk = Talk()
     talk.say(1, 0)
