@@ -21,8 +21,11 @@ def is_transient(error: BaseException) -> bool:
         return code.startswith(TRANSIENT_CLASSES) or code in TRANSIENT_CODES
     if isinstance(error, asyncpg.InternalClientError):
         return _OTHER_OPERATION in str(error)
-    # A broken connection shows as an interface error of a closed connection, or as the socket's.
-    return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError)
+    if isinstance(error, asyncpg.InterfaceError):
+        # A closed connection, unless asyncpg could not send a value, which it quotes.
+        return not isinstance(error, ValueError)
+    # A broken connection also shows as the socket's error.
+    return isinstance(error, OSError | TimeoutError)
 
 
 def describe(error: BaseException) -> str:

@@ -1,7 +1,10 @@
 """Which errors of the database pass by themselves, and what is said of them."""
 
+import ssl
+
 import asyncpg
 import pytest
+from asyncpg.exceptions import _base
 
 from parley.db.errors import describe, is_transient
 
@@ -33,13 +36,20 @@ def test_what_does_not_pass_is_not(sqlstate: str) -> None:
 def test_a_broken_connection_passes() -> None:
     closed = asyncpg.InterfaceError("connection is closed")
     confused = asyncpg.InternalClientError("cannot switch to state 15")
-    for error in (OSError(), TimeoutError(), closed, confused):
+    untrusted = ssl.SSLCertVerificationError("certificate has expired")
+    for error in (OSError(), TimeoutError(), closed, confused, untrusted):
         assert is_transient(error)
 
 
 def test_faults_of_a_value_or_of_the_program_do_not_pass() -> None:
     for error in (ValueError(), OverflowError(), KeyError(), asyncpg.DataError("invalid input")):
         assert not is_transient(error)
+
+
+def test_what_asyncpg_cannot_send_does_not_pass_although_it_calls_that_an_interface_error() -> None:
+    unsendable = _base.DataError("invalid input for query argument $1: 2 ** 70")
+    assert isinstance(unsendable, asyncpg.InterfaceError)
+    assert not is_transient(unsendable)
 
 
 def test_an_error_is_described_without_what_the_row_held() -> None:
