@@ -12,7 +12,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from parley.codec.flat import IDS
+from parley.codec.columns import IDS
 from parley.codec.policies import valid_policy
 from parley.codec.record import EPOCH, LogRecord, event_key, headers_for
 from parley.codec.validity import (

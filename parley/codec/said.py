@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from parley.codec.record import LogRecord
-from parley.codec.usual import Columns, usual_messages
+from parley.codec.usual import Fields, usual_messages
 from parley.events import Said
 
 # As its constructor does, which looks for defaults first.
@@ -20,5 +20,5 @@ def said_in(records: Sequence[LogRecord]) -> list[Said | None]:
     return usual_messages(records, _all_said)
 
 
-def _all_said(_: Sequence[LogRecord], columns: Columns) -> Iterable[Said]:
+def _all_said(_: Sequence[LogRecord], columns: Fields) -> Iterable[Said]:
     return map(_said, zip(*(columns[name] for name in Said._fields), strict=True))

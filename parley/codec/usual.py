@@ -14,15 +14,12 @@ from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError
 
-from parley.codec.flat import (
-    PARTS,
-    TEXTS,
-    TIMES,
-    fields_of,
+from parley.codec.columns import (
+    Columns,
+    has_each_once,
     one_after_another,
-    parse_events,
-    parse_messages,
     parse_moments,
+    says_each_once,
 )
 from parley.codec.messages import ROLES
 from parley.codec.policies import valid_policy
@@ -35,7 +32,9 @@ from parley.codec.validity import (
     check_json_object,
 )
 from parley.events import Policy
+from parley.wire import content_pb2, events_pb2
 
+_TIMES: Final = ("occurred_at", "sent_at", "received_at", "event_time")
 _SECOND: Final = timedelta(seconds=1)
 _EARLIEST_S: Final = (EARLIEST - EPOCH) // _SECOND
 _LATEST_S: Final = (LATEST - EPOCH) // _SECOND
@@ -44,18 +43,14 @@ _ROLE_NAMES: Final = {number: role.value for number, role in ROLES.items()}
 _UUID_LINES: Final = re.compile(r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\n)*")
 _UUID_LINE_CHARS: Final = 37
 
-_BODY: Final = ("role", "utterance_id", "language", "content.plain")
-_PLAIN: Final = ("text", "audio_url", "metadata_json")
-_body_of: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*_BODY)
-_plain_of: Final[Callable[[Any], tuple[Any, ...]]] = attrgetter(*_PLAIN)
 _stamp_of: Final[Callable[[Any], tuple[int, int]]] = attrgetter("seconds", "nanos")
 
 Made = TypeVar("Made")
 
-Columns = Mapping[str, Sequence[Any]]
+Fields = Mapping[str, Sequence[Any]]
 """By the names of an event's fields and of its message's, one value a message."""
 
-Make = Callable[[Sequence[LogRecord], Columns], Iterable[Made]]
+Make = Callable[[Sequence[LogRecord], Fields], Iterable[Made]]
 """Makes something of each message, given the records that hold them."""
 
 
@@ -82,47 +77,39 @@ def usual_messages(records: Sequence[LogRecord], make: Make[Made]) -> list[Made 
     return [next(made) if is_message else None for is_message in are_messages]
 
 
-def _read(records: Sequence[LogRecord]) -> tuple[Sequence[bool], Sequence[LogRecord], Columns]:
+def _read(records: Sequence[LogRecord]) -> tuple[Sequence[bool], Sequence[LogRecord], Fields]:
     """Which are messages, these, and what they say; raises unless all are usual and valid."""
     values = [one.value or b"" for one in records]
-    together = one_after_another(values)
-    events = parse_events(together)
-    # Protobuf writes what it has read in as few bytes as can be: together they are as long only
-    # where each is. What is there twice is longer: of it only the last is in the fields, where
-    # Protobuf would put together the messages that they are.
-    if events.ByteSize() != len(together):
+    # Of a text that is there twice the last would count, of a part both.
+    if not has_each_once(values):
         raise _Unsure
-    rows = list(map(fields_of, events.all))
-    are_messages = [row[-1] != b"" for row in rows]
+    columns = Columns(events_pb2.Event, values)
+    are_messages = [one != b"" for one in columns["message_recorded"]]
     if all(are_messages):
-        return are_messages, records, _columns(records, together, rows)
+        return are_messages, records, _fields(records, values, columns)
     picked = list(compress(records, are_messages))
     if not picked:
         return are_messages, picked, {}
-    together = b"".join(compress(values, are_messages))
-    return are_messages, picked, _columns(picked, together, list(compress(rows, are_messages)))
+    values = list(compress(values, are_messages))
+    return are_messages, picked, _fields(picked, values, Columns(events_pb2.Event, values))
 
 
-def _columns(
-    records: Sequence[LogRecord], together: bytes, rows: Sequence[tuple[Any, ...]]
-) -> Columns:
-    """What the messages say, of which the records are made that stand `together`."""
-    columns: dict[str, Any] = dict(
-        zip((*TEXTS, *TIMES, *PARTS), zip(*rows, strict=True), strict=True)
-    )
+def _fields(records: Sequence[LogRecord], values: Sequence[bytes], columns: Columns) -> Fields:
+    """What the messages say of which the records are made."""
     bodies, policies = columns["message_recorded"], columns["policy"]
-    _check_no_nul(together, policies)
+    _check_no_nul(b"".join(values), policies)
     # Where all but the body has so few bytes, no id has more.
-    if max(map(sub, [len(one.value or b"") for one in records], map(len, bodies))) > MAX_ID_BYTES:
+    if max(map(sub, map(len, values), map(len, bodies))) > MAX_ID_BYTES:
         raise _Unsure
     _check_ids(records, columns["event_id"], columns["tenant_id"], columns["conversation_id"])
-    columns |= _moments({name: columns[name] for name in TIMES})
+    columns |= _moments({name: columns[name] for name in _TIMES})
     _check_received(columns["received_at"], [one.broker_time for one in records])
     known = {one: _policy_of(one) for one in set(policies)}
     columns["policy"] = [known[one] for one in policies]
     # One that is there and empty has a length of NUL, and was not taken for usual.
     columns["import_id"] = [one or None for one in columns["import_id"]]
-    return columns | _said_in(bodies)
+    columns |= _said_in(bodies)
+    return columns
 
 
 def _check_no_nul(together: bytes, policies: Sequence[bytes]) -> None:
@@ -181,15 +168,22 @@ def _policy_of(value: bytes) -> Policy:
 
 
 def _said_in(bodies: Sequence[bytes]) -> dict[str, Sequence[Any]]:
-    said = zip(*map(_body_of, parse_messages(one_after_another(bodies)).all), strict=True)
-    columns: dict[str, Sequence[Any]] = dict(zip(_BODY, said, strict=True))
-    plains = zip(*map(_plain_of, columns["content.plain"]), strict=True)
-    columns |= dict(zip(_PLAIN, plains, strict=True))
-    # Without a text it may be another kind of content, or none.
-    if "" in columns["text"] or not _ROLE_NAMES.keys() >= set(columns["role"]):
+    if not says_each_once(bodies):
         raise _Unsure
-    for metadata_json in filter(None, columns["metadata_json"]):
+    said = Columns(events_pb2.MessageRecorded, bodies)
+    plains = Columns(content_pb2.Content, said["content"])["plain"]
+    plain = Columns(content_pb2.PlainContent, plains)
+    roles, texts, metadata = said["role"], plain["text"], plain["metadata_json"]
+    # Without a text it may be another kind of content, or none.
+    if "" in texts or not _ROLE_NAMES.keys() >= set(roles):
+        raise _Unsure
+    for metadata_json in filter(None, metadata):
         check_json_object(metadata_json)
-    columns["role"] = [_ROLE_NAMES[one] for one in columns["role"]]
-    columns["audio_url"] = [one or None for one in columns["audio_url"]]
-    return columns
+    return {
+        "role": [_ROLE_NAMES[one] for one in roles],
+        "utterance_id": said["utterance_id"],
+        "language": said["language"],
+        "text": texts,
+        "audio_url": [one or None for one in plain["audio_url"]],
+        "metadata_json": metadata,
+    }

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias, TypeVar
 from parley.analyses import JobEnded, JobEndKind
 from parley.codec import InvalidRecord, LogRecord, decode_analysis, decode_event, decode_seal
 from parley.codec.events import EVENT_HEADERS
-from parley.codec.usual import Columns, usual_messages
+from parley.codec.usual import Fields, usual_messages
 from parley.events import PARTITION_WIDE
 from parley.seals import SegmentSealed
 from services.persister.core.rows import MessageRow, Place, Received, ReceivedEvent, ReceivedMessage
@@ -57,7 +57,7 @@ def _read_or_refuse(
 
 
 def _messages(
-    incarnation: str, records: Sequence[LogRecord], columns: Columns
+    incarnation: str, records: Sequence[LogRecord], columns: Fields
 ) -> Iterable[ReceivedMessage]:
     _, partitions, offsets, append_times, _, values, _ = zip(*records, strict=True)
     tenant_ids, event_ids = columns["tenant_id"], columns["event_id"]

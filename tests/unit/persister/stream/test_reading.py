@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.codec import Header, InvalidRecord, LogRecord
+from parley.codec import Header, InvalidRecord, LogRecord, encode_event
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import APPEND_TIME
+from parley.codec.wire_fields import length, tag
 from parley.events import Content, Event, Policy, Tick
+from parley.wire import events_pb2
 from services.persister.core.events import event_row, fold
 from services.persister.core.rows import Received, ReceivedMessage
 from services.persister.stream.reading import each, read_event, read_events
@@ -26,6 +28,18 @@ from tests.unit.codec.usual import (
 )
 
 USUAL = as_read(MESSAGE)
+
+RECORDED = events_pb2.Event.FromString(encode_event(MESSAGE)).message_recorded
+BODY = RECORDED.SerializeToString()
+LANGUAGE = events_pb2.MessageRecorded(language="fr?").SerializeToString()
+CONTENT = events_pb2.MessageRecorded(content=RECORDED.content).SerializeToString()
+RECORDED.ClearField("language")
+NO_LANGUAGE = RECORDED.SerializeToString()
+RECORDED.ClearField("role")
+# Protobuf would write this one with as many bytes more as LANGUAGE has.
+ROLE_BELOW_0 = b"\x08\xff\xff\xff\xff\x0f" + RECORDED.SerializeToString()
+RECORDED.ClearField("content")
+NO_CONTENT = RECORDED.SerializeToString()
 
 
 def told(one: Received | InvalidRecord | None) -> object:
@@ -103,6 +117,29 @@ def test_others_leave_the_messages_beside_them_usual() -> None:
         True,
     ]
     check_alike(given)
+
+
+def with_body(body: bytes) -> LogRecord:
+    """The usual message's record with those bytes as what was recorded."""
+    wire = events_pb2.Event.FromString(encode_event(MESSAGE))
+    wire.ClearField("message_recorded")
+    field = tag(events_pb2.Event, "message_recorded")
+    return as_read(MESSAGE, value=wire.SerializeToString() + field + length(len(body)) + body)
+
+
+@pytest.mark.parametrize(
+    ("twice", "never"),
+    [
+        (with_body(LANGUAGE + BODY), with_body(NO_LANGUAGE)),
+        (with_body(BODY + CONTENT), with_body(NO_CONTENT)),
+        (with_body(LANGUAGE + BODY), with_body(ROLE_BELOW_0)),
+    ],
+)
+def test_what_a_message_says_twice_is_not_said_by_its_neighbour(
+    twice: LogRecord, never: LogRecord
+) -> None:
+    check_alike([twice, never])
+    check_alike([never, twice, USUAL])
 
 
 def test_of_no_records_nothing_is_read() -> None:
