@@ -1,4 +1,5 @@
--- What the gateway reads; it writes nothing here. Every query names the tenant.
+-- What the gateway reads; it writes nothing here. Every query names the tenant, but for the last,
+-- which reads no tenant's rows.
 
 -- name: conversation
 -- A conversation with its counts.

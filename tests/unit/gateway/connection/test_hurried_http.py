@@ -6,12 +6,14 @@ from contextlib import suppress
 
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request, WebSocket
+from fastapi import FastAPI, Request, Response, WebSocket
 
 from parley import clock
 from services.gateway.connection.hurried_http import HurriedHttp
 
 REQUEST_S = 0.4
+# More than buffers hold.
+LARGE = 16 * 1024 * 1024
 
 
 class Impatient(HurriedHttp):
@@ -31,6 +33,10 @@ def app() -> FastAPI:
     async def slow(request: Request) -> int:
         await asyncio.sleep(2 * REQUEST_S)
         return len(await request.body())
+
+    @made.get("/large")
+    async def large() -> Response:
+        return Response(bytes(LARGE))
 
     @made.websocket("/ws")
     async def echo(socket: WebSocket) -> None:
@@ -111,6 +117,30 @@ async def test_each_request_of_a_connection_has_its_own_time(port: int) -> None:
         answer = await reader.readuntil(b"\r\n\r\n4")
         assert answer.startswith(b"HTTP/1.1 200")
     writer.close()
+
+
+async def is_taken_whole(port: int, rest_s: float, pieces: int) -> bool:
+    """Whether somebody gets all of a large answer who rests before each of so many pieces."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    try:
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(pieces):
+            await asyncio.sleep(rest_s)
+            await reader.readexactly(LARGE // pieces)
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return False
+    finally:
+        writer.close()
+    return True
+
+
+async def test_who_takes_nothing_of_an_answer_is_shown_out(port: int) -> None:
+    assert not await is_taken_whole(port, 4 * REQUEST_S, 1)
+
+
+async def test_who_takes_an_answer_slowly_gets_all_of_it(port: int) -> None:
+    assert await is_taken_whole(port, REQUEST_S / 4, 16)
 
 
 async def test_a_websocket_may_be_quiet_for_longer(port: int) -> None:
