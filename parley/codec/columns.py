@@ -166,20 +166,20 @@ def has_each_once(events: Sequence[bytes]) -> bool:
     Protobuf writes what it has read in as few bytes as can be, and of what is there twice only the
     last: together they are as long only where nothing is.
     """
-    return _is_as_written(_Events, events)
+    together = one_after_another(events)
+    return bool(_Events.FromString(together).ByteSize() == len(together))
 
 
 def says_each_once(messages: Sequence[bytes]) -> bool:
     """The same of recorded messages, throughout, as long as none has a role below 0.
 
-    Of that, which no role is, Protobuf would write more bytes than need be.
+    Of that, which no role is, Protobuf would write more bytes than need be. And all of each is
+    known: a role that is written as a list is none to the message, and any number of them here.
     """
-    return _is_as_written(_Messages, messages)
-
-
-def _is_as_written(many: Any, values: Sequence[bytes]) -> bool:
-    together = one_after_another(values)
-    return bool(many.FromString(together).ByteSize() == len(together))
+    together = one_after_another(messages)
+    read = _Messages.FromString(together)
+    read.DiscardUnknownFields()
+    return bool(read.ByteSize() == len(together))
 
 
 class Columns(dict[str, Sequence[Any]]):

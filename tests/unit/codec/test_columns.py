@@ -74,6 +74,14 @@ def test_a_message_that_says_something_twice_is_noticed_however_deep(
     assert not says_each_once([usual, usual + twice, usual])
 
 
+@pytest.mark.parametrize("roles", [b"\x01", b"\x01\x02"])
+def test_a_role_that_is_written_as_a_list_is_noticed(roles: bytes) -> None:
+    usual, listed = HI.SerializeToString(), b"\x0a" + bytes((len(roles),)) + roles
+    assert events_pb2.MessageRecorded.FromString(listed).role == 0
+    assert Columns(events_pb2.MessageRecorded, [listed])["role"] == list(roles)
+    assert not says_each_once([usual, listed, usual])
+
+
 def test_what_is_no_message_at_all_raises() -> None:
     for read in (has_each_once, says_each_once):
         with pytest.raises(DecodeError):
