@@ -19,8 +19,9 @@ PIECE = 3
 class Kafka:
     """A log without end, of which at most PIECE records come at a time."""
 
-    def __init__(self, *partitions: TopicPartition) -> None:
+    def __init__(self, *partitions: TopicPartition, value: bytes | None = None) -> None:
         self.positions = dict.fromkeys(partitions, 0)
+        self._value = value
 
     def assignment(self) -> set[TopicPartition]:
         return set(self.positions)
@@ -36,7 +37,7 @@ class Kafka:
             first = self.positions[tp]
             self.positions[tp] += PIECE
             found[tp] = [
-                LogRecord(tp.topic, tp.partition, offset, EPOCH, None, None)
+                LogRecord(tp.topic, tp.partition, offset, EPOCH, None, self._value)
                 for offset in range(first, first + PIECE)
             ]
         return found
@@ -66,6 +67,21 @@ async def test_of_a_partition_that_enough_is_held_of_nothing_more_is_fetched() -
     ahead.take(B, 5)
     await ahead.fetch(0.0)
     assert kafka.positions == {A: 2 * PIECE, B: 3 * PIECE}
+
+
+async def test_of_long_records_fewer_are_held_and_as_many_of_each_partition() -> None:
+    kafka = Kafka(A, B, value=bytes(100))
+    ahead = ReadAhead(kafka, 1_000, most_bytes=1_000)
+    while not ahead.is_full:
+        assert await ahead.fetch(0.0)
+    assert kafka.positions == {A: 2 * PIECE, B: 2 * PIECE}
+    assert not await ahead.fetch(0.0)
+    ahead.take(A, 2)
+    assert await ahead.fetch(0.0)
+    assert kafka.positions == {A: 3 * PIECE, B: 2 * PIECE}
+    ahead.seek(A, 0)
+    await ahead.fetch(0.0)
+    assert offsets(ahead.take(A, 1)) == [0]
 
 
 async def test_after_a_seek_nothing_comes_that_was_read_before_it() -> None:
