@@ -47,7 +47,7 @@ from services.persister.stream.writing import Placed, Tables, Written, write_or_
 log = structlog.get_logger(__name__)
 
 # A few milliseconds of parsing.
-RECORDS_AT_A_STRETCH: Final = 200
+RECORDS_AT_A_STRETCH: Final = 400
 
 Item = TypeVar("Item", bound=Placed)
 
