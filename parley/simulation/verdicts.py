@@ -15,7 +15,7 @@ from parley.errors import UserError
 _SQL: Final = load(__package__)
 POLL_S: Final = 0.25
 
-# The gateway writes everything under the one tenant that it has for now.
+# Of who comes without a token, unless somebody set PARLEY_GATEWAY_TENANT.
 TENANT: Final = "default"
 
 

@@ -21,7 +21,9 @@ class GatewaySettings(Settings):
     """Settings named PARLEY_GATEWAY_…, beside those of every service."""
 
     gateway_tenant: str = Field(
-        default="default", min_length=1, description="the tenant that everything written belongs to"
+        default="default",
+        min_length=1,
+        description="whose everything is that is written without access control",
     )
     gateway_access: Literal["off", "on"] = Field(
         default="off",

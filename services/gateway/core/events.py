@@ -9,8 +9,8 @@ from parley.events import Body, Event, Policy
 from parley.ids import message_event_id
 from services.gateway.core.frames import NO_CLOCKS, Clocks
 
-# Nobody is authenticated yet, so everybody is one sender; `client_id` keeps programs apart. With
-# access control this becomes the token's subject, and then the ids of new messages change.
+# Without access control everybody is one sender, and `client_id` keeps programs apart; with it the
+# sender is the token's subject. Switched on, it changes the ids of new messages.
 ANONYMOUS: Final = "anonymous"
 
 
