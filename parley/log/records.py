@@ -50,7 +50,9 @@ def _headers(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[Header, ...
     # Nearly always. That it is the same object makes it quick to tell from others.
     if headers == EVENT_HEADERS:
         return EVENT_HEADERS
-    return tuple((name, value or b"") for name, value in headers)
+    if None in [value for _, value in headers]:
+        return tuple((name, value or b"") for name, value in headers)
+    return headers  # type: ignore[return-value]  # None is not among them
 
 
 # The broker gives all records that it appends together the same time.

@@ -7,7 +7,7 @@ from typing import Any, Final
 from parley import ids
 from parley.db.pool import Pool, connect
 from parley.health import Check, Health, HealthApp
-from parley.lifecycle import run_service, serve
+from parley.lifecycle import COLLECT_AFTER_BATCHES, run_service, serve
 from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
 from parley.topics import Topic
@@ -26,7 +26,8 @@ async def start(settings: SealerSettings, stop: asyncio.Event) -> None:
         stream = SealerStream(settings, pool, producer)
         consumer = _consumer(settings, stream, pool, producer)
         app = HealthApp(_health(pool, producer, consumer, stream))
-        await serve(app, settings, stop, consumer.run, stream.tick)
+        tasks = (consumer.run, stream.tick)
+        await serve(app, settings, stop, *tasks, collect_after=COLLECT_AFTER_BATCHES)
     finally:
         await producer.stop()
         await pool.close()

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import Final
 
 from parley.codec import VALIDITY_VERSION, InvalidRecord, LogRecord, decode_event
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.said import said_in
 from parley.events import Event, RuleActivated, Said
 from services.sealer.core import BEGINNING, Fact, UnknownRule, as_fact
+
+# As its constructor does, which looks for defaults first.
+_record: Final = partial(tuple.__new__, LogRecord)
 
 
 def read(record: LogRecord) -> tuple[Event | None, datetime]:
@@ -17,11 +22,11 @@ def read(record: LogRecord) -> tuple[Event | None, datetime]:
     return _event(original, record), original.broker_time
 
 
-def read_all(records: Sequence[LogRecord]) -> list[tuple[Fact | None, datetime]]:
-    """What `read` says of each, but of messages only what sealing asks for."""
+def read_all(records: Sequence[LogRecord]) -> tuple[list[Fact | None], list[datetime]]:
+    """What `read` says of each, but of messages only what sealing asks for; and all times."""
     originals = list(map(_as_first_appended, records))
-    facts = map(_fact, said_in(originals), originals, records)
-    return list(zip(facts, [one.broker_time for one in originals], strict=True))
+    facts = list(map(_fact, said_in(originals), originals, records))
+    return facts, [one.broker_time for one in originals]
 
 
 def _as_first_appended(record: LogRecord) -> LogRecord:
@@ -42,7 +47,7 @@ def _as_first_appended(record: LogRecord) -> LogRecord:
         record.source()
     except InvalidRecord:
         value = None
-    return LogRecord(topic, partition, offset, append_time, key, value, EVENT_HEADERS)
+    return _record((topic, partition, offset, append_time, key, value, EVENT_HEADERS))
 
 
 def _fact(said: Said | None, original: LogRecord, record: LogRecord) -> Fact | None:

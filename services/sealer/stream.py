@@ -90,16 +90,15 @@ class SealerStream:
         """Recall what the batch may touch, and fold it in."""
         sealer = self._sealers[batch.fence.key.partition]
         self._fed_at[batch.fence.key.partition] = clock.monotonic()
-        decisions: list[Decision] = []
         try:
-            records = await _read(batch)
-            facts = [fact for fact, _ in records if fact is not None]
-            until = max(append_time for _, append_time in records)
+            facts_read, append_times = await _read(batch)
+            facts = [fact for fact in facts_read if fact is not None]
+            until = max(append_times)
             await self._wake(batch.fence.key, sealer, facts, until)
             for history in await store.histories(self._pool, sealer.wants(facts)):
                 sealer.recall(history)
-            for (fact, append_time), record in zip(records, batch.records, strict=True):
-                decisions.extend(sealer.observe(fact, append_time, record.offset))
+            offsets = [record.offset for record in batch.records]
+            decisions = sealer.observe_all(zip(facts_read, append_times, offsets, strict=True))
         except UnknownRule as error:
             raise PartitionStopped(f"{error}; a later release of Parley knows it") from error
         return Fold(batch, decisions, sealer.changes(), sealer.take_reached())
@@ -192,13 +191,16 @@ class SealerStream:
         metrics.TICKS.inc()
 
 
-async def _read(batch: Batch) -> list[tuple[Fact | None, datetime]]:
-    records: list[tuple[Fact | None, datetime]] = []
+async def _read(batch: Batch) -> tuple[list[Fact | None], list[datetime]]:
+    facts: list[Fact | None] = []
+    append_times: list[datetime] = []
     for first in range(0, len(batch.records), READ_AT_ONCE):
         # Heartbeats, health and other partitions' transactions want their turn.
         await asyncio.sleep(0)
-        records.extend(read_all(batch.records[first : first + READ_AT_ONCE]))
-    return records
+        some, times = read_all(batch.records[first : first + READ_AT_ONCE])
+        facts += some
+        append_times += times
+    return facts, append_times
 
 
 def _observe_time(partition: int, sealer: PartitionSealer) -> None:

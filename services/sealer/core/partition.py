@@ -49,6 +49,9 @@ from services.sealer.core.state import Decision, PartitionState
 from services.sealer.core.wanting import Wants
 from services.sealer.core.window import Window
 
+# A fact, None for an invalid record; when the broker appended it; its offset.
+Observed = tuple[Fact | None, datetime, int]
+
 
 class UnknownRule(Exception):
     """The log asks for a rule that this release does not know: the partition stops."""
@@ -81,15 +84,20 @@ class PartitionSealer:
 
         Returns what is decided, in the order of publication. Raises UnknownRule.
         """
+        return self.observe_all(((fact, append_time, offset),))
+
+    def observe_all(self, records: Iterable[Observed]) -> list[Decision]:
+        """The same of many, one after the other."""
         state = self._state
-        # What is due was decided before this record: members are those of all records up to then.
-        state.offset = offset - 1
-        state.watermark = max(state.watermark, append_time)
-        if state.queue.may_be_due(state.watermark):
-            self._close_due()
-        state.offset = offset
-        if fact is not None:
-            self._apply(fact)
+        for fact, append_time, offset in records:
+            # What is due was decided before this record: members are of all records up to then.
+            state.offset = offset - 1
+            state.watermark = max(state.watermark, append_time)
+            if state.queue.may_be_due(state.watermark):
+                self._close_due()
+            state.offset = offset
+            if fact is not None:
+                self._apply(fact)
         return state.take_decisions()
 
     def next_deadline(self) -> datetime | None:

@@ -1,38 +1,43 @@
 """A window as its row, and back."""
 
+from typing import Final
+
+from parley.values import maker
 from services.sealer.core.records import SegmentRecord, StoredSegment
 from services.sealer.core.window import Window
+
+_segment_record: Final = maker(SegmentRecord)
 
 
 def to_record(window: Window) -> SegmentRecord:
     """The row to save."""
-    return SegmentRecord(
-        key=window.key,
-        segment_id=window.segment_id,
-        opening_event_id=window.opening_event_id,
-        rule_version=window.rule_version,
-        is_open=window.is_open,
-        revision=window.revision,
-        current_revision=window.current_revision,
-        first=window.first,
-        last=window.last,
-        reach=window.reach,
-        last_arrival=window.last_arrival,
-        released_at=window.released_at,
-        deadline=window.deadline(),
-        policy=window.policy,
-        channel=window.channel,
-        participants=tuple(sorted(window.participants)),
-        user_ids=tuple(sorted(window.user_ids)),
-        session_ids=tuple(sorted(window.session_ids)),
-        message_count=window.message_count,
-        first_offset=window.first_offset,
-        last_offset=window.last_offset,
-        is_imported=window.is_imported,
-        held_by=tuple(sorted(window.held_by)),
-        retracts=tuple(sorted(window.retracts.items())),
-        end=window.end,
-        cut=window.cut,
+    return _segment_record(
+        window.key,
+        window.segment_id,
+        window.opening_event_id,
+        window.rule_version,
+        window.is_open,
+        window.revision,
+        window.current_revision,
+        window.first,
+        window.last,
+        window.reach,
+        window.last_arrival,
+        window.released_at,
+        window.deadline(),
+        window.policy,
+        window.channel,
+        tuple(sorted(window.participants)),
+        tuple(sorted(window.user_ids)),
+        tuple(sorted(window.session_ids)),
+        window.message_count,
+        window.first_offset,
+        window.last_offset,
+        window.is_imported,
+        tuple(sorted(window.held_by)),
+        tuple(sorted(window.retracts.items())),
+        window.end,
+        window.cut,
     )
 
 

@@ -5,47 +5,50 @@ from typing import Final
 
 from parley.digests import member_digest
 from parley.seals import Cut, SealCause, SegmentRetracted, SegmentSealed
+from parley.values import maker
 from services.sealer.core.window import Decided, Window
 
 # A seal must fit into a record: 5,000 messages may come from as many senders with long names.
 MAX_NAMED: Final = 128
 _NO_VERSION: Final = (None, "")
+_segment_sealed: Final = maker(SegmentSealed)
 
 
 def seal_of(window: Window, cause: SealCause, decided: Decided) -> SegmentSealed:
     """The next revision of a window that closes now, with what it retracts."""
     tenant_id, conversation_id = window.key
-    return SegmentSealed(
-        tenant_id=tenant_id,
-        conversation_id=conversation_id,
-        segment_id=window.segment_id,
-        revision=window.revision + 1,
-        previous_revision=window.current_revision,
-        cause=cause,
-        started_at=window.first[0],
-        ended_at=window.last[0],
-        first_event_id=window.first[1],
-        last_event_id=window.last[1],
-        message_count=window.message_count,
-        member_digest=_digest(window),
-        first_offset=window.first_offset,
-        last_offset=window.last_offset,
-        incarnation=decided.incarnation,
-        partition=decided.partition,
-        decided_offset=decided.offset,
-        watermark=decided.watermark,
-        policy_id=window.policy.policy_id,
-        policy_version=window.policy.version,
-        rule_version=window.rule_version,
-        opening_event_id=window.opening_event_id,
-        channel=window.channel,
-        participants=tuple(sorted(window.participants)[:MAX_NAMED]),
-        user_ids=tuple(sorted(window.user_ids)[:MAX_NAMED]),
-        cut=Cut(*window.cut) if window.cut is not None else None,
-        retracted=_retracted(window),
-        participant_count=len(window.participants),
-        user_count=len(window.user_ids),
-        idle_gap=window.policy.idle_gap,
+    policy = window.policy
+    return _segment_sealed(
+        tenant_id,
+        conversation_id,
+        window.segment_id,
+        window.revision + 1,
+        window.current_revision,
+        cause,
+        window.first[0],
+        window.last[0],
+        window.first[1],
+        window.last[1],
+        window.message_count,
+        _digest(window),
+        window.first_offset,
+        window.last_offset,
+        decided.incarnation,
+        decided.partition,
+        decided.offset,
+        decided.watermark,
+        policy.policy_id,
+        policy.version,
+        window.rule_version,
+        window.opening_event_id,
+        window.channel,
+        tuple(sorted(window.participants)[:MAX_NAMED]),
+        tuple(sorted(window.user_ids)[:MAX_NAMED]),
+        Cut(*window.cut) if window.cut is not None else None,
+        _retracted(window),
+        len(window.participants),
+        len(window.user_ids),
+        policy.idle_gap,
     )
 
 

@@ -115,6 +115,8 @@ class _Reading:
         # Known now, but perhaps not any more when their messages come again.
         self._dropped = dropped
         self._found: dict[ConversationKey, _Found] = defaultdict(_Found)
+        # The messages of each conversation whose ids are not known.
+        self._new: dict[ConversationKey, list[WantedMessage]] = {}
 
     def history(self, wanted: Wanted) -> History:
         """What was found of a conversation."""
@@ -144,12 +146,15 @@ class _Reading:
         asked = [_asked(one, event_ids=_ids(one)) for one in self._wanted.values()]
         for row in await self._connection.fetch(SQL["known"], rows.as_json(asked)):
             self._found[_key(row)].known[str(row["event_id"])] = str(row["segment_id"])
+        for one in self._wanted.values():
+            known = self._found[one.key].known.keys() - self._dropped
+            self._new[one.key] = [m for m in one.messages if m.event_id not in known]
 
     async def _read_early(self) -> None:
         asked = [
             _asked(one, event_ids=[message.event_id for message in new])
             for one in self._wanted.values()
-            if (new := self._new_messages(one))
+            if (new := self._new[one.key])
         ]
         if not asked:
             return
@@ -169,7 +174,7 @@ class _Reading:
         known = self._found[wanted.key].known
         return _asked(
             wanted,
-            event_ids=[message.event_id for message in self._new_messages(wanted)],
+            event_ids=[message.event_id for message in self._new[wanted.key]],
             segment_ids=[known[one] for one in wanted.targets if one in known],
             earliest=earliest,
             latest=latest,
@@ -203,12 +208,8 @@ class _Reading:
         for row in await self._fetch("sessions", asked, 3):
             self._found[_key(row)].sessions.append(rows.session(row))
 
-    def _new_messages(self, wanted: Wanted) -> list[WantedMessage]:
-        known = self._found[wanted.key].known.keys() - self._dropped
-        return [message for message in wanted.messages if message.event_id not in known]
-
     def _ranges(self, wanted: Wanted) -> list[Span]:
-        new = [(message.earliest, message.latest) for message in self._new_messages(wanted)]
+        new = [(message.earliest, message.latest) for message in self._new[wanted.key]]
         return new + list(wanted.ranges)
 
     def _range(self, wanted: Wanted) -> tuple[datetime | None, datetime | None]:

@@ -10,8 +10,8 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/sealer/core/partition.py",
-                "        state.watermark = max(state.watermark, append_time)\n",
-                "        state.watermark = datetime.now(append_time.tzinfo)\n",
+                "            state.watermark = max(state.watermark, append_time)\n",
+                "            state.watermark = datetime.now(append_time.tzinfo)\n",
             ),
         ),
         "tests/integration/sealer/test_store.py::"
@@ -47,8 +47,8 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/sealer/core/partition.py",
-                "        state.watermark = max(state.watermark, append_time)\n",
-                "        state.watermark = append_time\n",
+                "            state.watermark = max(state.watermark, append_time)\n",
+                "            state.watermark = append_time\n",
             ),
         ),
         "tests/unit/sealer/test_core.py::"
@@ -59,16 +59,16 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/sealer/core/partition.py",
-                "        if state.queue.may_be_due(state.watermark):\n"
-                "            self._close_due()\n"
-                "        state.offset = offset\n"
-                "        if fact is not None:\n"
-                "            self._apply(fact)\n",
-                "        state.offset = offset\n"
-                "        if fact is not None:\n"
-                "            self._apply(fact)\n"
-                "        if state.queue.may_be_due(state.watermark):\n"
-                "            self._close_due()\n",
+                "            if state.queue.may_be_due(state.watermark):\n"
+                "                self._close_due()\n"
+                "            state.offset = offset\n"
+                "            if fact is not None:\n"
+                "                self._apply(fact)\n",
+                "            state.offset = offset\n"
+                "            if fact is not None:\n"
+                "                self._apply(fact)\n"
+                "            if state.queue.may_be_due(state.watermark):\n"
+                "                self._close_due()\n",
             ),
         ),
         "tests/unit/sealer/test_core.py::test_a_message_at_the_very_deadline_comes_after_the_close",

@@ -10,7 +10,7 @@ from parley.codec.record import APPEND_TIME, EPOCH, SOURCE_POSITION
 from parley.events import Event, RuleActivated, Said, Tick
 from parley.position import Position
 from parley.tracing import TRACEPARENT
-from services.sealer.core import BEGINNING, UnknownRule, as_fact
+from services.sealer.core import BEGINNING, Fact, UnknownRule, as_fact
 from services.sealer.reading import read, read_all
 from tests.support.publish import message
 
@@ -49,27 +49,32 @@ RECORDS = [
 ]
 
 
+def read_together(records: list[LogRecord]) -> list[tuple[Fact | None, datetime]]:
+    facts, append_times = read_all(records)
+    return list(zip(facts, append_times, strict=True))
+
+
 def test_many_are_read_as_each_is() -> None:
     expected = [
         (None if event is None else as_fact(event), append_time)
         for event, append_time in map(read, RECORDS)
     ]
-    assert read_all(RECORDS) == expected
+    assert read_together(RECORDS) == expected
 
 
 def test_a_copy_says_what_its_original_said() -> None:
-    [original, copy] = read_all([RECORDS[0], RECORDS[3]])
+    [original, copy] = read_together([RECORDS[0], RECORDS[3]])
     assert original == copy
     assert isinstance(original[0], Said)
 
 
 def test_imports_of_other_partitions_are_imports_of_their_own() -> None:
-    facts = [fact for fact, _ in read_all(RECORDS[5:7])]
+    facts = [fact for fact, _ in read_together(RECORDS[5:7])]
     assert [one.import_id for one in facts if one is not None] == ["i\n3", "i"]
 
 
 def test_a_copy_without_a_valid_time_moves_none_and_one_without_a_source_is_invalid() -> None:
-    assert read_all(RECORDS[7:10]) == [(None, BEGINNING), (None, BEGINNING), (None, NOON)]
+    assert read_together(RECORDS[7:10]) == [(None, BEGINNING), (None, BEGINNING), (None, NOON)]
 
 
 def test_an_unknown_rule_of_validity_stops_the_partition() -> None:
