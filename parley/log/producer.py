@@ -80,6 +80,8 @@ class Producer:
         self._linger_ms = linger_ms
         self._inner: Any = None
         self._replacing = asyncio.Lock()
+        # Those that were replaced, until they have flushed what they still could.
+        self._stopping: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect; raises UserError where no broker answers."""
@@ -98,7 +100,7 @@ class Producer:
             return
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
-                await inner.stop()
+                await asyncio.gather(inner.stop(), *self._stopping)
         except TimeoutError:
             log.warning("producer_gave_up", reason="no broker took what was buffered")
 
@@ -211,7 +213,10 @@ class Producer:
                 return
             log.warning("producer_replaced", reason="the broker rejected its sequence")
             self._inner = await self._connect()
-            await broken.stop()
+            # By itself: it may take long, and who is given up meanwhile must not leave it open.
+            stopping = asyncio.create_task(broken.stop())
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
 
     async def _connect(self) -> AIOKafkaProducer:
         inner = AIOKafkaProducer(

@@ -160,6 +160,34 @@ async def test_who_waits_for_room_when_the_producer_is_stopped_is_told() -> None
         await waiting
 
 
+class Slow(Broker):
+    """Wedged, and long in flushing what it still has."""
+
+    def __init__(self, may_stop: asyncio.Event) -> None:
+        super().__init__({1})
+        self._may_stop = may_stop
+        self.is_stopped = False
+
+    async def stop(self) -> None:
+        await self._may_stop.wait()
+        self.is_stopped = True
+
+
+async def test_nobody_waits_for_a_wedged_producer_to_stop_nor_keeps_it_from_that() -> None:
+    may_stop = asyncio.Event()
+    wedged, other = Slow(may_stop), Broker(set())
+    producer = ProducerOfTwo(wedged, other)
+    await producer.start()
+    async with asyncio.timeout(1):
+        await producer.send_batch(0, [Outgoing("t", b"k", b"x", ())])
+    assert other.log == [b"x"]
+    stopping = asyncio.create_task(producer.stop())
+    await asyncio.sleep(0)
+    may_stop.set()
+    await stopping
+    assert wedged.is_stopped
+
+
 async def test_many_records_go_in_their_order_to_the_partitions_of_their_keys() -> None:
     broker = Broker(wedges=set())
     producer = ProducerOfBroker(broker)
