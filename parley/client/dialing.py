@@ -10,6 +10,9 @@ _SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 OPEN_TIMEOUT_S: Final = 10.0
 # A peer that is gone does not answer a close either.
 CLOSE_TIMEOUT_S: Final = 2.0
+# A record has a megabyte at most, of which JSON may need six bytes for one. One frame that is too
+# long would be sent again after every reconnect.
+MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 
 
 def socket_url(gateway_url: str, conversation_id: str) -> str:
@@ -33,6 +36,7 @@ def dial(url: str) -> connect:
         url,
         proxy=proxy,
         compression=None,
+        max_size=MAX_FRAME_BYTES,
         open_timeout=OPEN_TIMEOUT_S,
         close_timeout=CLOSE_TIMEOUT_S,
     )

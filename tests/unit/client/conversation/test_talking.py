@@ -132,6 +132,16 @@ async def test_every_kind_of_frame_is_heard_as_its_value(gateway: Gateway) -> No
         assert (talk.state, talk.position) == ("listening", "p5")
 
 
+async def test_a_message_is_heard_that_is_as_long_as_any_can_be_written(gateway: Gateway) -> None:
+    # Of each such character a record has one byte, and JSON six.
+    longest = "\x01" * 999_000
+    async with connect(gateway.url, "c") as talk:
+        await message(gateway.peers[0], 1, text=longest)
+        [found] = await heard(talk, 1)
+    assert isinstance(found, Message)
+    assert found.text == longest
+
+
 async def test_frames_that_make_no_sense_are_passed_over(gateway: Gateway) -> None:
     async with connect(gateway.url, "c") as talk:
         [peer] = gateway.peers
