@@ -36,11 +36,15 @@ def test_durations_are_exported_as_a_histogram_is() -> None:
     histogram = Histogram("ack_seconds", "Seconds.", buckets=BOUNDS, registry=theirs)
     durations = Durations("ack_seconds", "Seconds.", BOUNDS, ours)
     assert _exported(ours) == _exported(theirs)
-    for seconds in (0.0, 0.001, 0.0011, 0.5, 0.75, 10, 10.1, 1_000):
+    many = (0.75, 0.0, 1_000, 0.001, 0.5, 0.0011, 10, 10.1)
+    for seconds in (*many, *many):
         histogram.observe(seconds)
+    for seconds in many:
         durations.observe(seconds)
+    durations.observe_many(many)
+    durations.observe_many([])
     assert _exported(ours) == _exported(theirs)
-    assert 'ack_seconds_bucket{le="0.5"} 4.0' in _exported(ours)
+    assert 'ack_seconds_bucket{le="0.5"} 8.0' in _exported(ours)
 
 
 def _exported(registry: CollectorRegistry) -> list[str]:

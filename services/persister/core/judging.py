@@ -1,8 +1,9 @@
 """Decides which records are new, which are known, and which only pretend to be known."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from operator import attrgetter
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 
 class Keyed(Protocol):
@@ -15,6 +16,8 @@ class Keyed(Protocol):
 
 Item = TypeVar("Item", bound=Keyed)
 
+_key_of: Final[Callable[[Keyed], Hashable]] = attrgetter("key")
+
 
 @dataclass(frozen=True, slots=True)
 class Judged(Generic[Item]):
@@ -25,8 +28,11 @@ class Judged(Generic[Item]):
     conflicts: Sequence[Item]
 
 
-def first_of_each(items: Iterable[Item]) -> list[Item]:
+def first_of_each(items: Sequence[Item]) -> list[Item]:
     """The lowest position of every key: of equal copies it wins."""
+    # Nearly always no key is there twice.
+    if len(set(map(_key_of, items))) == len(items):
+        return list(items)
     firsts: dict[Hashable, Item] = {}
     for item in items:
         firsts.setdefault(item.key, item)

@@ -270,7 +270,10 @@ def _export(topic: str, partition: int, applied: _Applied) -> None:
 
 
 def _observe_receipts(items: Sequence[Placed], committed_at: datetime) -> None:
-    for item in items:
+    received = [one for one in items if isinstance(one, Received)]
+    RECEIPT_TO_ROW.observe_many(
+        (committed_at - one.received_at).total_seconds()
+        for one in received
         # An import's events were received long before their turn came, on purpose.
-        if isinstance(item, Received) and not item.import_id:
-            RECEIPT_TO_ROW.observe((committed_at - item.received_at).total_seconds())
+        if not one.import_id
+    )
