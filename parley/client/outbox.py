@@ -3,7 +3,7 @@
 It has no clock: seconds come in as `now_s`, on a clock that never goes back.
 """
 
-from collections import deque
+from collections import OrderedDict
 from typing import Final
 
 from parley.client.sending import Outgoing
@@ -19,12 +19,11 @@ class Outbox:
         self._max_in_flight = max_in_flight
         self._next_order = 0
         self._orders: dict[str, int] = {}
-        self._fresh: deque[Outgoing] = deque()
+        self._fresh: OrderedDict[str, Outgoing] = OrderedDict()
         # Those to be sent again, sorted by their order; they go before any fresh one.
         self._again: list[Outgoing] = []
         # With the second at which each was sent, in that order.
         self._in_flight: dict[str, tuple[Outgoing, float]] = {}
-        self._withdrawn: set[str] = set()
         self._not_before_s = 0.0
         # One of these was too big for the gateway: they go one by one until it shows which.
         self._suspects: set[str] = set()
@@ -41,7 +40,7 @@ class Outbox:
         """Take a frame; its id must be new."""
         self._orders[frame.frame_id] = self._next_order
         self._next_order += 1
-        self._fresh.append(frame)
+        self._fresh[frame.frame_id] = frame
 
     def take(self, now_s: float) -> tuple[Outgoing, bool] | None:
         """The next frame to send, and whether it was sent before; None while there is none."""
@@ -99,20 +98,15 @@ class Outbox:
     def _next(self) -> tuple[Outgoing | None, bool]:
         if self._again:
             return self._again.pop(0), True
-        while self._fresh:
-            frame = self._fresh.popleft()
-            if frame.frame_id not in self._withdrawn:
-                return frame, False
-            self._withdrawn.discard(frame.frame_id)
+        if self._fresh:
+            return self._fresh.popitem(last=False)[1], False
         return None, False
 
-    def _remove_waiting(self, frame_id: str) -> Outgoing | None:
+    def _remove_waiting(self, frame_id: str) -> Outgoing:
         for place, frame in enumerate(self._again):
             if frame.frame_id == frame_id:
                 return self._again.pop(place)
-        # A deque is slow to search: it is passed over when its turn comes.
-        self._withdrawn.add(frame_id)
-        return Outgoing(frame_id, b"")
+        return self._fresh.pop(frame_id)
 
     def _window(self) -> int:
         return 1 if self._suspects else self._max_in_flight

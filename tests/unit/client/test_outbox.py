@@ -1,5 +1,7 @@
 """Tests of which frame is sent next."""
 
+from weakref import ref
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +77,32 @@ def test_what_was_withdrawn_is_not_sent_and_may_come_back_under_its_id() -> None
     outbox.settle("1")
     outbox.add(frame(1))
     assert take_all(outbox) == ["0", "2", "1"]
+
+
+def test_what_was_withdrawn_twice_is_not_sent_and_a_lost_connection_is_no_error() -> None:
+    outbox = Outbox()
+    for _ in range(2):
+        outbox.add(frame(1))
+        outbox.settle("1")
+    outbox.add(frame(2))
+    assert take_all(outbox) == ["2"]
+    outbox.lose_connection()
+    assert take_all(outbox) == ["2"]
+
+
+def test_what_was_withdrawn_before_there_was_a_connection_is_not_kept() -> None:
+    class Kept(Outgoing):
+        """One that can be looked for."""
+
+        __slots__ = ("__weakref__",)
+
+    outbox = Outbox()
+    kept = Kept("1", b"")
+    gone = ref(kept)
+    outbox.add(kept)
+    del kept
+    outbox.settle("1")
+    assert gone() is None
 
 
 def test_a_frame_that_is_too_big_is_found_by_sending_one_by_one() -> None:
