@@ -8,11 +8,13 @@ from typing import Annotated, Any, Final
 
 import orjson
 import typer
+from rich import control
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from parley.cli.visible import STEERING, in_json
 from parley.cli.yaml_text import yaml_text
 from parley.errors import UserError
 
@@ -20,6 +22,9 @@ from parley.errors import UserError
 _FILE_COLUMNS: Final = 160
 # Numbers that name something are copied into other commands, so nothing parts their digits.
 _NAMING_NUMBERS: Final = frozenset(("pid", "partition", "next_offset", "end_offset"))
+
+# Of every text Rich takes some out, and leaves the one that all sequences begin with.
+control._CONTROL_STRIP_TRANSLATE.update(STEERING)
 
 stdout: Final = Console(
     highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _FILE_COLUMNS
@@ -45,7 +50,8 @@ def print_data(output: Output, value: Any) -> None:
     if output is Output.YAML:
         typer.echo(yaml_text(value), nl=False)
     else:
-        typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
+        written = orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str)
+        typer.echo(in_json(written.decode()))
 
 
 def print_item(output: Output, value: Any) -> None:
@@ -53,7 +59,7 @@ def print_item(output: Output, value: Any) -> None:
     if output is Output.YAML:
         typer.echo(f"---\n{yaml_text(value)}", nl=False)
     else:
-        typer.echo(orjson.dumps(value, default=str).decode())
+        typer.echo(in_json(orjson.dumps(value, default=str).decode()))
 
 
 def print_rows(output: Output, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:

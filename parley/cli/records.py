@@ -7,6 +7,7 @@ from typing import Any, Final
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 
+from parley.cli.visible import in_one_line
 from parley.codec import InvalidRecord, LogRecord
 from parley.topics import Topic
 from parley.wire import analyses_pb2, config_pb2, events_pb2, live_pb2, seals_pb2
@@ -66,6 +67,10 @@ def as_json(topic: Topic, record: LogRecord, *, with_content: bool) -> dict[str,
 
 def as_line(topic: Topic, record: LogRecord, *, with_content: bool) -> str:
     """The record in one line: when, where, whose, what."""
+    return in_one_line(_line(topic, record, with_content=with_content))
+
+
+def _line(topic: Topic, record: LogRecord, *, with_content: bool) -> str:
     shown = as_json(topic, record, with_content=with_content)
     place = f"{shown['appendTime']}  {record.partition}/{record.offset}"
     if topic is Topic.DEAD_LETTERS or "invalid" in shown:

@@ -3,10 +3,12 @@
 import io
 from datetime import UTC, datetime
 
+import pytest
+import yaml
 from rich.console import Console
 
 from parley.cli.changing_line import ChangingLine
-from parley.cli.output import table_of
+from parley.cli.output import Output, print_data, print_item, table_of
 
 
 def shown(*rows: dict[str, object], width: int = 80) -> str:
@@ -37,6 +39,27 @@ def test_nothing_is_cut_short_on_a_narrow_terminal() -> None:
     text = shown({"name": "persister", "topic": "parley.analyses.v1"}, width=24)
     assert "…" not in text
     assert "parley.analyses.v1" in "".join(line[11:].strip() for line in text.splitlines()[2:])
+
+
+# Begins a sequence in two ways, and fills the clipboard.
+STEERING = "call\x1b[2J\x9b31m\x1b]52;c;AAAA\x07"
+
+
+def test_a_name_that_would_steer_the_terminal_is_shown_and_steers_nothing() -> None:
+    text = shown({"name": STEERING, "note": "two\nlines"})
+    assert r"call\x1b[2J\x9b31m\x1b]52;c;AAAA\x07" in text
+    assert text.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("output", [Output.JSON, Output.YAML])
+def test_data_that_would_steer_the_terminal_is_the_same_data_and_steers_nothing(
+    output: Output, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for print_it in (print_data, print_item):
+        print_it(output, {"name": STEERING})
+        text = capsys.readouterr().out
+        assert text.replace("\n", "").isprintable()
+        assert yaml.safe_load(text) == {"name": STEERING}
 
 
 def test_where_nothing_can_be_written_over_whole_lines_are_printed() -> None:

@@ -1,5 +1,6 @@
 """Tests of showing records without what people said."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,6 +49,14 @@ def test_the_line_says_when_where_whose_and_what() -> None:
     assert text.startswith("2026-01-31T12:00:00.000Z  2/7  c1  messageRecorded  role=ROLE_USER")
     assert SECRET not in text
     assert SECRET in as_line(Topic.EVENTS, record(), with_content=True)
+
+
+def test_the_line_stays_one_and_steers_no_terminal() -> None:
+    steering = replace(message(), conversation_id="c\n1\x1b[2J", user_id="\x9b31m")
+    text = as_line(Topic.EVENTS, record(steering), with_content=False)
+    assert r"c\n1\x1b[2J" in text
+    assert r"userId=\x9b31m" in text
+    assert text.isprintable()
 
 
 def test_the_json_is_the_canonical_mapping() -> None:
