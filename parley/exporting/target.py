@@ -39,6 +39,11 @@ def open_target(path: str) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         part.rename(final)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UserError(
+            f"Cannot write {path}: {error.strerror}.", "What was there before is there still."
+        ) from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -1,5 +1,6 @@
 """Tests of where an export goes: whole, or not at all."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,20 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
         open_target(f"{tmp_path}/{name}"),
     ):
         pass
+
+
+def test_a_disk_that_is_full_at_the_end_is_told_and_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("old")
+    least, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, most))
+    try:
+        with (
+            pytest.raises(UserError, match=r"Cannot write .*: File too large"),
+            open_target(str(path)) as file,
+        ):
+            file.write(bytes(5_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (least, most))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
