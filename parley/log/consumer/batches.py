@@ -75,7 +75,9 @@ class Batches:
                 taken = self._ahead.take(tp, most)
                 gathered.setdefault(tp, []).extend(taken)
                 room -= len(taken)
-        return room == 0 or any(len(one) == share for one in gathered.values())
+                if len(gathered[tp]) == share:
+                    return True
+        return room == 0
 
     async def _more(self, wait_s: float) -> bool:
         """Wait for records, or for a batch to end; whether records came."""

@@ -96,6 +96,8 @@ class PersisterHandler(Generic[Item]):
         self._rejections: dict[int, Rejections] = {}
         # By partition: the topic, to stop exporting it once it is released.
         self._topics: dict[int, str] = {}
+        # Two batches that are parsed by turns are done at once, and wait for the tables together.
+        self._parsing = asyncio.Lock()
 
     async def claimed(self, claim: Fence) -> None:
         """Recall the partition's bad records: a restart must not forget that they come in a row,
@@ -111,7 +113,11 @@ class PersisterHandler(Generic[Item]):
         self._rejections[claim.key.partition] = Rejections(known, elsewhere)
 
     async def prepare(self, batch: Batch) -> Work[Item]:
-        """Parse the records; the invalid ones are put aside."""
+        """Parse the records, of one batch after the other; the invalid ones are put aside."""
+        async with self._parsing:
+            return await self._parse(batch)
+
+    async def _parse(self, batch: Batch) -> Work[Item]:
         items: list[Item] = []
         invalid: list[DeadLetter] = []
         for first in range(0, len(batch.records), RECORDS_AT_A_STRETCH):
