@@ -107,6 +107,16 @@ async def test_partitions_that_are_all_behind_take_turns() -> None:
     assert given in ([[A], [B], [A], [B]], [[B], [A], [B], [A]])
 
 
+async def test_of_partitions_that_are_all_behind_one_whole_batch_is_given_at_a_time() -> None:
+    _, ahead = await filled(A, B)
+    batches = Batches(ahead, Batching(2 * ENOUGH, timedelta(seconds=1)))
+    given = [await batches.gather(asyncio.Event()) for _ in range(2)]
+    assert [{tp: len(records) for tp, records in one.items()} for one in given] == [
+        {A: ENOUGH},
+        {B: ENOUGH},
+    ]
+
+
 async def test_what_is_fetched_meanwhile_is_there_when_a_batch_ends() -> None:
     kafka, _ = await filled(A)
     ahead = ReadAhead(kafka, ENOUGH)
