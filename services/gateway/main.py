@@ -1,6 +1,7 @@
 """The gateway: conversations in over WebSocket and HTTP, into the log, acknowledged."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
@@ -41,36 +42,39 @@ log = structlog.get_logger(__name__)
 FLUSH_S: Final = 3.0
 # How long answers that are under way may still take when it stops.
 ANSWER_PATIENCE_S: Final = 10.0
+# A producer has one request under way to a broker: the other one's is on its way meanwhile.
+PRODUCERS: Final = 2
 
 
 async def start(settings: GatewaySettings, stop: asyncio.Event) -> None:
     """Run until `stop`: drain the connections, flush, and leave."""
     require_loopback(settings)
     client_faults.hide()
-    producer = Producer(settings)
-    await producer.start()
+    producers = [Producer(settings) for _ in range(PRODUCERS)]
     try:
+        await asyncio.gather(*(producer.start() for producer in producers))
         incarnation = await incarnation_of(settings, settings.topic(Topic.EVENTS))
         # Connects when somebody reads: without PostgreSQL messages are taken all the same.
         async with await database.connect(settings, min_size=0) as pool:
-            await _serve(settings, stop, producer, incarnation, pool)
+            await _serve(settings, stop, producers, incarnation, pool)
     finally:
-        await _flush(producer)
+        await asyncio.gather(*(_flush(producer) for producer in producers))
 
 
 async def _serve(
     settings: GatewaySettings,
     stop: asyncio.Event,
-    producer: Producer,
+    producers: Sequence[Producer],
     incarnation: str,
     pool: database.Pool,
 ) -> None:
+    producer = producers[0]
     partition_count = await producer.partition_count(settings.topic(Topic.EVENTS))
     registry = Registry(Policies(settings.gap_policies()))
     config = ConfigTail(settings, registry)
     tail = Tail(settings)
     publisher = Publisher(
-        producer,
+        producers,
         settings,
         registry.policies,
         incarnation,

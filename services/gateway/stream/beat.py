@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from typing import Final
 
-INTERVAL_S: Final = 0.003
+INTERVAL_S: Final = 0.005
 # So long one batch that is slow to come back holds up the others.
 PATIENCE_S: Final = 0.012
 # So many records bear what a request costs, and need wait for no others.
-ENOUGH: Final = 32
+ENOUGH: Final = 40
 
 
 class Beat:

@@ -42,9 +42,9 @@ class GroupCommit:
     def __init__(
         self,
         producer: SendsBatches,
+        beat: Beat,
         incarnation: str,
         partition: int,
-        beat: Beat,
         release: Callable[[int], None],
         acknowledged: Acknowledged,
         written: Written,

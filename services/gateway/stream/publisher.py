@@ -1,7 +1,7 @@
 """Takes events for the log within bounds, and tells when they are durable."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -63,7 +63,7 @@ class Publisher:
 
     def __init__(
         self,
-        producer: Accepts,
+        producers: Sequence[Accepts],
         settings: GatewaySettings,
         policies: Policies,
         incarnation: str,
@@ -71,8 +71,11 @@ class Publisher:
         partition_count: int,
         written: Written = lambda *_: None,
     ) -> None:
-        """`written` is told of all that was appended, behind those who wait for it."""
-        self._producer = producer
+        """Partitions are shared among the producers, of which each has its own beat.
+
+        `written` is told of all that was appended, behind those who wait for it.
+        """
+        self._live_producer = producers[0]
         self._settings = settings
         # The gap policy of an event that is written now.
         self.policy_for = policies.policy_for
@@ -82,10 +85,15 @@ class Publisher:
         self._live_pending: set[asyncio.Task[None]] = set()
         self.acknowledged = Acknowledged()
         self.now = TurnClock().now
-        beat = Beat()
+        lanes = [(producer, Beat()) for producer in producers]
         self._groups = [
             GroupCommit(
-                producer, incarnation, partition, beat, self._release, self.acknowledged, written
+                *lanes[partition % len(lanes)],
+                incarnation,
+                partition,
+                self._release,
+                self.acknowledged,
+                written,
             )
             for partition in range(partition_count)
         ]
@@ -187,7 +195,7 @@ class Publisher:
     async def _send_live(self, outgoing: Outgoing) -> None:
         try:
             async with asyncio.timeout(LIVE_PATIENCE_S):
-                await (await self._producer.accept(outgoing))
+                await (await self._live_producer.accept(outgoing))
         except (TimeoutError, KafkaError):
             # Nobody was promised it, and by now it is old.
             metrics.LIVE_DROPPED.labels("kafka").inc()

@@ -90,7 +90,7 @@ async def replica_of(settings: Settings, base_url: str | None) -> AsyncIterator[
     incarnation = await incarnation_of(made, made.topic(Topic.EVENTS))
     partition_count = await producer.partition_count(made.topic(Topic.EVENTS))
     publisher = Publisher(
-        producer,
+        [producer],
         made,
         Policies(made.gap_policies()),
         incarnation,

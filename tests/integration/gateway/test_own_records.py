@@ -41,7 +41,7 @@ async def test_own_records_and_others_are_handed_on_as_they_are_read(
     partition_count = await producer.partition_count(topic)
     policies, incarnation = Policies(made.gap_policies()), await incarnation_of(made, topic)
     writer = Publisher(
-        producer, made, policies, incarnation, random_id(), partition_count, tail.take_own
+        [producer], made, policies, incarnation, random_id(), partition_count, tail.take_own
     )
     taken: list[LogRecord] = []
     known_count = 0

@@ -77,7 +77,7 @@ def _record(outgoing: Record) -> LogRecord:
 def publisher(producer: FakeProducer, settings: GatewaySettings) -> Publisher:
     """A publisher onto the fake."""
     return Publisher(
-        producer,
+        [producer],
         settings,
         Policies(settings.gap_policies()),
         "incarnation",

@@ -299,7 +299,7 @@ async def test_every_message_is_refused_or_read_back_as_it_was_said(
 async def test_a_policy_that_is_set_counts_for_the_next_message_of_an_open_connection() -> None:
     producer = FakeProducer()
     policies = Policies(settings().gap_policies())
-    writer = Publisher(producer, settings(), policies, "incarnation", "gateway", 1)
+    writer = Publisher([producer], settings(), policies, "incarnation", "gateway", 1)
     source = writer.source("c", "phone", client_id="me")
     messages = writer.messages(source)
     answered: list[object] = []
