@@ -104,6 +104,12 @@ class GatewaySettings(Settings):
     gateway_max_unsent: int = Field(
         default=256, ge=16, le=100_000, description="frames that one slow reader may be behind"
     )
+    gateway_max_unsent_chars: int = Field(
+        default=1024 * 1024,
+        ge=64 * 1024,
+        le=256 * 1024 * 1024,
+        description="characters that the frames may have which one slow reader is behind",
+    )
     gateway_ring_bytes: int = Field(
         default=64 * 1024 * 1024,
         ge=1024 * 1024,

@@ -55,7 +55,8 @@ class Connection:
         self._socket = FrameSocket(socket)
         self._conversation_id = conversation_id
         self._parts = parts
-        self._outbox = Outbox(parts.settings.gateway_max_unsent)
+        settings = parts.settings
+        self._outbox = Outbox(settings.gateway_max_unsent, settings.gateway_max_unsent_chars)
         self._intake: Intake | None = None
         self._guest: Guest
         self._room: OpenRoom
