@@ -7,14 +7,7 @@ import pytest
 from parley.conversation_state import allowed_from
 from parley.events import ConversationState
 from services.gateway.core.steps import steps
-
-IDLE = ConversationState.IDLE
-LISTENING = ConversationState.LISTENING
-PROCESSING = ConversationState.PROCESSING
-SPEAKING = ConversationState.SPEAKING
-WAITING = ConversationState.WAITING_FOR_USER
-ERROR = ConversationState.ERROR
-ENDED = ConversationState.ENDED
+from tests.unit.gateway.states import ENDED, ERROR, IDLE, LISTENING, PROCESSING, SPEAKING, WAITING
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,7 @@ from services.gateway.responder.replies import PLAIN, Manner, Reply, ResponderFa
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import StoreUnavailable
 from services.gateway.stream import Recorded
-
-IDLE = ConversationState.IDLE
-LISTENING = ConversationState.LISTENING
-PROCESSING = ConversationState.PROCESSING
-SPEAKING = ConversationState.SPEAKING
-WAITING = ConversationState.WAITING_FOR_USER
-ERROR = ConversationState.ERROR
-ENDED = ConversationState.ENDED
+from tests.unit.gateway.states import IDLE
 
 SOURCE = Source("t", "c", "g", user_id="u", client_id="me", session_id="s")
 ASKED = Asked(SOURCE, derived_id("asked"), "how are you?")
@@ -77,6 +70,16 @@ class FakeTalk:
     def go(self, state: ConversationState) -> None:
         """Somebody else moves it."""
         self.status = ConversationStatus(state, self.status.judged)
+
+    def is_overtaken(self, wanted: ConversationState, by: ConversationState) -> None:
+        """Somebody else moves it once, just before it goes where it is wanted."""
+        rivals = [by]
+
+        def somebody_is_quicker(transition: Transition) -> None:
+            if transition.target is wanted and rivals:
+                self.go(rivals.pop())
+
+        self.before_transition = somebody_is_quicker
 
 
 class FakeResponder:

@@ -8,18 +8,8 @@ from parley.ids import derived_id
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.responder.answering import RESPONDER, Asked
 from services.gateway.responder.replies import Manner, Turn
-from tests.unit.gateway.responder.scene import (
-    ASKED,
-    ERROR,
-    IDLE,
-    LISTENING,
-    PROCESSING,
-    SOURCE,
-    SPEAKING,
-    WAITING,
-    FakeTalk,
-    Scene,
-)
+from tests.unit.gateway.responder.scene import ASKED, SOURCE, FakeTalk, Scene
+from tests.unit.gateway.states import ERROR, IDLE, LISTENING, PROCESSING, SPEAKING, WAITING
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from parley.ids import derived_id
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.responder.answering import Asked
-from tests.unit.gateway.responder.scene import ASKED, ERROR, SOURCE, WAITING, Scene
+from tests.unit.gateway.responder.scene import ASKED, SOURCE, Scene
+from tests.unit.gateway.states import ERROR, WAITING
 
 
 async def test_past_the_bound_it_is_overloaded_until_an_answer_is_done() -> None:

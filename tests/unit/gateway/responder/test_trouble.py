@@ -8,16 +8,8 @@ from parley.events import ConversationState
 from services.gateway.core.frames import Transition
 from services.gateway.core.refusals import Code, Refused
 from services.gateway.responder.replies import ResponderFailed
-from tests.unit.gateway.responder.scene import (
-    ENDED,
-    ERROR,
-    IDLE,
-    LISTENING,
-    PROCESSING,
-    SPEAKING,
-    WAITING,
-    Scene,
-)
+from tests.unit.gateway.responder.scene import Scene
+from tests.unit.gateway.states import ENDED, ERROR, IDLE, LISTENING, PROCESSING, SPEAKING, WAITING
 
 
 async def test_a_provider_that_fails_is_an_error_which_passes() -> None:
@@ -34,26 +26,14 @@ async def test_a_provider_that_fails_is_an_error_which_passes() -> None:
 
 async def test_a_lost_transition_is_asked_for_again_from_where_the_conversation_is() -> None:
     scene = Scene(WAITING)
-    rivals = [LISTENING]
-
-    def somebody_is_quicker(wanted: Transition) -> None:
-        if wanted.target is LISTENING and rivals:
-            scene.talk.go(rivals.pop())
-
-    scene.talk.before_transition = somebody_is_quicker
+    scene.talk.is_overtaken(LISTENING, by=LISTENING)
     assert await scene.answer() is not None
     assert scene.talk.passed == [PROCESSING, SPEAKING, WAITING]
 
 
 async def test_a_lost_transition_to_the_same_state_is_asked_for_under_another_id() -> None:
     scene = Scene(LISTENING)
-    rivals = [IDLE]
-
-    def somebody_is_quicker(wanted: Transition) -> None:
-        if wanted.target is PROCESSING and rivals:
-            scene.talk.go(rivals.pop())
-
-    scene.talk.before_transition = somebody_is_quicker
+    scene.talk.is_overtaken(PROCESSING, by=IDLE)
     assert await scene.answer() is not None
     assert scene.talk.passed == [LISTENING, PROCESSING, SPEAKING, WAITING]
 
