@@ -7,10 +7,15 @@ import pytest
 
 from parley.events import Policy
 from parley.seals import SegmentSealed
-from tests.unit.sealer.known_cases import CASES, Case, Mark, Said, Sealed
+from tests.unit.sealer.known_cases.beam import BEAM
+from tests.unit.sealer.known_cases.case import Case, Mark, Said, Sealed
+from tests.unit.sealer.known_cases.flink import FLINK
+from tests.unit.sealer.known_cases.kafka_streams import KAFKA
 from tests.unit.sealer.properties import run_at_once, run_in_batches
 from tests.unit.sealer.samples import START, at, message
 from tests.unit.sealer.strategies import Log, tick
+
+CASES = (*KAFKA, *FLINK, *BEAM)
 
 MILLISECOND = timedelta(milliseconds=1)
 # Past every deadline of the cases.
