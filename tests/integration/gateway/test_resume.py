@@ -34,17 +34,25 @@ async def has_stored(pool: Any, count: int) -> None:
     await eventually(is_stored)
 
 
-async def fill(settings: Settings, count: int) -> None:
-    """Records of the same conversation's partition, until nothing before them is in memory."""
+async def fill(settings: Settings, count: int, reader: Reader) -> None:
+    """Records of the reader's conversation, until nothing before them is in memory.
+
+    Never more at once than a gateway lets wait for one reader: the reader is there to the end.
+    """
     producer = Producer(settings)
     await producer.start()
     try:
         for first in range(0, count, 200):
-            filling = [
-                outgoing(settings, message("c", f"f{number}", FILLING))
-                for number in range(first, min(first + 200, count))
-            ]
-            await producer.send_all(filling)
+            names = [f"f{number}" for number in range(first, min(first + 200, count))]
+            before = len(reader.durable())
+            await producer.send_all(
+                [outgoing(settings, message("c", name, FILLING)) for name in names]
+            )
+
+            async def is_read(end: int = before + len(names)) -> bool:
+                return len(reader.durable()) >= end
+
+            await eventually(is_read, every=0.01)
     finally:
         await producer.stop()
 
@@ -70,7 +78,7 @@ async def test_what_memory_lost_comes_from_the_tables_and_the_log_without_a_gap(
             await has_stored(pool, 21)
             persister.stop()
             await talk(talker, 10, 20)
-            await fill(settings, 900)
+            await fill(settings, 900, talker)
             await talk(talker, 20, 25)
             expected = talker.durable()
             # Nothing was lost on the way to who was there all the time.
@@ -93,7 +101,7 @@ async def test_a_client_that_is_replayed_much_while_others_talk_misses_nothing(
         async with reading(gateway, "c", client_id="talker") as talker:
             await talk(talker, 0, 1)
             first = talker.durable()[0][0]
-            await fill(settings, 1_500)
+            await fill(settings, 1_500, talker)
             await has_stored(pool, 1_500)
 
             async def go_on() -> None:
