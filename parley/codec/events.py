@@ -19,7 +19,6 @@ from parley.codec.validity import (
     check_ids,
     check_message,
     check_times,
-    check_uuid,
 )
 from parley.codec.wire_fields import length, tag, timestamp
 from parley.events import PARTITION_WIDE, Event, MessageRecorded, Policy
@@ -96,8 +95,10 @@ class MessageTemplate:
         occurred_at: datetime | None = None,
         sent_at: datetime | None = None,
     ) -> bytes:
-        """The record's value; raises InvalidRecord for what no consumer would take."""
-        check_uuid("event_id", event_id)
+        """The record's value; raises InvalidRecord for what no consumer would take.
+
+        `event_id` is not checked: it is one that `parley.ids` made.
+        """
         check_ids(client_message_id)
         check_message(message)
         times = _gateways_times(received_at, event_time)

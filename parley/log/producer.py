@@ -174,13 +174,16 @@ class Producer:
         Batches keep their order where each is awaited before the next. Raises RecordTooLarge
         before sending, KafkaError when not all could be made durable.
         """
+        for record in batch:
+            check_size(record)
         appended = await self.append_batch(partition, batch)
         return [first + number for first, count, _ in appended for number in range(count)]
 
     async def append_batch(self, partition: int, batch: Sequence[Record]) -> list[Appended]:
-        """As `send_batch`, for who wants to know more of what lies where; in the batch's order."""
-        for record in batch:
-            check_size(record)
+        """As `send_batch`, for who has looked at the sizes; in the batch's order.
+
+        Tells more of what lies where.
+        """
         appended: list[Appended] = []
         inner = self._started()
         try:

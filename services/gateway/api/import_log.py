@@ -45,7 +45,12 @@ class Submits(Protocol):
     def policy_for(self, tenant_id: str, channel: str) -> Policy:
         """The gap policy of an event that is written now."""
 
-    def submit_value(self, key: bytes, value: bytes, event_id: str, then: Then) -> None:
+    def partition_of(self, key: bytes) -> int:
+        """Where the records of a conversation go."""
+
+    def submit_value(
+        self, partition: int, key: bytes, value: bytes, event_id: str, then: Then
+    ) -> None:
         """Make an event durable and call `then`; raises Refused (overloaded)."""
 
 
@@ -135,7 +140,8 @@ class ImportLog:
         except InvalidRecord as error:
             raise Refused(Code.INVALID_FRAME, error.detail) from error
         key = event_key(event.tenant_id, event.conversation_id)
-        self._publisher.submit_value(key, encode_event(event), event.event_id, then)
+        partition = self._publisher.partition_of(key)
+        self._publisher.submit_value(partition, key, encode_event(event), event.event_id, then)
 
     def _event(self, tenant_id: str, import_id: str, message: PastMessage) -> Event:
         return Event(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
@@ -22,9 +23,8 @@ LINE: Final = "line"
 class Line(Protocol):
     """A WebSocket below ASGI, where a frame costs no queue, no task and no message."""
 
-    @property
-    def is_writable(self) -> bool:
-        """Whether the client has taken so much that there is room for more."""
+    # Whether the client has taken so much that there is room for more.
+    is_writable: bool
 
     def hand_over(
         self, take: Callable[[str | bytes], None], on_writable: Callable[[], None]
@@ -47,6 +47,27 @@ class Line(Protocol):
         """Close with this code behind what is unsent, and cut the connection soon after."""
 
 
+class _Turn:
+    """Those that have written in a turn of a loop, until it is over."""
+
+    def __init__(self) -> None:
+        self._written: list[DirectWebSocket] = []
+
+    def add(self, one: "DirectWebSocket") -> None:
+        """Let it write out when the turn is over."""
+        if not self._written:
+            one.loop.call_soon(self._end)
+        self._written.append(one)
+
+    def _end(self) -> None:
+        written, self._written = self._written, []
+        for one in written:
+            one.write_out()
+
+
+_TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Turn]] = WeakKeyDictionary()
+
+
 class DirectWebSocket(WebSocketsSansIOProtocol):
     """A connection whose frames pass by ASGI, and that ends although its peer takes nothing.
 
@@ -63,6 +84,8 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
     _is_between_frames = False
     # What was written in this turn of the loop.
     _unsent = b""
+    # As of a Line.
+    is_writable = True
     # The answer to the last ping of a peer that takes nothing.
     _last_pong = b""
 
@@ -70,6 +93,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         """Bound what is kept for a slow reader."""
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self._turn = _TURNS.setdefault(self.loop, _Turn())
 
     async def run_asgi(self) -> None:
         """Run the application, which finds the line in its scope."""
@@ -79,15 +103,20 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         # After a close by ASGI the library waits for the peer's.
         self._cut_after(self.close_timeout + LAST_CHANCE_S)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing waits for the client any more."""
+        super().connection_lost(exc)
+        self.is_writable = True
+
     def keepalive_timeout(self) -> None:
         """A peer that does not answer may not take its close either."""
-        self._write_out()
+        self.write_out()
         super().keepalive_timeout()
         self._cut_after(LAST_CHANCE_S)
 
     def shutdown(self) -> None:
         """The server stops, whether the peer reads or not."""
-        self._write_out()
+        self.write_out()
         # One that closed before, and has not taken all of it, is on its way already.
         if not self.transport.is_closing():
             super().shutdown()
@@ -112,11 +141,6 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         pongs = self.conn.data_to_send()
         self._last_pong = pongs[-1] if pongs else self._last_pong
 
-    @property
-    def is_writable(self) -> bool:
-        """As of a Line."""
-        return self.writable.is_set()
-
     def hand_over(
         self, take: Callable[[str | bytes], None], on_writable: Callable[[], None]
     ) -> None:
@@ -138,10 +162,10 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         if self.conn.state is not OPEN or self.disconnected:
             return
         if not self._unsent:
-            self.loop.call_soon(self._write_out)
+            self._turn.add(self)
         self._unsent += text_frame(text)
         if len(self._unsent) > WRITE_BUFFER_BYTES:
-            self._write_out()
+            self.write_out()
 
     def hold(self) -> None:
         """As of a Line."""
@@ -159,7 +183,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         """As of a Line."""
         if self.close_sent or self.transport.is_closing():
             return
-        self._write_out()
+        self.write_out()
         self.stop_keepalive()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
         self.conn.send_close(code)
@@ -170,12 +194,12 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         """What comes by ASGI, as a close does, stands behind what was written before."""
-        self._write_out()
+        self.write_out()
         await super().send(message)
 
     def eof_received(self) -> None:
         """The peer says nothing more, and may still read."""
-        self._write_out()
+        self.write_out()
         # Which makes asyncio close it behind what is unsent.
         self._cut_after(LAST_CHANCE_S)
 
@@ -184,14 +208,21 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         if not self.disconnected:
             self.loop.call_later(seconds, self.transport.abort)
 
-    def _write_out(self) -> None:
+    def write_out(self) -> None:
+        """Send what was written, now."""
         unsent, self._unsent = self._unsent, b""
-        if unsent and not self.disconnected:
+        if unsent and not self.transport.is_closing():
             self.transport.write(unsent)
+
+    def pause_writing(self) -> None:
+        """The client does not read."""
+        super().pause_writing()
+        self.is_writable = False
 
     def resume_writing(self) -> None:
         """The client reads again."""
         super().resume_writing()
+        self.is_writable = True
         pong, self._last_pong = self._last_pong, b""
         if pong and self.conn.state is OPEN:
             self.transport.write(pong)
@@ -207,7 +238,7 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
                 return
         self._is_between_frames = False
         # The library may answer by itself, and close.
-        self._write_out()
+        self.write_out()
         super().data_received(data)
 
     def _watch_frames(self) -> None:

@@ -6,14 +6,16 @@ replica does.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Protocol, TypeVar
 
 from parley.conversation_state import ConversationStatus, fold
 from parley.events import ConversationState, Event, MessageRecorded, StateRequested
 from parley.live import InterimTranscript, LiveFrame
 
-# Copies that clients sent again after a gateway died are recognised among so many events.
+# Copies that clients sent again after a gateway died are recognised among so many events at least.
 REMEMBERED_EVENTS: Final = 1_000
+FORGOTTEN_AT_ONCE: Final = 100
 REMEMBERED_UTTERANCES: Final = 256
 REMEMBERED_DECISIONS: Final = 256
 # Replicas that have the conversation open, as far as they can be counted.
@@ -145,8 +147,10 @@ class Room:
         # Who is there already keeps its place.
         if offset < seen.setdefault(event_id, offset):
             seen[event_id] = offset
-        if len(seen) > REMEMBERED_EVENTS:
-            del seen[next(iter(seen))]
+        # Many at once: what is first in a dict takes the longer to find, the more went before it.
+        if len(seen) > REMEMBERED_EVENTS + FORGOTTEN_AT_ONCE:
+            for oldest in list(islice(seen, FORGOTTEN_AT_ONCE)):
+                del seen[oldest]
 
     def seen_at(self, event_id: str) -> int | None:
         """The offset at which an event passed, if it is remembered."""

@@ -114,7 +114,8 @@ class OpenRoom:
         if seen.kind == _REQUEST:
             return True
         self.room.recall(record.offset, seen.event_id)
-        self.room.note_user(seen.user_id)
+        if seen.user_id:
+            self.room.note_user(seen.user_id)
         return False
 
     def take_live(self, frame: LiveFrame) -> None:

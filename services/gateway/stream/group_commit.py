@@ -28,7 +28,10 @@ class SendsBatches(Protocol):
     """What is asked of a producer."""
 
     async def append_batch(self, partition: int, batch: Sequence[Record]) -> list[Appended]:
-        """Publish records in their order, and return where they lie once all are durable."""
+        """Publish records in their order, and return where they lie once all are durable.
+
+        None of them is larger than a record of the log may be.
+        """
 
 
 class GroupCommit:

@@ -24,8 +24,18 @@ class Submits(Protocol):
     def now(self) -> datetime:
         """When what is submitted in this turn of the loop was received."""
 
+    def partition_of(self, key: bytes) -> int:
+        """Where the records of a conversation go."""
+
     def submit_value(
-        self, key: bytes, value: bytes, event_id: str, then: Then, kind: str, user_id: str
+        self,
+        partition: int,
+        key: bytes,
+        value: bytes,
+        event_id: str,
+        then: Then,
+        kind: str,
+        user_id: str,
     ) -> None:
         """Make a record durable; raises Refused where there is no room for it."""
 
@@ -38,6 +48,7 @@ class MessageWriter:
         self._source = source
         self._max_age = max_age
         self._key = event_key(source.tenant_id, source.conversation_id)
+        self._partition = publisher.partition_of(self._key)
         self._ids = message_ids(
             source.tenant_id, source.conversation_id, source.sender, source.client_id
         )
@@ -58,8 +69,9 @@ class MessageWriter:
             value = self._encode(event_id, said)
         except InvalidRecord as error:
             raise Refused(Code.INVALID_FRAME, error.detail) from error
-        user_id = self._source.user_id
-        self._publisher.submit_value(self._key, value, event_id, then, MESSAGE_KIND, user_id)
+        self._publisher.submit_value(
+            self._partition, self._key, value, event_id, then, MESSAGE_KIND, self._source.user_id
+        )
         return event_id
 
     def _encode(self, event_id: str, said: Utterance) -> bytes:

@@ -145,10 +145,15 @@ class Publisher:
         if written.was_clamped:
             metrics.TIMES_CLAMPED.inc()
         key = event_key(event.tenant_id, event.conversation_id)
-        self.submit_value(key, encode_event(event), event.event_id, then)
+        self.submit_value(self.partition_of(key), key, encode_event(event), event.event_id, then)
+
+    def partition_of(self, key: bytes) -> int:
+        """Where the records of a conversation go."""
+        return partition_of(key, len(self._groups))
 
     def submit_value(
         self,
+        partition: int,
         key: bytes,
         value: bytes,
         event_id: str,
@@ -158,7 +163,7 @@ class Publisher:
     ) -> None:
         """Make a valid event's bytes durable and call `then`; raises Refused (overloaded).
 
-        `kind` and `user_id` as of a Submission.
+        `partition` is the key's; `kind` and `user_id` as of a Submission.
         """
         if self.unacknowledged >= self.max_unacknowledged:
             metrics.EVENTS.add(Code.OVERLOADED)
@@ -174,7 +179,7 @@ class Publisher:
         if TRACING.is_on:
             trace(submission)
         self.unacknowledged += 1
-        self._groups[partition_of(key, len(self._groups))].add(submission)
+        self._groups[partition].add(submission)
 
     def publish_live(
         self, tenant_id: str, conversation_id: str, body: LiveBody, source: Source | None = None

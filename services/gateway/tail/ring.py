@@ -28,13 +28,14 @@ class Ring:
 
     def append(self, record: LogRecord) -> None:
         """Take the next record; raises LogGap for any other."""
-        if record.offset != self.next_offset:
-            raise LogGap(f"offset {record.offset} came where {self.next_offset} was due")
-        self.next_offset += 1
+        offset, key = record.offset, record.key or b""
+        if offset != self.next_offset:
+            raise LogGap(f"offset {offset} came where {self.next_offset} was due")
+        self.next_offset = offset + 1
         self._records.append(record)
-        of_key = self._by_key.get(record.key or b"")
+        of_key = self._by_key.get(key)
         if of_key is None:
-            of_key = self._by_key[record.key or b""] = deque()
+            of_key = self._by_key[key] = deque()
         of_key.append(record)
         self._bytes += _size(record)
         while self._bytes > self._max_bytes:
@@ -63,7 +64,8 @@ class Ring:
         oldest = self._records.popleft()
         self.start_offset = oldest.offset + 1
         self._bytes -= _size(oldest)
-        self._rejected.discard(oldest.offset)
+        if self._rejected:
+            self._rejected.discard(oldest.offset)
         key = oldest.key or b""
         of_key = self._by_key[key]
         of_key.popleft()

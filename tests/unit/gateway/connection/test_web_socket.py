@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -129,6 +129,26 @@ async def test_text_that_is_no_utf_8_closes_with_1007() -> None:
         assert closed.value.rcvd.code == 1007
         await until(lambda: app.end)
     assert app.taken == []
+
+
+async def test_what_is_written_to_many_in_one_turn_reaches_all_whose_connection_stands() -> None:
+    apps = [App() for _ in range(4)]
+    async with AsyncExitStack() as stack:
+        clients = []
+        for app in apps:
+            app.may_take_over.set()
+            clients.append(await stack.enter_async_context(talking(app)))
+            await clients[-1].send("0")
+        await until(lambda: all(app.taken for app in apps))
+        for number in range(2):
+            for app in apps:
+                app.line.write(str(number).encode())
+        broken: Any = apps[1].line
+        broken.transport.abort()
+        for client in (clients[0], *clients[2:]):
+            assert [await client.recv(), await client.recv()] == ["0", "1"]
+        with pytest.raises(ConnectionClosed):
+            await clients[1].recv()
 
 
 async def test_one_who_does_not_read_makes_it_unwritable_and_is_told_of_when_it_reads() -> None:

@@ -18,7 +18,7 @@ from parley.events import (
 )
 from parley.ids import derived_id
 from parley.live import InterimTranscript, LiveFrame
-from services.gateway.core.room import REMEMBERED_EVENTS, Room, Snapshot
+from services.gateway.core.room import FORGOTTEN_AT_ONCE, REMEMBERED_EVENTS, Room, Snapshot
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 STATES = list(ConversationState)
@@ -116,6 +116,16 @@ def test_a_copy_is_recognised_among_the_last_thousand_events() -> None:
     assert room.seen_at(message(0).event_id) == 0
     assert room.is_new(5_001, message(REMEMBERED_EVENTS))
     assert room.is_new(5_002, message(0))
+
+
+def test_what_passes_while_nobody_listens_is_remembered_as_long_and_not_for_ever() -> None:
+    room = Room()
+    for number in range(3 * REMEMBERED_EVENTS):
+        room.recall(number, message(number).event_id)
+    newest = range(2 * REMEMBERED_EVENTS, 3 * REMEMBERED_EVENTS)
+    assert all(room.seen_at(message(number).event_id) == number for number in newest)
+    oldest = range(2 * REMEMBERED_EVENTS - FORGOTTEN_AT_ONCE - 1)
+    assert not any(room.seen_at(message(number).event_id) is not None for number in oldest)
 
 
 def test_an_interim_transcript_is_dropped_once_a_later_one_or_its_final_has_passed() -> None:
