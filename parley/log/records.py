@@ -12,8 +12,8 @@ from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import EPOCH
 from parley.db.fence import Tail
 
-# As its constructor does, which looks for defaults first.
-_record: Final = partial(tuple.__new__, LogRecord)
+# Of all fields as one tuple: as its constructor does, which looks for defaults first.
+record_of: Final = partial(tuple.__new__, LogRecord)
 
 
 def to_log_record(record: Any) -> LogRecord:
@@ -32,7 +32,7 @@ def to_log_record(record: Any) -> LogRecord:
 
 def read_record(tp: TopicPartition, record: Any) -> LogRecord:
     """A record of one of aiokafka's batches, which does not say where it lies."""
-    return _record(
+    return record_of(
         (
             tp.topic,
             tp.partition,

@@ -62,6 +62,7 @@ class Intake:
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self._messages = parts.publisher.messages(speaker.guest.source)
+        self._spend = partial(parts.limits.spend, speaker.user, speaker.bucket)
         self._max_in_flight = parts.settings.gateway_max_in_flight
         self._in_flight = 0
         # Frames that must have begun, or ended, before the next one is taken.
@@ -120,7 +121,7 @@ class Intake:
             if isinstance(text, bytes):
                 raise binary_refused()
             raw = open_frame(text)
-            self._parts.limits.spend(self._speaker.user, self._speaker.bucket)
+            self._spend()
             frame = _allowed(parse_frame(raw), self._speaker.identity)
             if TRACING.is_on:
                 with TRACING.within(raw.traceparent):

@@ -16,7 +16,7 @@ from parley.codec import LogRecord
 from parley.log.admin import no_kafka, topic_ends
 from parley.log.follower import Follower, Stretch, follow
 from parley.log.producer import Appended, Record
-from parley.log.records import broker_time
+from parley.log.records import broker_time, record_of
 from parley.topics import Topic
 from services.gateway import metrics
 from services.gateway.core.room import Known
@@ -156,9 +156,8 @@ class Tail:
             return
         appended_at, topic = broker_time(time_ms), self._events
         for one in written:
-            # By position: by name it takes twice as long.
-            record = LogRecord(
-                topic, partition, offset, appended_at, one.key, one.value, one.headers
+            record: LogRecord = record_of(
+                (topic, partition, offset, appended_at, one.key, one.value, one.headers)
             )
             ring.append(record)
             take(record, one if one.kind is not None else None)
