@@ -1,13 +1,25 @@
 """Who owns an offset: PostgreSQL, by compare-and-set in the transaction of the batch's effects."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NoReturn
+
+import asyncpg
+import structlog
 
 from parley.db.pool import Connection, Pool
 from parley.db.sql import load
 
+log = structlog.get_logger(__name__)
+
 _SQL: Final = load(__package__)
+
+# As long as the server lets a transaction be idle; it looks at those only between statements.
+SILENCE: Final = timedelta(seconds=5)
+LOOK_EVERY_S: Final = 1.0
 
 
 class FenceLost(Exception):
@@ -65,17 +77,48 @@ class Fence:
 async def claim(pool: Pool, key: FenceKey, incarnation: str, owner: str) -> Fence:
     """Raise the epoch and read where to go on; raises FenceHeld or OtherIncarnation.
 
-    OtherTopic where the consumer's tables follow another one.
+    OtherTopic where the consumer's tables follow another one. A former owner that was stopped
+    within a transaction, and says nothing more, loses its connection.
     """
-    row = await pool.fetchrow(
-        _SQL["claim_fence"], key.consumer, key.topic, key.partition, incarnation, owner
-    )
+    async with pool.acquire() as connection, _ending_silent_holders(pool, connection):
+        row = await connection.fetchrow(
+            _SQL["claim_fence"], key.consumer, key.topic, key.partition, incarnation, owner
+        )
     if row is None:
         await _explain_refusal(pool, key, incarnation)
     tail = None
     if row["last_append_time"] is not None:
         tail = Tail(row["last_append_time"], row["last_checksum"])
     return Fence(key, row["incarnation"], row["owner_epoch"], row["next_offset"], tail)
+
+
+@asynccontextmanager
+async def _ending_silent_holders(pool: Pool, waiting: Connection) -> AsyncIterator[None]:
+    """While this connection waits for a lock: end the sessions that hold it, and whose clients have
+    been silent for long within a transaction.
+
+    None of the server's time limits sees a client that stops in the middle of a COPY.
+    """
+    pid = waiting.get_server_pid()
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                ended = await pool.fetchval(_SQL["end_silent_holders"], pid, SILENCE)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                # Another role's session, say; who waits for the lock tries again by itself.
+                log.warning("silent_holder_stays", error=type(error).__name__)
+            else:
+                if ended:
+                    log.warning("silent_holders_ended", count=ended)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
 
 
 async def _explain_refusal(pool: Pool, key: FenceKey, incarnation: str) -> NoReturn:

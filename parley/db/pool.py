@@ -19,7 +19,8 @@ TIME_LIMITS = {
 
 # The limits above do not see a client that stops between a statement's Parse and its Bind: the
 # server then waits for the rest of a query, neither idle nor running. From version 17 on this one
-# ends any transaction; it is longer than any batch takes.
+# ends any transaction; it is longer than any batch takes. A client that stops within a COPY is seen
+# by none of them: who claims its partition ends it (`parley.db.fence.claim`).
 TRANSACTION_LIMIT = {"transaction_timeout": "20s"}
 FIRST_WITH_TRANSACTION_LIMIT = 17
 

@@ -13,6 +13,15 @@ ON CONFLICT (consumer, topic, partition) DO UPDATE
  WHERE (fences.held_until < now()) IS NOT FALSE AND fences.incarnation = $4
 RETURNING incarnation, next_offset, owner_epoch, last_append_time, last_checksum
 
+-- name: end_silent_holders
+-- Ends whom the session $1 waits for, where the server has waited for its client for $2: a client
+-- that was stopped. In a COPY its state is 'active' all the time; one that still copies after that
+-- long loses its batch, which a later owner reads anyway.
+SELECT count(*) FILTER (WHERE pg_terminate_backend(holder.pid))
+  FROM unnest(pg_blocking_pids($1)) AS blocking (pid)
+  JOIN pg_stat_activity AS holder USING (pid)
+ WHERE holder.wait_event = 'ClientRead' AND holder.state_change < now() - $2::interval
+
 -- name: advance_fence
 -- The compare-and-set: touches one row only for the owner, at the offset that it believes in.
 UPDATE fences

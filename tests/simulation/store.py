@@ -94,6 +94,12 @@ class Connection:
         rows: list[Row] = await self._statement(SQL[sql], arguments)
         return rows
 
+    async def fetchval(self, sql: str, *arguments: Any) -> Any:
+        return await self._statement(SQL[sql], arguments)
+
+    def get_server_pid(self) -> int:
+        return id(self)
+
     async def change(self, change: Callable[[], None]) -> None:
         """Anything else, within the open transaction."""
         assert self._open is not None
@@ -148,6 +154,7 @@ class Pool:
         self.execute = Connection(store, life).execute
         self.fetchrow = Connection(store, life).fetchrow
         self.fetch = Connection(store, life).fetch
+        self.fetchval = Connection(store, life).fetchval
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
@@ -181,6 +188,10 @@ class _Statements:
         claimed = {**row, "owner_epoch": row["owner_epoch"] + 1, "owner": owner}
         self._set(key, claimed)
         return claimed
+
+    async def end_silent_holders(self, *_: object) -> int:
+        # Who waits for a row sees to that by itself here.
+        return 0
 
     async def advance_fence(self, consumer: str, topic: str, partition: int, *rest: Any) -> str:
         key = (consumer, topic, partition)

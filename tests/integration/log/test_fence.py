@@ -3,12 +3,11 @@
 import asyncio
 import random
 from collections import Counter as Tally
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-import asyncpg
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
@@ -84,8 +83,29 @@ async def test_a_batch_at_another_offset_has_no_effect(settings: Settings, pool:
     assert await pool.fetchval("SELECT next_offset FROM fences") == 10
 
 
+async def stop_after_parse(connection: Any) -> None:
+    """Parsed and never bound: the server waits for the rest of the query."""
+    await connection.prepare("SELECT 4711")
+
+
+async def stop_within_copy(connection: Any) -> "asyncio.Task[Any]":
+    """Some rows, and no end: none of the server's time limits looks at that."""
+    began = asyncio.Event()
+
+    async def rows() -> AsyncIterator[bytes]:
+        yield b"1\n"
+        began.set()
+        await asyncio.Event().wait()
+
+    await connection.execute("CREATE TEMPORARY TABLE copied (number int)")
+    copying = asyncio.create_task(connection.copy_to_table("copied", source=rows()))
+    await began.wait()
+    return copying
+
+
+@pytest.mark.parametrize("stop", [stop_after_parse, stop_within_copy])
 async def test_a_worker_that_stops_within_a_statement_does_not_hold_the_fence_for_ever(
-    settings: Settings, pool: Any
+    settings: Settings, pool: Any, stop: Callable[[Any], Awaitable[Any]]
 ) -> None:
     key = FenceKey("test", "topic", 0)
     claimed = await fence.claim(pool, key, "i1", "former")
@@ -93,20 +113,24 @@ async def test_a_worker_that_stops_within_a_statement_does_not_hold_the_fence_fo
     stopped = await zombies.acquire()
     await stopped.execute("BEGIN")
     await fence.advance(stopped, claimed, 9, TAIL)
-    # Parsed and never bound: the server waits for the rest of the query.
-    await stopped.prepare("SELECT 4711")
-    async with asyncio.timeout(60):
-        latter = await claim_at_last(pool, key)
+    unfinished = await stop(stopped)
+    # Sooner than the claim's own wait for the lock ends.
+    latter = await fence.claim(pool, key, "i1", "latter")
     zombies.terminate()
     assert latter.next_offset == 0
+    if unfinished is not None:
+        unfinished.cancel()
+        await asyncio.gather(unfinished, return_exceptions=True)
 
 
-async def claim_at_last(pool: Any, key: FenceKey) -> fence.Fence:
-    while True:
-        try:
-            return await fence.claim(pool, key, "i1", "latter")
-        except asyncpg.LockNotAvailableError:
-            continue
+async def test_a_former_owner_that_is_at_work_is_waited_for(settings: Settings, pool: Any) -> None:
+    key = FenceKey("test", "topic", 0)
+    claimed = await fence.claim(pool, key, "i1", "former")
+    async with pool.acquire() as busy, busy.transaction():
+        await fence.advance(busy, claimed, 9, TAIL)
+        claiming = asyncio.create_task(fence.claim(pool, key, "i1", "latter"))
+        await busy.execute("SELECT pg_sleep(8)")
+    assert (await claiming).next_offset == 10
 
 
 async def test_a_held_fence_can_be_neither_claimed_nor_moved(settings: Settings, pool: Any) -> None:
