@@ -81,8 +81,12 @@ async def test_close_does_not_wait_for_a_gateway_that_says_nothing(gateway: Gate
 async def test_a_session_that_comes_while_the_thread_ends_is_not_begun(gateway: Gateway) -> None:
     tracker = Tracker(gateway.url)
     worker = tracker._worker
+    # Held up, so that it sees the end and the session in one turn, in this order.
+    may_go_on = threading.Event()
+    worker._call(lambda: may_go_on.wait(5))
     worker._call(worker._stop.set)
     tracker.track_message(tracker.start_session("c"), "user", "too late")
+    may_go_on.set()
     worker._thread.join(5)
     assert [line.task for line in worker.lines.values()] == [None]
     report = await asyncio.to_thread(tracker.close, 0.1)
