@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiokafka.errors import OutOfOrderSequenceNumber, ProducerClosed
 
-from parley.codec import Outgoing
-from parley.log.producer import Appended, Producer
+from parley.codec import MAX_RECORD_BYTES, Outgoing
+from parley.log.producer import Appended, Producer, RecordTooLarge
 from parley.settings import Settings
 from parley.topics import partition_of
 
@@ -103,6 +103,16 @@ async def test_it_is_told_what_was_appended_together_and_when(
     batch = [Outgoing("t", b"k", b"%d" % number, ()) for number in range(5)]
     appended = await producer.append_batch(0, batch)
     assert appended == [Appended(0, 2, known), Appended(2, 2, known), Appended(4, 1, known)]
+
+
+async def test_a_batch_with_a_record_that_the_broker_would_refuse_is_not_begun() -> None:
+    broker = Broker(wedges=set())
+    producer = ProducerOfBroker(broker)
+    await producer.start()
+    batch = [Outgoing("t", b"k", b"0", ()), Outgoing("t", b"k", bytes(MAX_RECORD_BYTES), ())]
+    with pytest.raises(RecordTooLarge):
+        await producer.send_batch(0, batch)
+    assert broker.log == []
 
 
 async def test_a_producer_that_is_wedged_again_at_once_says_so() -> None:
