@@ -5,8 +5,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from parley import events as domain
-from parley.codec.messages import ROLES
 from parley.codec.record import InvalidRecord, enum_name
+from parley.codec.roles import ROLES
 from parley.codec.times import set_timestamp, to_datetime
 from parley.codec.wire_fields import field, length, tag
 from parley.wire import content_pb2, events_pb2

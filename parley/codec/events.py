@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 from google.protobuf.message import DecodeError
 
 from parley.codec.bodies import message_bytes, read_body, write_body
-from parley.codec.messages import read_message
 from parley.codec.policies import policy_of, write_policy
 from parley.codec.record import Header, InvalidRecord, LogRecord, event_key, headers_for
 from parley.codec.times import set_timestamp, to_datetime
+from parley.codec.usual import message_reader
 from parley.codec.validity import (
     RECEIVED_AT_TOLERANCE,
     check,
@@ -21,7 +21,8 @@ from parley.codec.validity import (
     check_times,
 )
 from parley.codec.wire_fields import length, tag, timestamp
-from parley.events import PARTITION_WIDE, Event, MessageRecorded, Policy
+from parley.events import PARTITION_WIDE, Content, Event, MessageRecorded, Policy
+from parley.values import maker
 from parley.wire import events_pb2
 
 EVENT_HEADERS: Final[tuple[Header, ...]] = headers_for("parley.v1.Event")
@@ -49,6 +50,38 @@ _RECEIVED_AT: Final = tag(events_pb2.Event, "received_at")
 _EVENT_TIME: Final = tag(events_pb2.Event, "event_time")
 _MESSAGE: Final = tag(events_pb2.Event, "message_recorded")
 _TIME_FIELDS: Final = ("occurred_at", "sent_at", "received_at", "event_time")
+
+# The fields of an Event in their order, of one whose body is a message.
+_usual: Final = message_reader(
+    (
+        maker(Event),
+        "event_id",
+        (
+            MessageRecorded,
+            "role",
+            (Content, "text", "audio_url or None", "metadata_json"),
+            "utterance_id",
+            "language",
+        ),
+        "event_time",
+        "received_at",
+        "tenant_id",
+        "conversation_id",
+        "session_id",
+        "user_id",
+        "sender",
+        "client_id",
+        "client_message_id",
+        "connection_id",
+        "gateway_id",
+        "channel",
+        "occurred_at",
+        "sent_at",
+        "policy",
+        "import_id or None",
+    ),
+    EVENT_HEADERS,
+)
 
 
 def encode_event(event: Event) -> bytes:
@@ -141,12 +174,13 @@ def decode_event(record: LogRecord) -> Event:
     `received_at` is held within 5 minutes of the record's append time, and the event time of
     what is not imported moves along: a gateway with a wrong clock seals nobody early.
     """
-    wire = _parse(record.value)
-    return read_message(record, wire) or read_closely(record, wire)
+    usual: Event | None = _usual((record,), None)[0]
+    return usual or read_closely(record)
 
 
-def read_closely(record: LogRecord, wire: events_pb2.Event) -> Event:
+def read_closely(record: LogRecord) -> Event:
     """Any event, with every rule looked at; raises InvalidRecord."""
+    wire = _parse(record.value)
     policy, policy_fault = policy_of(wire)
     event = _to_event(wire, policy, record.append_time())
     record.source()

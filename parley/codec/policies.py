@@ -3,6 +3,8 @@
 from functools import lru_cache
 from typing import Final
 
+from google.protobuf.message import DecodeError
+
 from parley.codec.record import InvalidRecord
 from parley.codec.times import set_duration, to_timedelta
 from parley.codec.validity import check_ids, check_policy
@@ -36,7 +38,7 @@ def valid_policy(value: bytes) -> Policy | None:
     try:
         policy, fault = _read(value)
         check_ids(policy.policy_id)
-    except InvalidRecord:
+    except (DecodeError, InvalidRecord):
         return None
     return policy if fault is None else None
 

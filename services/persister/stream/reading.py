@@ -1,14 +1,12 @@
 """Parses the records of each topic into what the tables take; None is not for the tables."""
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from itertools import compress, repeat
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from parley.analyses import JobEnded, JobEndKind
 from parley.codec import InvalidRecord, LogRecord, decode_analysis, decode_event, decode_seal
 from parley.codec.events import EVENT_HEADERS
-from parley.codec.usual import Fields, usual_messages
+from parley.codec.usual import message_reader
 from parley.events import PARTITION_WIDE
 from parley.seals import SegmentSealed
 from services.persister.core.rows import MessageRow, Place, Received, ReceivedEvent, ReceivedMessage
@@ -22,19 +20,48 @@ Read: TypeAlias = Item | InvalidRecord | None
 
 ReadAll: TypeAlias = Callable[[Sequence[LogRecord], str], list[Read[Item]]]
 
-# As their constructors do, which look for defaults first.
-_row: Final = partial(tuple.__new__, MessageRow)
-_message: Final = partial(tuple.__new__, ReceivedMessage)
+# The fields of ReceivedMessage and MessageRow in their order; what is given is the incarnation.
+_messages_in: Final = message_reader(
+    (
+        ReceivedMessage,
+        (tuple, "tenant_id", "event_id"),
+        (
+            MessageRow,
+            "tenant_id",
+            "event_id",
+            "conversation_id",
+            "session_id or None",
+            "user_id or None",
+            "not user_id",
+            "sender",
+            "role.value",
+            "text",
+            "audio_url or None",
+            "metadata_json or None",
+            "metadata_json",
+            "language or None",
+            "utterance_id or None",
+            "occurred_at",
+            "event_time",
+            "received_at",
+            "import_id or None",
+            "given",
+            "record.partition",
+            "record.offset",
+        ),
+        "channel",
+        "record.broker_time",
+        "record.value",
+    ),
+    EVENT_HEADERS,
+)
 
 
 def read_events(records: Sequence[LogRecord], incarnation: str) -> list[Read[Received]]:
     """What `read_event` says of each, and of messages of which nothing is unusual their rows."""
-    are_plain = [one.headers == EVENT_HEADERS for one in records]
-    plain = records if all(are_plain) else list(compress(records, are_plain))
-    messages = iter(usual_messages(plain, partial(_messages, incarnation)))
     return [
-        (next(messages) if is_plain else None) or _read_or_refuse(read_event, record, incarnation)
-        for record, is_plain in zip(records, are_plain, strict=True)
+        message or _read_or_refuse(read_event, record, incarnation)
+        for record, message in zip(records, _messages_in(records, incarnation), strict=True)
     ]
 
 
@@ -54,32 +81,6 @@ def _read_or_refuse(
         return read(record, incarnation)
     except InvalidRecord as error:
         return error
-
-
-def _messages(
-    incarnation: str, records: Sequence[LogRecord], columns: Fields
-) -> Iterable[ReceivedMessage]:
-    _, partitions, offsets, append_times, _, values, _ = zip(*records, strict=True)
-    tenant_ids, event_ids = columns["tenant_id"], columns["event_id"]
-    metadata = columns["metadata_json"]
-    rows = zip(
-        *(tenant_ids, event_ids, columns["conversation_id"]),
-        *map(_or_none, (columns["session_id"], columns["user_id"])),
-        [not one for one in columns["user_id"]],
-        *(columns["sender"], columns["role"], columns["text"], columns["audio_url"]),
-        *(_or_none(metadata), metadata),
-        *map(_or_none, (columns["language"], columns["utterance_id"])),
-        *(columns["occurred_at"], columns["event_time"], columns["received_at"]),
-        *(columns["import_id"], repeat(incarnation, len(records)), partitions, offsets),
-        strict=True,
-    )
-    keys = zip(tenant_ids, event_ids, strict=True)
-    parts = (keys, map(_row, rows), columns["channel"], append_times, values)
-    return map(_message, zip(*parts, strict=True))
-
-
-def _or_none(texts: Sequence[str]) -> list[str | None]:
-    return [one or None for one in texts]
 
 
 def read_event(record: LogRecord, incarnation: str) -> ReceivedEvent | None:

@@ -1,0 +1,20 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from parley.codec.record import Header, LogRecord
+from parley.events import Policy, Role
+
+class MessageReader:
+    def __init__(
+        self,
+        shape: tuple[Any, ...],
+        roles: tuple[Role | None, ...],
+        policy_of: Callable[[bytes], Policy | None],
+        is_metadata: Callable[[str], bool],
+        headers: tuple[Header, ...],
+        max_id_bytes: int,
+        earliest_s: int,
+        latest_s: int,
+        tolerance_us: int,
+    ) -> None: ...
+    def __call__(self, records: Sequence[LogRecord], given: Any) -> list[Any]: ...
