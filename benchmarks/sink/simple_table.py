@@ -6,10 +6,12 @@ and dead letters are the product's; only the rows and the statement that merges 
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from benchmarks.sink.messages import Message
 from parley import ids
+from parley.codec.record import EPOCH
 from parley.db.pool import Connection, connect
 from parley.db.sql import load
 from parley.health import Health, HealthApp
@@ -26,6 +28,7 @@ from services.persister.stream.handler import PersisterHandler
 from services.persister.stream.reading import read_events
 
 NAME: Final = "bench-simple"
+MICROSECOND: Final = timedelta(microseconds=1)
 SQL: Final = load(__package__)
 
 
@@ -55,7 +58,7 @@ def _row(item: Received) -> Message:
         row.conversation_id,
         row.role,
         row.content,
-        int(row.event_time.timestamp() * 1_000_000),
+        (row.event_time - EPOCH) // MICROSECOND,
     )
 
 

@@ -6,11 +6,14 @@ one partition only, whose batch is still being written.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from aiokafka import TopicPartition
 
 from parley.codec import LogRecord
+
+_value_of: Final = attrgetter("value")
 
 # Of all partitions together, and a fetch of each more: a record may have a megabyte.
 MOST_BYTES: Final = 32 * 1024 * 1024
@@ -85,4 +88,4 @@ class ReadAhead:
 
 
 def _size(records: Sequence[LogRecord]) -> int:
-    return sum(len(one.value or b"") for one in records)
+    return sum([len(value) for value in map(_value_of, records) if value])
