@@ -12,7 +12,7 @@ class PersisterSettings(Settings):
     """What the persister needs to know; its variables begin with PARLEY_PERSISTER_."""
 
     persister_batch_records: int = Field(
-        default=10_000, ge=1, le=100_000, description="the most records that are worked on at a time"
+        default=6_000, ge=1, le=100_000, description="the most records that are worked on at a time"
     )
     persister_batch_linger: Span = Field(
         default=timedelta(milliseconds=50), description="how long a batch waits for more records"
