@@ -76,6 +76,7 @@ lock: $(VENV)/.ready-dev ## Resolve the requirements anew, with hashes (needs uv
 	uv pip compile $(COMPILE) --extra local --extra dev --extra bench --extra export pyproject.toml -o requirements-dev.lock
 	uv pip compile $(COMPILE) --extra local -c requirements-dev.lock pyproject.toml -o requirements.lock
 	uv pip compile $(COMPILE) -c requirements-dev.lock pyproject.toml -o deploy/requirements.lock
+	echo ziglang==0.17.1 | uv pip compile $(COMPILE) - -o deploy/compiler.lock
 	echo quixstreams==3.28.1 | uv pip compile $(COMPILE) - -o benchmarks/sealing/quix-streams.lock
 
 COMPILE := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet

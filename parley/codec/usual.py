@@ -41,7 +41,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def message_reader(shape: Shape, headers: tuple[Header, ...]) -> Reader:
     """Reads the messages of records that have exactly these headers."""
-    if not IS_COMPILED:
+    if MessageReader is None:
         return _nothing
     return MessageReader(
         shape,

@@ -14,7 +14,7 @@ from parley.cli.doctor.database import (
 )
 from parley.cli.doctor.findings import Finding, Level
 from parley.cli.doctor.kafka import check_replicas, check_topic
-from parley.cli.doctor.machine import LITTLE_BYTES, TOO_LITTLE_BYTES, check_disk
+from parley.cli.doctor.machine import LITTLE_BYTES, TOO_LITTLE_BYTES, check_disk, check_reader
 from parley.cli.doctor.services import check_service
 from parley.cli.facts import PartitionFacts, ServiceFacts
 from parley.passes.suspended import Suspended
@@ -86,6 +86,12 @@ def test_room_on_the_disk() -> None:
     assert check_disk("/", LITTLE_BYTES).level is Level.OK
     assert check_disk("/", LITTLE_BYTES - 1).level is Level.WARN
     assert check_disk("/", TOO_LITTLE_BYTES - 1).level is Level.FAIL
+
+
+def test_without_the_compiled_reader_it_says_how_to_get_it() -> None:
+    assert check_reader(is_compiled=True).level is Level.OK
+    assert check_reader(is_compiled=False).level is Level.WARN
+    assert "C compiler" in check_reader(is_compiled=False).remedy
 
 
 def test_a_service_says_what_is_wrong_with_it() -> None:

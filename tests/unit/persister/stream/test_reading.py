@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.codec import Header, InvalidRecord, LogRecord, encode_event
+from parley.codec import Header, InvalidRecord, LogRecord, encode_event, usual
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import APPEND_TIME
 from parley.codec.wire_fields import length, tag
@@ -15,6 +15,7 @@ from parley.events import Content, Event, Policy, Tick
 from parley.wire import events_pb2
 from services.persister.core.events import event_row, fold
 from services.persister.core.rows import Received, ReceivedMessage
+from services.persister.stream import reading
 from services.persister.stream.reading import each, read_event, read_events
 from tests.unit.codec.samples import NOON, events
 from tests.unit.codec.usual import (
@@ -140,6 +141,15 @@ def test_what_a_message_says_twice_is_not_said_by_its_neighbour(
 ) -> None:
     check_alike([twice, never])
     check_alike([never, twice, USUAL])
+
+
+def test_without_a_compiled_reader_the_same_rows_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = [USUAL, as_read(replace(MESSAGE, user_id="ü")), as_read(replace(MESSAGE, user_id="\0"))]
+    rows = list(map(told, read_events(given, "inc")))
+    monkeypatch.setattr(usual, "MessageReader", None)
+    monkeypatch.setattr(reading, "_messages_in", usual.message_reader((tuple,), EVENT_HEADERS))
+    assert [isinstance(one, ReceivedMessage) for one in read_events(given, "inc")] == [False] * 3
+    assert list(map(told, read_events(given, "inc"))) == rows
 
 
 def test_of_no_records_nothing_is_read() -> None:
