@@ -103,7 +103,8 @@ typedef struct {
     Span bytes;
 } Field;
 
-/* A varint off the front of `in`; false for one that is cut off or too long. */
+/* A varint off the front of `in`; false for one that is cut off or longer than need be: Protobuf
+ * takes some of these and refuses others. */
 static bool
 take_varint(Span *in, uint64_t *value)
 {
@@ -114,7 +115,7 @@ take_varint(Span *in, uint64_t *value)
         uint8_t byte = *in->at++;
         in->size--;
         /* Of a tenth byte one bit is left. */
-        if (shift == 63 && byte > 1)
+        if ((shift == 63 && byte > 1) || (shift > 0 && byte == 0))
             return false;
         read |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80) {

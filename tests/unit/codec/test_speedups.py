@@ -172,6 +172,23 @@ def test_a_length_beyond_the_end_is_no_message() -> None:
         ]
 
 
+def longer(varint: bytes, size: int) -> bytes:
+    """The same number, in more bytes than it needs."""
+    return bytes(one | 0x80 for one in varint) + b"\x80" * (size - len(varint) - 1) + b"\x00"
+
+
+@compiled
+@pytest.mark.parametrize("size", range(2, 11))
+def test_a_number_that_is_longer_than_need_be_is_looked_at_again(size: int) -> None:
+    # Protobuf takes a tag of five bytes and refuses one of six; a value may have ten.
+    sender = b"\x06sender"
+    for value in (longer(b"\x32", size) + sender, b"\x32" + longer(b"\x06", size) + b"sender"):
+        wire = events_pb2.Event.FromString(VALUE)
+        wire.ClearField("sender")
+        record = as_read(MESSAGE, value=wire.SerializeToString() + value)
+        assert read(tuple, "text", records=[record]) == [None]
+
+
 @compiled
 def test_what_is_no_record_is_left_to_others_or_refused() -> None:
     assert read(tuple, "text", records=[None, (), USUAL._replace(key=None)]) == [None] * 3  # type: ignore[list-item]
