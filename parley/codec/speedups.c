@@ -675,8 +675,8 @@ reader_dealloc(MessageReader *self)
 static PyObject *
 text_of(MessageReader *self, int which, Span bytes)
 {
-    /* The content is another one each time. */
-    if (which >= TEXT)
+    /* The content is another one each time; and of none there is no place to compare. */
+    if (which >= TEXT || bytes.size == 0)
         return new_text(bytes);
     PyObject *last = self->last_texts[which];
     if (last != NULL && PyUnicode_GET_LENGTH(last) == bytes.size
