@@ -25,6 +25,8 @@ RENEW_EVERY_S: Final = 3.0
 LOCK_TIMEOUT: Final = "300ms"
 LOCK_ATTEMPTS: Final = 100
 LOCK_REST_S: Final = 0.1
+# Above that second: only then does autovacuum, which may take hours, give way to who waits for it.
+VACUUM_TIMEOUT: Final = "5s"
 
 
 class FencesMoved(Exception):
@@ -94,6 +96,7 @@ async def swap(
     for _ in range(LOCK_ATTEMPTS):
         try:
             async with connection.transaction():
+                await _stop_vacuum(connection, schema)
                 await _lock(connection)
                 await _exchange(connection, schema, list(consumers), expected)
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
@@ -107,6 +110,17 @@ async def swap(
         "The live tables could not be locked: long transactions use them.",
         "End them (see pg_stat_activity), and run the command again: it goes on where it was.",
     )
+
+
+async def _stop_vacuum(connection: Connection, schema: str) -> None:
+    """Keep autovacuum off both schemas' tables until the transaction ends; nobody else notices.
+
+    It takes this lock and no other, and is busy with tables that were just filled. Where a swap
+    waited for it together with readers and writers, these would wait for as long.
+    """
+    await connection.execute(f"SET LOCAL lock_timeout = '{VACUUM_TIMEOUT}'")
+    both = f"{qualified(LIVE, *TABLES)}, {qualified(schema, *TABLES)}"
+    await connection.execute(f"LOCK TABLE {both} IN SHARE UPDATE EXCLUSIVE MODE")
 
 
 async def _lock(connection: Connection) -> None:

@@ -1,5 +1,6 @@
 """The swap by itself: while it goes on nobody moves; where somebody has, it does not happen."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from parley.rebuilding import shadow
 from parley.rebuilding.swap import FencesMoved, as_fences, held, swap
 from parley.settings import Settings
 from tests.support.publish import event, outgoing
+from tests.support.wait import eventually
 from tests.unit.persister.samples import at
 
 pytestmark = pytest.mark.integration
@@ -130,6 +132,43 @@ async def test_what_others_counted_comes_over_in_all_and_by_the_minute(
     for table in ("ledger", "ledger_minutes"):
         rows = await tables.fetch(f"SELECT consumer, stored, dead_lettered FROM {table}")  # noqa: S608
         assert [tuple(row) for row in rows] == [("persister-config", 4, 1)]
+
+
+@pytest.fixture
+async def eager_autovacuum(tables: Any) -> AsyncIterator[None]:
+    """A server whose autovacuum looks at its tables every second."""
+    if not await tables.fetchval("SELECT usesuper FROM pg_user WHERE usename = current_user"):
+        pytest.skip("only a superuser may set how often autovacuum looks")
+    await tables.execute("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+    await tables.execute("SELECT pg_reload_conf()")
+    yield
+    await tables.execute("ALTER SYSTEM RESET autovacuum_naptime")
+    await tables.execute("SELECT pg_reload_conf()")
+
+
+SLOWLY = """
+ALTER TABLE {table} SET (autovacuum_vacuum_insert_threshold = 100,
+                         autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_cost_delay = 100)
+"""
+MANY_LETTERS = """
+INSERT INTO {schema}.dead_letters (service, topic, incarnation, partition, log_offset, reason,
+                                   detail, append_time, headers)
+SELECT 'persister', 'events', 'new', 0, number, 'protobuf', repeat('x', 500), now(), '[]'
+  FROM generate_series(1, 20000) AS number
+"""
+VACUUMED = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = $1::text::regclass"
+
+
+@pytest.mark.usefixtures("eager_autovacuum")
+@pytest.mark.parametrize("schema", ["public", SHADOW])
+async def test_autovacuum_gives_way_to_a_swap(tables: Any, connection: Any, schema: str) -> None:
+    table = f"{schema}.dead_letters"
+    await tables.execute(SLOWLY.format(table=table))
+    await tables.execute(MANY_LETTERS.format(schema=schema))
+    await eventually(lambda: tables.fetchval(VACUUMED, table))
+    # It would take a minute and more, and a swap tries for 40 seconds.
+    async with asyncio.timeout(20):
+        await swap(connection, SHADOW, ["persister"], {})
 
 
 async def test_a_former_owner_is_fenced_out_by_a_swap(
