@@ -24,7 +24,7 @@ from parley.rebuilding.replaying import (
 )
 from parley.rebuilding.seals import SealCheck
 from parley.rebuilding.shadow import LIVE
-from parley.rebuilding.swap import Fences, FencesMoved, drain, held, swap
+from parley.rebuilding.swap import Fences, FencesMoved, drain, held, stop_vacuum, swap
 from parley.settings import Settings
 
 SCHEMA: Final = "parley_rebuild"
@@ -120,6 +120,7 @@ class _Rebuild:
         Beyond the live fences the replay may be: what it decided there is published afterwards.
         """
         self._watch.begin("swapping", None)
+        await stop_vacuum(self._connection, SCHEMA)
         held_at = clock.monotonic()
         async with held(live) as fences:
             await drain(live, self._settings, self._consumers)

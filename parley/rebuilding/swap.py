@@ -96,7 +96,7 @@ async def swap(
     for _ in range(LOCK_ATTEMPTS):
         try:
             async with connection.transaction():
-                await _stop_vacuum(connection, schema)
+                await _keep_vacuum_off(connection, schema)
                 await _lock(connection)
                 await _exchange(connection, schema, list(consumers), expected)
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
@@ -112,7 +112,14 @@ async def swap(
     )
 
 
-async def _stop_vacuum(connection: Connection, schema: str) -> None:
+async def stop_vacuum(connection: Connection, schema: str) -> None:
+    """End what autovacuum is at, so that a swap that follows soon need not wait for it."""
+    with suppress(asyncpg.LockNotAvailableError):
+        async with connection.transaction():
+            await _keep_vacuum_off(connection, schema)
+
+
+async def _keep_vacuum_off(connection: Connection, schema: str) -> None:
     """Keep autovacuum off both schemas' tables until the transaction ends; nobody else notices.
 
     It takes this lock and no other, and is busy with tables that were just filled. Where a swap
