@@ -59,7 +59,7 @@ static const char *const PART_NAMES[PARTS] = {
     "record.value", "record.headers",
 };
 
-/* proto/parley/v1/events.proto and content.proto. */
+/* proto/parley/v1/events.proto, content.proto and policy.proto. */
 enum {
     FIRST_ID = 1, LAST_ID = 11, FIRST_MOMENT = 12, LAST_MOMENT = 15, POLICY_FIELD = 16,
     IMPORT_ID_FIELD = 17, FIRST_BODY = 32, MESSAGE_RECORDED = 38, LAST_BODY = 48
@@ -68,8 +68,10 @@ enum { ROLE_FIELD = 1, CONTENT_FIELD, UTTERANCE_ID_FIELD, LANGUAGE_FIELD };
 enum { PLAIN_FIELD = 1, ENCRYPTED_FIELD };
 enum { TEXT_FIELD = 1, AUDIO_URL_FIELD, METADATA_JSON_FIELD };
 enum { SECONDS_FIELD = 1, NANOS_FIELD };
+enum { IDLE_GAP_FIELD = 3, GRACE_FIELD = 4, MAX_DURATION_FIELD = 6 };
 
 #define UUID_BYTES 36
+#define MAX_ITEMS 32
 #define MICROSECONDS 1000000
 #define NANOSECONDS 1000000000
 #define DAY_S 86400
@@ -575,6 +577,10 @@ new_shape(PyObject *described)
         return NULL;
     }
     Py_ssize_t size = PyTuple_GET_SIZE(described) - 1;
+    if (size > MAX_ITEMS) {
+        PyErr_Format(PyExc_ValueError, "a shape has at most %d items", MAX_ITEMS);
+        return NULL;
+    }
     Shape *shape = PyMem_Calloc(1, sizeof(Shape) + (size_t)size * sizeof(Item));
     if (shape == NULL) {
         PyErr_NoMemory();
@@ -594,8 +600,9 @@ new_shape(PyObject *described)
                 goto failed;
             continue;
         }
-        const char *name = PyUnicode_Check(one) ? PyUnicode_AsUTF8(one) : NULL;
-        if (name == NULL || !name_item(name, item)) {
+        Py_ssize_t length = 0;
+        const char *name = PyUnicode_Check(one) ? PyUnicode_AsUTF8AndSize(one, &length) : NULL;
+        if (name == NULL || strlen(name) != (size_t)length || !name_item(name, item)) {
             if (!PyErr_Occurred())
                 PyErr_Format(PyExc_ValueError, "no item of a shape is named %R", one);
             goto failed;
@@ -689,6 +696,25 @@ text_of(MessageReader *self, int which, Span bytes)
     return text;
 }
 
+/* Whether these bytes are fields, and those of its durations are. Python reads a policy by itself,
+ * and takes deeper groups of unknown fields than it takes within an event; here are none. */
+static bool
+is_flat_policy(Span in)
+{
+    Field field, part;
+    while (in.size > 0) {
+        if (!take_field(&in, &field))
+            return false;
+        bool is_duration = field.number == IDLE_GAP_FIELD || field.number == GRACE_FIELD
+                           || field.number == MAX_DURATION_FIELD;
+        if (is_duration && field.wire == BYTES)
+            while (field.bytes.size > 0)
+                if (!take_field(&field.bytes, &part))
+                    return false;
+    }
+    return true;
+}
+
 /* The policy; NULL without an exception for one that makes its event invalid. */
 static PyObject *
 policy_of(MessageReader *self, Span bytes)
@@ -697,6 +723,8 @@ policy_of(MessageReader *self, Span bytes)
     if (last != NULL && PyBytes_GET_SIZE(last) == bytes.size
         && memcmp(PyBytes_AS_STRING(last), bytes.at, (size_t)bytes.size) == 0)
         return Py_NewRef(self->last_policy);
+    if (!is_flat_policy(bytes))
+        return NULL;
     PyObject *value = PyBytes_FromStringAndSize((const char *)bytes.at, bytes.size);
     if (value == NULL)
         return NULL;
@@ -793,28 +821,45 @@ make_item(Making *making, const Item *item)
     Py_UNREACHABLE();
 }
 
+/* A tuple of a type, as `tuple.__new__` makes it; it takes the items, whether or not it is made. */
+static PyObject *
+new_tuple(PyTypeObject *type, PyObject *const *items, Py_ssize_t size)
+{
+    PyObject *made = type == &PyTuple_Type ? PyTuple_New(size) : type->tp_alloc(type, size);
+    if (made == NULL) {
+        for (Py_ssize_t i = 0; i < size; i++)
+            Py_DECREF(items[i]);
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < size; i++)
+        PyTuple_SET_ITEM(made, i, items[i]);
+#if PY_VERSION_HEX >= 0x030E0000
+    /* Kept since then, and "not known yet" is not what an allocation says. */
+    ((PyTupleObject *)made)->ob_hash = -1;
+#endif
+    return made;
+}
+
 /* NULL, without an exception where a text is none. */
 static PyObject *
 make_shape(Making *making, const Shape *shape)
 {
-    PyTypeObject *type = shape->is_tuple ? (PyTypeObject *)shape->make : &PyTuple_Type;
-    PyObject *made = type == &PyTuple_Type ? PyTuple_New(shape->size)
-                                           : type->tp_alloc(type, shape->size);
-    if (made == NULL)
-        return NULL;
+    /* Python may run while items are made, and must not meet a tuple that is half filled. */
+    PyObject *items[MAX_ITEMS];
     for (Py_ssize_t i = 0; i < shape->size; i++) {
-        PyObject *item = make_item(making, &shape->items[i]);
-        if (item == NULL) {
-            Py_DECREF(made);
+        items[i] = make_item(making, &shape->items[i]);
+        if (items[i] == NULL) {
+            while (i-- > 0)
+                Py_DECREF(items[i]);
             return NULL;
         }
-        PyTuple_SET_ITEM(made, i, item);
     }
     if (shape->is_tuple)
-        return made;
-    PyObject *called = PyObject_CallObject(shape->make, made);
-    Py_DECREF(made);
-    return called;
+        return new_tuple((PyTypeObject *)shape->make, items, shape->size);
+    PyObject *made = PyObject_Vectorcall(shape->make, items, (size_t)shape->size, NULL);
+    for (Py_ssize_t i = 0; i < shape->size; i++)
+        Py_DECREF(items[i]);
+    return made;
 }
 
 /* Whether all texts are, those too that are not wanted; false with an exception on no memory. */
@@ -897,14 +942,14 @@ reader_call(MessageReader *self, PyObject *args, PyObject *kwargs)
     records = PySequence_Tuple(records);
     if (records == NULL)
         return NULL;
-    Py_ssize_t size = PyTuple_GET_SIZE(records);
-    PyObject *all = PyList_New(size);
-    for (Py_ssize_t i = 0; all != NULL && i < size; i++) {
+    PyObject *all = PyList_New(0);
+    for (Py_ssize_t i = 0; all != NULL && i < PyTuple_GET_SIZE(records); i++) {
         PyObject *made = read_record(self, PyTuple_GET_ITEM(records, i), given);
-        if (made == NULL && PyErr_Occurred())
+        if (made == NULL && !PyErr_Occurred())
+            made = Py_NewRef(Py_None);
+        if (made == NULL || PyList_Append(all, made) < 0)
             Py_CLEAR(all);
-        else
-            PyList_SET_ITEM(all, i, made == NULL ? Py_NewRef(Py_None) : made);
+        Py_XDECREF(made);
     }
     Py_DECREF(records);
     return all;

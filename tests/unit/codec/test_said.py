@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley.codec import InvalidRecord, LogRecord, decode_event, encode_event
-from parley.codec.events import EVENT_HEADERS
+from parley.codec import InvalidRecord, LogRecord, encode_event
+from parley.codec.events import EVENT_HEADERS, read_closely
 from parley.codec.said import said_in
+from parley.codec.usual import IS_COMPILED
 from parley.events import Content, Event, MessageRecorded, Policy, Said
 from parley.wire import events_pb2
 from tests.unit.codec.samples import NOON
 from tests.unit.codec.usual import HELLO, MESSAGE, as_read, changes, damaged, several_in_one
+
+pytestmark = pytest.mark.skipif(not IS_COMPILED, reason="there was no C compiler")
 
 USUAL = as_read(MESSAGE)
 
@@ -27,7 +30,7 @@ def check_alike(given: list[LogRecord]) -> None:
     for record, found in zip(given, said_in(given), strict=True):
         if found is None:
             continue
-        event = decode_event(record)
+        event = read_closely(record)
         assert isinstance(event.body, MessageRecorded)
         assert found == outline(event)
 
@@ -99,7 +102,7 @@ def test_a_usual_message_is_read(changed: dict[str, object]) -> None:
 def test_what_makes_a_message_invalid_spares_its_neighbours(changed: dict[str, object]) -> None:
     given = as_read(replace(MESSAGE, **changed))  # type: ignore[arg-type]
     with pytest.raises(InvalidRecord):
-        decode_event(given)
+        read_closely(given)
     assert said_in([USUAL, given, USUAL]) == [outline(MESSAGE), None, outline(MESSAGE)]
 
 

@@ -61,7 +61,16 @@ def test_metadata_that_is_no_json_object_is_refused(metadata: str) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    [f"0.{'1' * 16_384}", f"-0.{'1' * 16_000}e-384", f"1{'0' * 131_072}"],
+    [
+        f"0.{'1' * 16_384}",
+        f"-0.{'1' * 16_000}e-384",
+        f"1{'0' * 131_072}",
+        # Python makes no number of more than 4,300 digits, zeros among them.
+        f"0e{'9' * 5_000}",
+        f"1e-{'9' * 5_000}",
+        f"0e-{'0' * 5_000}20000",
+        '["\\\\",1e-20000]',
+    ],
 )
 def test_a_number_that_the_database_cannot_hold_is_refused(number: str) -> None:
     assert reason(body=said(metadata_json=f'{{"a":{number}}}')) == "json"
@@ -69,10 +78,30 @@ def test_a_number_that_the_database_cannot_hold_is_refused(number: str) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    [f"0.{'1' * 16_383}", f"0.{'1' * 16_000}e-383", f"0.{'1' * 16_683}E+300", f'"{"1" * 17_000}"'],
+    [
+        f"0.{'1' * 16_383}",
+        f"0.{'1' * 16_000}e-383",
+        f"0.{'1' * 16_683}E+300",
+        f'"{"1" * 17_000}"',
+        f"1e{'0' * 5_000}1",
+        '"\\"1e-20000"',
+    ],
 )
 def test_a_long_number_that_it_holds_is_none_to_refuse(number: str) -> None:
     decode_event(record(sample(said(metadata_json=f'{{"a":{number}}}'))))
+
+
+def test_how_deep_metadata_may_be_does_not_depend_on_who_asks() -> None:
+    deep = '{"a":' + "[" * 1_000 + "1e-0001" + "]" * 1_000 + "}"
+
+    def ask(frames: int) -> None:
+        if frames:
+            ask(frames - 1)
+        else:
+            decode_event(record(sample(said(metadata_json=deep))))
+
+    ask(0)
+    ask(100)
 
 
 def test_metadata_that_is_10_000_deep_is_refused() -> None:
