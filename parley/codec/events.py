@@ -1,5 +1,6 @@
 """Records of parley.events.v1 to events and back."""
 
+from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -11,7 +12,7 @@ from parley.codec.bodies import message_bytes, read_body, write_body
 from parley.codec.policies import policy_of, write_policy
 from parley.codec.record import Header, InvalidRecord, LogRecord, event_key, headers_for
 from parley.codec.times import set_timestamp, to_datetime
-from parley.codec.usual import message_reader
+from parley.codec.usual import message_reader, shape_of
 from parley.codec.validity import (
     RECEIVED_AT_TOLERANCE,
     check,
@@ -51,34 +52,13 @@ _EVENT_TIME: Final = tag(events_pb2.Event, "event_time")
 _MESSAGE: Final = tag(events_pb2.Event, "message_recorded")
 _TIME_FIELDS: Final = ("occurred_at", "sent_at", "received_at", "event_time")
 
-# The fields of an Event in their order, of one whose body is a message.
+_CONTENT: Final = shape_of(Content, Content._fields, audio_url="audio_url or None")
 _usual: Final = message_reader(
-    (
+    shape_of(
         maker(Event),
-        "event_id",
-        (
-            MessageRecorded,
-            "role",
-            (Content, "text", "audio_url or None", "metadata_json"),
-            "utterance_id",
-            "language",
-        ),
-        "event_time",
-        "received_at",
-        "tenant_id",
-        "conversation_id",
-        "session_id",
-        "user_id",
-        "sender",
-        "client_id",
-        "client_message_id",
-        "connection_id",
-        "gateway_id",
-        "channel",
-        "occurred_at",
-        "sent_at",
-        "policy",
-        "import_id or None",
+        (one.name for one in fields(Event)),
+        body=shape_of(MessageRecorded, MessageRecorded._fields, content=_CONTENT),
+        import_id="import_id or None",
     ),
     EVENT_HEADERS,
 )

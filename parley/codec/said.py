@@ -5,25 +5,11 @@ from typing import Final
 
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import LogRecord
-from parley.codec.usual import message_reader
+from parley.codec.usual import message_reader, shape_of
 from parley.events import Said
 
-# The fields of Said in their order.
 _said_in: Final = message_reader(
-    (
-        Said,
-        "event_id",
-        "event_time",
-        "tenant_id",
-        "conversation_id",
-        "session_id",
-        "user_id",
-        "sender",
-        "channel",
-        "policy",
-        "import_id or None",
-    ),
-    EVENT_HEADERS,
+    shape_of(Said, Said._fields, import_id="import_id or None"), EVENT_HEADERS
 )
 
 

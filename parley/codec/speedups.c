@@ -32,6 +32,7 @@
 
 /* ------------------------------------------------------------------ what a message may say */
 
+/* Those of one message stand in the order of their fields' numbers. */
 enum text {
     EVENT_ID, TENANT_ID, CONVERSATION_ID, SESSION_ID, USER_ID, SENDER, CLIENT_ID,
     CLIENT_MESSAGE_ID, CONNECTION_ID, GATEWAY_ID, CHANNEL, IMPORT_ID,
@@ -342,20 +343,10 @@ read_plain(Span in, Message *message)
     while (in.size > 0) {
         if (!take_field(&in, &field))
             return false;
-        switch (field.number) {
-        case TEXT_FIELD:
-            if (!keep(&field, &message->texts[TEXT]))
-                return false;
-            break;
-        case AUDIO_URL_FIELD:
-            if (!keep(&field, &message->texts[AUDIO_URL]))
-                return false;
-            break;
-        case METADATA_JSON_FIELD:
-            if (!keep(&field, &message->texts[METADATA_JSON]))
-                return false;
-            break;
-        }
+        if (field.number > METADATA_JSON_FIELD)
+            continue;
+        if (!keep(&field, &message->texts[TEXT + field.number - TEXT_FIELD]))
+            return false;
     }
     return true;
 }
@@ -396,11 +387,8 @@ read_body(Span in, Message *message)
                 return false;
             break;
         case UTTERANCE_ID_FIELD:
-            if (!keep(&field, &message->texts[UTTERANCE_ID]))
-                return false;
-            break;
         case LANGUAGE_FIELD:
-            if (!keep(&field, &message->texts[LANGUAGE]))
+            if (!keep(&field, &message->texts[UTTERANCE_ID + field.number - UTTERANCE_ID_FIELD]))
                 return false;
             break;
         }

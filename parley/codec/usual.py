@@ -5,7 +5,7 @@ so here nothing is invalid, and what is read here reads the same there. `speedup
 compiled when Parley is installed; where no C compiler was at hand all goes the long way.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -37,6 +37,11 @@ IS_COMPILED: Final = MessageReader is not None
 
 _SECOND: Final = timedelta(seconds=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def shape_of(make: Any, names: Iterable[str], **others: Any) -> Shape:
+    """The shape of what has these fields in this order; `others` are not what their names say."""
+    return (make, *(others.get(name, name) for name in names))
 
 
 def message_reader(shape: Shape, headers: tuple[Header, ...]) -> Reader:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from parley.analyses import JobEnded, JobEndKind
-from parley.codec import InvalidRecord, LogRecord, decode_analysis, decode_event, decode_seal
-from parley.codec.events import EVENT_HEADERS
-from parley.codec.usual import message_reader
+from parley.codec import InvalidRecord, LogRecord, decode_analysis, decode_seal
+from parley.codec.events import EVENT_HEADERS, read_closely
+from parley.codec.usual import message_reader, shape_of
 from parley.events import PARTITION_WIDE
 from parley.seals import SegmentSealed
 from services.persister.core.rows import MessageRow, Place, Received, ReceivedEvent, ReceivedMessage
@@ -20,38 +20,34 @@ Read: TypeAlias = Item | InvalidRecord | None
 
 ReadAll: TypeAlias = Callable[[Sequence[LogRecord], str], list[Read[Item]]]
 
-# The fields of ReceivedMessage and MessageRow in their order; what is given is the incarnation.
+_ROW: Final = shape_of(
+    MessageRow,
+    MessageRow._fields,
+    id="event_id",
+    session_id="session_id or None",
+    user_id="user_id or None",
+    is_user_inherited="not user_id",
+    role="role.value",
+    content="text",
+    audio_url="audio_url or None",
+    metadata="metadata_json or None",
+    metadata_text="metadata_json",
+    language="language or None",
+    utterance_id="utterance_id or None",
+    import_id="import_id or None",
+    # Given for all records of a batch.
+    incarnation="given",
+    partition="record.partition",
+    log_offset="record.offset",
+)
 _messages_in: Final = message_reader(
-    (
+    shape_of(
         ReceivedMessage,
-        (tuple, "tenant_id", "event_id"),
-        (
-            MessageRow,
-            "tenant_id",
-            "event_id",
-            "conversation_id",
-            "session_id or None",
-            "user_id or None",
-            "not user_id",
-            "sender",
-            "role.value",
-            "text",
-            "audio_url or None",
-            "metadata_json or None",
-            "metadata_json",
-            "language or None",
-            "utterance_id or None",
-            "occurred_at",
-            "event_time",
-            "received_at",
-            "import_id or None",
-            "given",
-            "record.partition",
-            "record.offset",
-        ),
-        "channel",
-        "record.broker_time",
-        "record.value",
+        ReceivedMessage._fields,
+        key=(tuple, "tenant_id", "event_id"),
+        row=_ROW,
+        append_time="record.broker_time",
+        value="record.value",
     ),
     EVENT_HEADERS,
 )
@@ -85,7 +81,7 @@ def _read_or_refuse(
 
 def read_event(record: LogRecord, incarnation: str) -> ReceivedEvent | None:
     """An event of a conversation; raises InvalidRecord."""
-    event = decode_event(record)
+    event = read_closely(record)
     if isinstance(event.body, PARTITION_WIDE):
         return None
     return ReceivedEvent(event, _place(record, incarnation), record.value or b"")

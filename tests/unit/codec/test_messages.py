@@ -9,14 +9,11 @@ from hypothesis import strategies as st
 
 from parley.codec import Header, InvalidRecord, LogRecord, encode_event
 from parley.codec.events import _usual, read_closely
-from parley.codec.usual import IS_COMPILED
 from parley.codec.validity import EARLIEST, LATEST
 from parley.events import Content, Event, Policy
 from parley.wire import events_pb2
 from tests.unit.codec.samples import NOON, events
-from tests.unit.codec.usual import HELLO, MESSAGE, as_read, changes, headers
-
-pytestmark = pytest.mark.skipif(not IS_COMPILED, reason="there was no C compiler")
+from tests.unit.codec.usual import HELLO, MESSAGE, as_read, changes, compiled, headers
 
 
 def check_alike(given: LogRecord) -> None:
@@ -52,6 +49,7 @@ def test_of_events_that_are_written_one_after_the_other_both_ways_read_the_same(
     check_alike(as_read(MESSAGE, value=encode_event(MESSAGE) + value))
 
 
+@compiled
 @pytest.mark.parametrize(
     "changed",
     [

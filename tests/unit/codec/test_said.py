@@ -10,13 +10,18 @@ from hypothesis import strategies as st
 from parley.codec import InvalidRecord, LogRecord, encode_event
 from parley.codec.events import EVENT_HEADERS, read_closely
 from parley.codec.said import said_in
-from parley.codec.usual import IS_COMPILED
 from parley.events import Content, Event, MessageRecorded, Policy, Said
 from parley.wire import events_pb2
 from tests.unit.codec.samples import NOON
-from tests.unit.codec.usual import HELLO, MESSAGE, as_read, changes, damaged, several_in_one
-
-pytestmark = pytest.mark.skipif(not IS_COMPILED, reason="there was no C compiler")
+from tests.unit.codec.usual import (
+    HELLO,
+    MESSAGE,
+    as_read,
+    changes,
+    compiled,
+    damaged,
+    several_in_one,
+)
 
 USUAL = as_read(MESSAGE)
 
@@ -66,6 +71,7 @@ def test_what_is_there_twice_is_looked_at_again(field: str) -> None:
     assert said_in([given]) == [None]
 
 
+@compiled
 @pytest.mark.parametrize(
     "changed",
     [
@@ -82,6 +88,7 @@ def test_a_usual_message_is_read(changed: dict[str, object]) -> None:
     assert said_in([USUAL, as_read(event)]) == [outline(MESSAGE), outline(event)]
 
 
+@compiled
 @pytest.mark.parametrize(
     "changed",
     [
@@ -111,6 +118,7 @@ def test_a_message_under_another_key_is_looked_at_again(key: bytes | None) -> No
     assert said_in([as_read(MESSAGE, key=key)]) == [None]
 
 
+@compiled
 def test_a_message_far_from_its_append_time_is_looked_at_again() -> None:
     later = USUAL._replace(broker_time=USUAL.broker_time + timedelta(minutes=6))
     assert said_in([later, USUAL]) == [None, outline(MESSAGE)]
@@ -123,6 +131,7 @@ def test_a_time_that_is_missing_is_looked_at_again(field: str) -> None:
     assert said_in([as_read(MESSAGE, value=wire.SerializeToString())]) == [None]
 
 
+@compiled
 def test_other_content_and_no_value_are_looked_at_again() -> None:
     wire = events_pb2.Event.FromString(encode_event(MESSAGE))
     wire.message_recorded.content.encrypted.key_id = "k"

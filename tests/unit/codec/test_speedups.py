@@ -3,8 +3,11 @@
 import gc
 import shutil
 import sys
+import sysconfig
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -21,13 +24,13 @@ from parley.codec.wire_fields import length
 from parley.events import Event, Policy
 from parley.wire import content_pb2, events_pb2
 from tests.unit.codec.samples import NOON
-from tests.unit.codec.usual import MESSAGE, as_read
+from tests.unit.codec.usual import MESSAGE, as_read, compiled
 
 USUAL = as_read(MESSAGE)
 VALUE = encode_event(MESSAGE)
 DAY = timedelta(days=1)
-
-compiled = pytest.mark.skipif(not IS_COMPILED, reason="there was no C compiler")
+HEADERS = Path(sysconfig.get_path("include"))
+CAN_COMPILE = shutil.which("cc") is not None and (HEADERS / "Python.h").exists()
 
 
 class Told(NamedTuple):
@@ -57,7 +60,7 @@ def agrees(value: bytes) -> bool:
     return found is None or repr(found) == repr(closely(record))
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+@pytest.mark.skipif(not CAN_COMPILE, reason="there is no C compiler, or Python has no headers")
 def test_where_there_is_a_compiler_the_reader_is_compiled() -> None:
     assert IS_COMPILED
 
@@ -141,7 +144,10 @@ def test_every_moment_that_is_believed_is_the_same_moment() -> None:
     wire = events_pb2.Event.FromString(VALUE)
     for moment in moments():
         wire.occurred_at.FromDatetime(moment)
-        [(found,)] = reader([USUAL._replace(value=wire.SerializeToString())], None)
+        # The broker's clock says the same, or the record would be looked at again.
+        wire.received_at.FromDatetime(moment)
+        value = wire.SerializeToString()
+        [(found,)] = reader([USUAL._replace(value=value, broker_time=moment)], None)
         assert (found, found.tzinfo) == (moment, moment.tzinfo)
 
 
@@ -188,6 +194,53 @@ def test_a_number_that_is_longer_than_need_be_is_looked_at_again(size: int) -> N
         wire.ClearField("sender")
         record = as_read(MESSAGE, value=wire.SerializeToString() + value)
         assert read(tuple, "text", records=[record]) == [None]
+
+
+@compiled
+def test_a_text_ends_with_the_message_that_holds_it() -> None:
+    wire = events_pb2.Event.FromString(VALUE)
+    body = wire.message_recorded.SerializeToString()
+    wire.ClearField("message_recorded")
+    wire.ClearField("sender")
+    assert body.endswith(b"\x22\x02en")
+    # The language would reach into the event's next field, whose first byte is a "2".
+    reaching = body.removesuffix(b"\x02en") + b"\x03en"
+    value = wire.SerializeToString() + b"\xb2\x02" + length(len(reaching)) + reaching
+    record = as_read(MESSAGE, value=value + b"\x32\x01s")
+    assert read(tuple, "language", records=[record]) == [None]
+
+
+@compiled
+@pytest.mark.parametrize("part", ["audio_url", "import_id"])
+def test_a_text_that_is_there_and_empty_is_not_taken_for_none(part: str) -> None:
+    wire = events_pb2.Event.FromString(VALUE)
+    setattr(wire if part == "import_id" else wire.message_recorded.content.plain, part, "")
+    value = wire.SerializeToString()
+    assert agrees(value)
+    assert read(tuple, "text", records=[as_read(MESSAGE, value=value)]) == [None]
+
+
+@compiled
+def test_content_that_is_plain_and_encrypted_is_looked_at_again() -> None:
+    wire = events_pb2.Event.FromString(VALUE)
+    body = wire.message_recorded.SerializeToString()
+    wire.ClearField("message_recorded")
+    plain = wire.SerializeToString()
+    key = content_pb2.EncryptedContent(key_id="k")
+    hidden = content_pb2.Content(encrypted=key).SerializeToString()
+    seen = events_pb2.Event.FromString(VALUE).message_recorded.content.SerializeToString()
+    at = body.index(seen) - 1
+    both = body[:at] + length(len(seen + hidden)) + seen + hidden + body[at + 1 + len(seen) :]
+    value = plain + b"\xb2\x02" + length(len(both)) + both
+    assert closely(as_read(MESSAGE, value=value)) is None
+    assert read(tuple, "text", records=[as_read(MESSAGE, value=value)]) == [None]
+
+
+@compiled
+def test_a_text_that_begins_like_the_one_before_is_another() -> None:
+    names = ["ada lovelace", "ada", "", "ada lovelace", "bda"]
+    records = [as_read(replace(MESSAGE, user_id=one)) for one in names]
+    assert read(tuple, "user_id", records=records) == [(one,) for one in names]
 
 
 @compiled
@@ -261,7 +314,9 @@ def test_nothing_is_kept_of_what_was_read() -> None:
         (Told, "event_id", (list, (tuple, "policy", "given")), "record.value"), EVENT_HEADERS
     )
     reader([USUAL, broken, refused, no_text], given)
+    policy = _usual([USUAL], None)[0].policy
     held = [
+        policy,
         USUAL.value,
         USUAL.headers,
         broken.value,

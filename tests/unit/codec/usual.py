@@ -2,16 +2,20 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import strategies as st
 
 from parley.codec import LogRecord, encode_event
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import APPEND_TIME, SOURCE_POSITION
+from parley.codec.usual import IS_COMPILED
 from parley.events import Content, Event, MessageRecorded, Policy, Role
 from tests.unit.codec.samples import EVENT_ID, NOON, OTHER_ID, events, record, sample
 
 HELLO = MessageRecorded(Role.USER, Content("hello", None, '{"n":1}'), "u-1", "en")
 MESSAGE = sample(HELLO, sent_at=NOON - timedelta(seconds=1, microseconds=7))
+
+compiled = pytest.mark.skipif(not IS_COMPILED, reason="there was no C compiler")
 
 texts = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=5),

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.codec import Header, InvalidRecord, LogRecord, encode_event, usual
-from parley.codec import events as events_codec
 from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import APPEND_TIME
 from parley.codec.wire_fields import length, tag
@@ -24,12 +23,11 @@ from tests.unit.codec.usual import (
     MESSAGE,
     as_read,
     changes,
+    compiled,
     damaged,
     headers,
     several_in_one,
 )
-
-compiled = pytest.mark.skipif(not usual.IS_COMPILED, reason="there was no C compiler")
 
 USUAL = as_read(MESSAGE)
 
@@ -59,10 +57,7 @@ def told(one: Received | InvalidRecord | None) -> object:
 def check_alike(records: list[LogRecord]) -> None:
     """Both ways tell the same, down to the types of what is copied into tables."""
     together = read_events(records, "inc")
-    with pytest.MonkeyPatch.context() as patch:
-        # Closely, one after the other: nothing of theirs is read by compiled code.
-        patch.setattr(events_codec, "_usual", lambda records, _: [None] * len(records))
-        alone = each(read_event)(records, "inc")
+    alone = each(read_event)(records, "inc")
     assert [repr(told(one)) for one in together] == [repr(told(one)) for one in alone]
     assert list(map(told, together)) == list(map(told, alone))
 
