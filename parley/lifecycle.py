@@ -1,7 +1,6 @@
 """Runs a service: its HTTP port, its tasks, and a clean end on SIGTERM or Ctrl-C."""
 
 import asyncio
-import gc
 import signal
 import socket
 import sys
@@ -18,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from parley import event_loop, logs
 from parley.errors import WRONG_SETTINGS, UserError
+from parley.garbage import COLLECT_AFTER, collect_seldom
 from parley.log.connections import tell_of_closed_connections
 from parley.settings import Settings
 from parley.tracing import TRACING
@@ -27,10 +27,6 @@ log = structlog.get_logger(__name__)
 DRAIN_SECONDS: Final = 20
 BACKLOG: Final = 2048
 SEND_BUFFER_BYTES: Final = 128 * 1024
-# New objects until they are looked through for cycles, and how often the older ones are with them.
-COLLECT_AFTER: Final = (50_000, 50, 100)
-# Of one that holds thousands of records at a time: most of what a batch makes lasts as long as it.
-COLLECT_AFTER_BATCHES: Final = (400_000, 50, 100)
 
 Task = Callable[[asyncio.Event], Awaitable[None]]
 Drain = Callable[[], Awaitable[None]]
@@ -117,7 +113,7 @@ async def serve(
     is set. `drain` runs after `stop`, while connections are still open. A failure stops the rest
     and is raised in an ExceptionGroup.
     """
-    _collect_garbage_seldom(collect_after)
+    collect_seldom(collect_after)
     with _listen(settings.http_host, settings.http_port) as listener:
         server = _Server(
             uvicorn.Config(
@@ -139,16 +135,6 @@ async def serve(
             group.create_task(_stop_server(server, stop, drain))
             for task in (event_loop.watch, *tasks):
                 group.create_task(_run_task(task, stop))
-
-
-def _collect_garbage_seldom(collect_after: tuple[int, int, int]) -> None:
-    """Spare what the start has made: it stays anyway, and looking through it took a quarter of
-    the gateway's time and the worst of its latencies. Few cycles arise in a service, and those
-    are still found.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*collect_after)
 
 
 async def _run_task(task: Task, stop: asyncio.Event) -> None:

@@ -9,8 +9,8 @@ SELECT format('ALTER TABLE %I OWNER TO %I', c.relname, pg_get_userbyid(c.relowne
    AND pg_get_userbyid(c.relowner) <> current_user
 
 -- name: parameters
--- Storage parameters.
-SELECT format('ALTER TABLE %I SET (%s)', c.relname, array_to_string(c.reloptions, ', '))
+-- Storage parameters, for the tables of a schema ($3).
+SELECT format('ALTER TABLE %I.%I SET (%s)', $3::text, c.relname, array_to_string(c.reloptions, ', '))
            AS statement
   FROM pg_class c
  WHERE c.relnamespace = $1::text::regnamespace AND c.relname = ANY($2::text[]) AND c.relkind = 'r'
@@ -254,3 +254,26 @@ SELECT l.* FROM {live}.dead_letters l
 -- Seals that their relay has still to publish.
 SELECT value FROM {live}.outbox
  WHERE published_at IS NULL AND consumer = 'sealer' ORDER BY id
+
+-- name: count_session_messages
+-- What a replay left out: of each session, how many messages there are.
+-- Counted by a statement of its own, of which the server makes several at work.
+CREATE TEMP TABLE counted ON COMMIT DROP AS
+SELECT tenant_id, session_id, conversation_id, count(*) AS message_count
+  FROM conversation_messages
+ WHERE session_id IS NOT NULL
+ GROUP BY tenant_id, session_id, conversation_id;
+UPDATE conversation_sessions s
+   SET message_count = counted.message_count
+  FROM counted
+ WHERE s.tenant_id = counted.tenant_id AND s.session_id = counted.session_id
+   AND s.conversation_id = counted.conversation_id
+   AND s.message_count <> counted.message_count
+
+-- name: pages
+-- How long a table ($1) is.
+SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint
+
+-- name: read_pages
+-- Reads a table from a page ($1) to another ($2), which is not read.
+SELECT count(*) FROM {table} WHERE ctid >= $1::text::tid AND ctid < $2::text::tid

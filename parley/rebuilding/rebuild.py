@@ -111,7 +111,8 @@ class _Rebuild:
             if left <= CLOSE_ENOUGH and number > 0:
                 return
             self._watch.begin("replaying", left)
-            await self._counter.run(ends)
+            async with shadow.settling(self._connection, SCHEMA):
+                await self._counter.run(ends)
 
     async def _swap(self, live: Pool, seals: SealCheck) -> Rebuilt:
         """Exchange the tables while everybody stands still.

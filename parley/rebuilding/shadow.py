@@ -1,5 +1,8 @@
 """A schema beside the live one with the same tables, empty: to be filled by a replay."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from parley.db import rules
@@ -25,7 +28,13 @@ _LATE_TABLES: Final = (
     "conversation_events",
 )
 # What a replay itself looks rows up with.
-_EARLY_INDEXES: Final = ("ix_conversation_messages_session", "ix_conversation_messages_nameless")
+_EARLY_INDEX: Final = "ix_conversation_messages_nameless"
+SETTLE_AFTER_S: Final = 1.0
+# While it is missing a replay does not count the messages of sessions.
+_COUNTING_INDEX: Final = "ix_conversation_messages_session"
+# Until they are swapped in: a vacuum because of new rows, one after the other while a table grows,
+# reads and logs all of it again. What is deleted or updated is vacuumed, and all is analyzed.
+_NO_VACUUM: Final = "autovacuum_vacuum_insert_threshold"
 _MARK: Final = "made_for"
 
 
@@ -48,8 +57,45 @@ async def prepare(connection: Connection, schema: str, made_for: str, *, is_anew
     return False
 
 
+@asynccontextmanager
+async def settling(connection: Connection, schema: str) -> AsyncIterator[None]:
+    """Read the large tables' rows soon after they were written, while others write on.
+
+    Whoever reads a row first notes on its page that its transaction was committed. The page is
+    still in memory then, and new since the last checkpoint. Later, when indexes are made, it would
+    be read and written once more, and be logged whole where the server keeps checksums.
+    """
+    reading = asyncio.create_task(_read_what_is_new(connection, schema))
+    try:
+        yield
+    finally:
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+
+
+async def _read_what_is_new(connection: Connection, schema: str) -> None:
+    read = dict.fromkeys(_LATE_TABLES, 0)
+    while True:
+        pages = {table: await _pages(connection, f"{schema}.{table}") for table in _LATE_TABLES}
+        # Until these, too, are committed and logged.
+        await asyncio.sleep(SETTLE_AFTER_S)
+        for table, end in pages.items():
+            query = SQL["read_pages"].format(table=f"{schema}.{table}")
+            await connection.execute(query, f"({read[table]},0)", f"({end},0)")
+            read[table] = end
+
+
+async def _pages(connection: Connection, table: str) -> int:
+    count: int = await connection.fetchval(SQL["pages"], table)
+    return count
+
+
 async def finish(connection: Connection, schema: str) -> None:
-    """Add the indexes and references that a replay goes without, where they are missing."""
+    """Add the indexes and references that a replay goes without, where they are missing.
+
+    And the counts: no replay may be within a batch meanwhile.
+    """
     async with connection.transaction():
         await connection.execute(f"SET LOCAL search_path = {LIVE}")
         indexes = await connection.fetch(SQL["indexes"], LIVE, list(TABLES), schema)
@@ -57,6 +103,16 @@ async def finish(connection: Connection, schema: str) -> None:
         await connection.execute(f"SET LOCAL search_path = {schema}, {LIVE}")
         for row in (*indexes, *references):
             await connection.execute(row["statement"])
+        if _COUNTING_INDEX in [row["index_name"] for row in indexes]:
+            await connection.execute(SQL["count_session_messages"])
+
+
+async def set_parameters(connection: Connection, schema: str) -> None:
+    """Give the tables the live ones' storage parameters, in place of those of a replay."""
+    for table in TABLES:
+        await connection.execute(f"ALTER TABLE {schema}.{table} RESET ({_NO_VACUUM})")
+    for row in await connection.fetch(SQL["parameters"], LIVE, list(TABLES), schema):
+        await connection.execute(row["statement"])
 
 
 async def drop(connection: Connection, schema: str) -> None:
@@ -93,9 +149,10 @@ async def _statements(connection: Connection, schema: str) -> list[str]:
     await connection.execute(f"SET LOCAL search_path = {LIVE}")
     statements = [f"SET LOCAL search_path = {schema}, {LIVE}"]
     statements += [_create(schema, table) for table in TABLES]
-    for query in ("owners", "parameters", "constraints"):
+    for query in ("owners", "constraints"):
         rows = await connection.fetch(SQL[query], LIVE, list(TABLES))
         statements += [row["statement"] for row in rows]
+    statements += [f"ALTER TABLE {table} SET ({_NO_VACUUM} = -1)" for table in TABLES]
     indexes = await connection.fetch(SQL["indexes"], LIVE, list(TABLES), schema)
     statements += [row["statement"] for row in indexes if not _comes_late(row)]
     for query in ("triggers", "comments", "policies", "security", "grants"):
@@ -105,7 +162,7 @@ async def _statements(connection: Connection, schema: str) -> list[str]:
 
 
 def _comes_late(index: Any) -> bool:
-    is_of_use = index["is_unique"] or index["index_name"] in _EARLY_INDEXES
+    is_of_use = index["is_unique"] or index["index_name"] == _EARLY_INDEX
     return index["table_name"] in _LATE_TABLES and not is_of_use
 
 

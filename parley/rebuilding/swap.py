@@ -14,7 +14,7 @@ from parley.db.outbox import Relay
 from parley.db.pool import Connection, Pool
 from parley.errors import UserError
 from parley.log.producer import Producer
-from parley.rebuilding.shadow import LIVE, SQL, TABLES, drop, qualified
+from parley.rebuilding.shadow import LIVE, SQL, TABLES, drop, qualified, set_parameters
 from parley.settings import Settings
 
 FORMER: Final = "parley_former"
@@ -163,6 +163,7 @@ async def _exchange(
 
 async def _move(connection: Connection, schema: str) -> None:
     await drop(connection, FORMER)
+    await set_parameters(connection, schema)
     await rules.drop_views(connection)
     await connection.execute(f"CREATE SCHEMA {FORMER}")
     for table in TABLES:

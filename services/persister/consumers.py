@@ -22,11 +22,14 @@ NAMES: Final = {
 }
 
 
-def handlers(settings: PersisterSettings, pool: Pool) -> dict[Topic, PersisterHandler[Any]]:
+def handlers(
+    settings: PersisterSettings, pool: Pool, *, are_replayed: bool = False
+) -> dict[Topic, PersisterHandler[Any]]:
     """What writes the records of topics with a history, into the tables that the pool sees."""
     limits, letters = settings.bad_limits, settings.topic(Topic.DEAD_LETTERS)
+    events = EventTables(are_counted_late=are_replayed)
     return {
-        Topic.EVENTS: PersisterHandler(read_events, EventTables(), pool, limits, letters),
+        Topic.EVENTS: PersisterHandler(read_events, events, pool, limits, letters),
         Topic.SEALS: PersisterHandler(each(read_seal), SealTables(), pool, limits, letters),
         Topic.ANALYSES: PersisterHandler(
             each(read_verdict), VerdictTables(), pool, limits, letters

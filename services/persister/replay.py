@@ -15,7 +15,7 @@ def replays(settings: PersisterSettings, pool: Pool) -> Sequence[Replay]:
     owner = ids.random_id()
     return [
         Replay(NAMES[topic], settings.topic(topic), handler, settings, pool, owner)
-        for topic, handler in handlers(settings, pool).items()
+        for topic, handler in handlers(settings, pool, are_replayed=True).items()
     ]
 
 

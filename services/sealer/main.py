@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from parley import ids
 from parley.db.pool import Pool, connect
+from parley.garbage import COLLECT_AFTER_BATCHES
 from parley.health import Check, Health, HealthApp
-from parley.lifecycle import COLLECT_AFTER_BATCHES, run_service, serve
+from parley.lifecycle import run_service, serve
 from parley.log.consumer import Batching, FencedConsumer
 from parley.log.producer import Producer
 from parley.topics import Topic

@@ -7,7 +7,6 @@ stdin ends the process: whoever started it is gone.
 """
 
 import asyncio
-import gc
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -19,13 +18,13 @@ import uvloop
 from parley import clock, logs
 from parley.db.pool import Pool, connect
 from parley.errors import UserError
+from parley.garbage import COLLECT_AFTER_BATCHES, collect_seldom
 from parley.log.connections import tell_of_closed_connections
 from parley.log.replay.replay import Replay
 from parley.settings import Settings
 
 TELL_EVERY_S: Final = 0.2
 POOL_SIZE: Final = 12
-COLLECT_AFTER: Final = (50_000, 50, 100)
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 Make = Callable[[AnySettings, Pool], Sequence[Replay]]
@@ -33,7 +32,7 @@ Make = Callable[[AnySettings, Pool], Sequence[Replay]]
 
 def be_replay(service: str, settings_type: type[AnySettings], make: Make[AnySettings]) -> None:
     """Be `python -m services.SERVICE.replay SCHEMA`: replay into the tables of that schema."""
-    gc.set_threshold(*COLLECT_AFTER)
+    collect_seldom(COLLECT_AFTER_BATCHES)
     try:
         settings = settings_type.load()
         logs.configure(service, "CRITICAL", is_json=True)

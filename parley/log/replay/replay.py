@@ -26,8 +26,10 @@ from parley.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-# Large batches pay for their statements; each is far below the database's time limits.
-BATCH_RECORDS: Final = 5_000
+# Large batches pay for their statements, and what goes on for long is written less often; each is
+# far below the database's time limits. Of large records fewer make a batch: a fetch is 4 MiB.
+BATCH_RECORDS: Final = 10_000
+BATCH_FETCHES: Final = 4
 # Partitions at work at once: while one is written the next is parsed.
 PARTITIONS_AT_ONCE: Final = 4
 FETCH_MS: Final = 500
@@ -130,6 +132,14 @@ class Replay:
         """The next records below the end; raises UserError where none comes, or another."""
         wanted = self._fences[tp].next_offset
         most = min(BATCH_RECORDS, end - wanted)
+        records: list[LogRecord] = []
+        for _ in range(BATCH_FETCHES):
+            records += await self._fetch_some(tp, wanted + len(records), most - len(records))
+            if len(records) == most:
+                break
+        return records
+
+    async def _fetch_some(self, tp: TopicPartition, wanted: int, most: int) -> list[LogRecord]:
         try:
             async with asyncio.timeout(STALL.total_seconds()):
                 while True:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from typing import Final, get_args
 
@@ -96,6 +97,10 @@ def _add_event(rows: EventRows, event: Event, place: Place) -> None:
         rows.versions.append(_version(event, event.body, place))
 
 
+# As its constructor does, which looks for defaults first: there is one for every event.
+_event_row: Final = partial(tuple.__new__, EventRow)
+
+
 def event_row(received: Received) -> EventRow:
     """The event itself, whole."""
     if isinstance(received, ReceivedMessage):
@@ -117,17 +122,19 @@ def event_row(received: Received) -> EventRow:
 
 def _message_event_row(received: ReceivedMessage) -> EventRow:
     _, row, _, append_time, value = received
-    return EventRow(
-        row.tenant_id,
-        row.id,
-        row.conversation_id,
-        _MESSAGE_KIND,
-        row.incarnation,
-        row.partition,
-        row.log_offset,
-        append_time,
-        row.event_time,
-        value,
+    return _event_row(
+        (
+            row.tenant_id,
+            row.id,
+            row.conversation_id,
+            _MESSAGE_KIND,
+            row.incarnation,
+            row.partition,
+            row.log_offset,
+            append_time,
+            row.event_time,
+            value,
+        )
     )
 
 

@@ -12,6 +12,9 @@ SQL: Final = load(__package__)
 
 Row = TypeVar("Row", bound=NamedTuple)
 
+# Of a plain tuple the driver takes a value at half of what it costs of a named one.
+_plain: Final = itemgetter(slice(None))
+
 
 class NotEncodable(Exception):
     """A value that PostgreSQL's protocol cannot carry: the table would not take it either."""
@@ -26,7 +29,7 @@ async def copy_rows(connection: Connection, table: str, rows: Sequence[NamedTupl
         return
     columns: Sequence[str] = rows[0]._fields
     try:
-        await connection.copy_records_to_table(table, records=rows, columns=columns)
+        await connection.copy_records_to_table(table, records=map(_plain, rows), columns=columns)
     except (OverflowError, ValueError) as error:
         raise NotEncodable(type(error).__name__) from error
 
@@ -39,7 +42,8 @@ async def copy_new_rows(connection: Connection, table: str, rows: Sequence[Named
     if not rows:
         return True
     try:
-        return await copying.copy_new_rows(connection, table, in_order(rows), rows[0]._fields)
+        plain = list(map(_plain, in_order(rows)))
+        return await copying.copy_new_rows(connection, table, plain, rows[0]._fields)
     except (OverflowError, ValueError) as error:
         raise NotEncodable(type(error).__name__) from error
 

@@ -1,7 +1,8 @@
 """Writes events into conversations, sessions, messages and their versions."""
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from parley.codec import body_digest
 from parley.conversation_state import ConversationStatus
@@ -13,9 +14,19 @@ from services.persister.core.rows import MessageKeyRow, PreferencesRow, Received
 from services.persister.core.states import fold_states, key_of, requests_of
 from services.persister.store.copying import SQL, copy_new_rows, copy_rows, run
 
+# As its constructor does, which looks for defaults first: there is one for every message.
+_message_key: Final = partial(tuple.__new__, MessageKeyRow)
+
 
 class EventTables:
-    """The tables that parley.events.v1 fills."""
+    """The tables that parley.events.v1 fills.
+
+    A replay leaves its sessions' messages uncounted (`are_counted_late`) while their index is
+    missing: who makes the index counts them.
+    """
+
+    def __init__(self, *, are_counted_late: bool = False) -> None:
+        self._are_counted_late = are_counted_late
 
     async def write(self, connection: Connection, items: Sequence[Received]) -> Judged[Received]:
         """Write what is new within the caller's transaction; conflicts are left to the caller.
@@ -30,9 +41,38 @@ class EventTables:
             "empty_session_table",
         )
         judged = await _insert_events(connection, items)
-        await _merge(connection, judged.fresh)
+        await self._merge(connection, judged.fresh)
         await _fold_states(connection, items)
         return judged
+
+    async def _merge(self, connection: Connection, fresh: Sequence[Received]) -> None:
+        rows = fold(fresh)
+        await copy_rows(connection, "incoming_conversations", [*rows.conversations.values()])
+        await copy_rows(connection, "incoming_sessions", [*rows.sessions.values()])
+        await copy_rows(connection, "incoming_versions", rows.versions)
+        await _save_preferences(connection, rows.preferences)
+        await run(connection, "merge_conversations", "merge_sessions")
+        # A new event's message is new as well.
+        if not await copy_new_rows(connection, "conversation_messages", rows.messages):
+            await copy_rows(connection, "incoming_message_rows", rows.messages)
+            await run(connection, "insert_messages")
+        keys = [_message_key(one[:4]) for one in rows.messages]
+        await copy_rows(connection, "incoming_messages", keys)
+        counting = ["count_session_messages"] if await self._counts(connection) else []
+        await run(
+            connection,
+            *counting,
+            "inherit_users",
+            "insert_versions",
+            "keep_originals",
+            "show_revisions",
+        )
+
+    async def _counts(self, connection: Connection) -> bool:
+        if not self._are_counted_late:
+            return True
+        has_index: bool = await connection.fetchval(SQL["has_session_index"])
+        return has_index
 
 
 async def _insert_events(connection: Connection, items: Sequence[Received]) -> Judged[Received]:
@@ -59,29 +99,6 @@ async def _known_events(connection: Connection) -> dict[Any, Hashable]:
 def _identity(item: Received) -> Hashable:
     """What copies of one event have in common: seldom asked for, so it is not kept."""
     return item.conversation_id, body_digest(item.value)
-
-
-async def _merge(connection: Connection, fresh: Sequence[Received]) -> None:
-    rows = fold(fresh)
-    await copy_rows(connection, "incoming_conversations", [*rows.conversations.values()])
-    await copy_rows(connection, "incoming_sessions", [*rows.sessions.values()])
-    await copy_rows(connection, "incoming_versions", rows.versions)
-    await _save_preferences(connection, rows.preferences)
-    await run(connection, "merge_conversations", "merge_sessions")
-    # A new event's message is new as well.
-    if not await copy_new_rows(connection, "conversation_messages", rows.messages):
-        await copy_rows(connection, "incoming_message_rows", rows.messages)
-        await run(connection, "insert_messages")
-    keys = [MessageKeyRow(*one[:4]) for one in rows.messages]
-    await copy_rows(connection, "incoming_messages", keys)
-    await run(
-        connection,
-        "count_session_messages",
-        "inherit_users",
-        "insert_versions",
-        "keep_originals",
-        "show_revisions",
-    )
 
 
 async def _fold_states(connection: Connection, items: Sequence[Received]) -> None:

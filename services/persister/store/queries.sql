@@ -211,6 +211,10 @@ UPDATE conversation_sessions s
    AND s.conversation_id = counted.conversation_id
    AND s.message_count <> counted.message_count
 
+-- name: has_session_index
+-- Whether sessions can be counted: without it each count would read all messages.
+SELECT to_regclass('ix_conversation_messages_session') IS NOT NULL
+
 -- name: inherit_users
 -- A message that names no user shows its session's: new ones, and earlier ones where this batch
 -- told whose the session is. Few messages name none, so these are looked for first.

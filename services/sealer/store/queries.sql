@@ -67,11 +67,16 @@ SELECT m.* FROM unnest($1::text[], $2::text[], $3::uuid[])
   JOIN sealer_members m USING (tenant_id, conversation_id, segment_id)
 
 -- name: known
--- Which ids of the conversations are known, and in which segment.
-SELECT m.tenant_id, m.conversation_id, m.event_id, m.segment_id
+-- Which ids of the conversations are known, and in which segment. One by one: joined, the server
+-- would read all that a conversation has.
+SELECT w.tenant_id, w.conversation_id, m.event_id, m.segment_id
   FROM json_to_recordset($1) AS w (tenant_id text, conversation_id text, event_ids uuid[])
  CROSS JOIN unnest(w.event_ids) AS e (event_id)
-  JOIN sealer_members m USING (tenant_id, conversation_id, event_id)
+ CROSS JOIN LATERAL (
+   SELECT m.event_id, m.segment_id FROM sealer_members m
+    WHERE m.tenant_id = w.tenant_id AND m.conversation_id = w.conversation_id
+      AND m.event_id = e.event_id
+    LIMIT 1) AS m
 
 -- name: early
 -- Revisions that came before the messages that they revise; $2 is the id of no segment.
@@ -81,15 +86,23 @@ SELECT m.*
                        AND m.segment_id = $2 AND m.target = ANY(w.event_ids)
 
 -- name: stored
--- Which of the conversations have anything stored at all.
+-- Which of the conversations have anything stored at all. For EXISTS … OR EXISTS the server would
+-- read whole tables each time, and without an order it may hope to meet a row soon as it reads one.
 SELECT w.tenant_id, w.conversation_id
   FROM unnest($1::text[], $2::text[]) AS w (tenant_id, conversation_id)
- WHERE EXISTS (SELECT FROM sealer_members m
-                WHERE m.tenant_id = w.tenant_id AND m.conversation_id = w.conversation_id)
-    OR EXISTS (SELECT FROM sealer_segments g
-                WHERE g.tenant_id = w.tenant_id AND g.conversation_id = w.conversation_id)
-    OR EXISTS (SELECT FROM sealer_sessions s
-                WHERE s.tenant_id = w.tenant_id AND s.conversation_id = w.conversation_id)
+ CROSS JOIN LATERAL (
+   (SELECT 1 FROM sealer_members m
+     WHERE m.tenant_id = w.tenant_id AND m.conversation_id = w.conversation_id
+     ORDER BY m.event_id LIMIT 1)
+    UNION ALL
+   (SELECT 1 FROM sealer_sessions s
+     WHERE s.tenant_id = w.tenant_id AND s.conversation_id = w.conversation_id
+     ORDER BY s.session_id LIMIT 1)
+    UNION ALL
+   (SELECT 1 FROM sealer_segments g
+     WHERE g.tenant_id = w.tenant_id AND g.conversation_id = w.conversation_id
+     ORDER BY g.segment_id LIMIT 1)
+    LIMIT 1) AS found
 
 -- name: cuts_from
 -- Cuts of the conversations from a time ($3) on.

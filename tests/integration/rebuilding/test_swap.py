@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 
 from parley.codec.record import SOURCE_POSITION
@@ -169,6 +170,34 @@ async def test_autovacuum_gives_way_to_a_swap(tables: Any, connection: Any, sche
     # It would take a minute and more, and a swap tries for 40 seconds.
     async with asyncio.timeout(20):
         await swap(connection, SHADOW, ["persister"], {})
+
+
+PARAMETERS = "SELECT reloptions FROM pg_class WHERE oid = $1::text::regclass"
+
+
+async def test_tables_are_not_vacuumed_for_new_rows_until_they_are_swapped_in(
+    tables: Any, connection: Any
+) -> None:
+    own = {"outbox": ["fillfactor=70"], "ledger": ["autovacuum_vacuum_insert_threshold=5"]}
+    for table, (parameter,) in own.items():
+        await tables.execute(f"ALTER TABLE {table} SET ({parameter})")
+    for table in shadow.TABLES:
+        found = await tables.fetchval(PARAMETERS, f"{SHADOW}.{table}")
+        assert found == ["autovacuum_vacuum_insert_threshold=-1"]
+    expected = {one: await tables.fetchval(PARAMETERS, f"public.{one}") for one in shadow.TABLES}
+    await swap(connection, SHADOW, [], {})
+    found = {one: await tables.fetchval(PARAMETERS, f"public.{one}") for one in shadow.TABLES}
+    assert found == expected
+    assert found == expected | own
+
+
+async def test_who_reads_new_rows_for_a_replay_hides_no_failure(
+    tables: Any, connection: Any
+) -> None:
+    await tables.execute(f"DROP TABLE {SHADOW}.conversation_messages CASCADE")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        async with shadow.settling(connection, SHADOW):
+            await asyncio.sleep(0.5)
 
 
 async def test_a_former_owner_is_fenced_out_by_a_swap(

@@ -10,6 +10,8 @@ import pytest
 from parley.events import Event
 from services.sealer import store
 from services.sealer.core import BEGINNING, Changes, Decision, Outline, PartitionSealer, rejected
+from services.sealer.store import rows
+from services.sealer.store.saving import SQL
 from tests.unit.sealer.properties import check_memory, run_at_once
 from tests.unit.sealer.strategies import Log, random_log
 from tests.unit.sealer.tables import Tables
@@ -26,6 +28,29 @@ async def test_batches_over_the_tables_give_the_same_seals_as_one_run_in_memory(
         found = await run_over_tables(pool, log, Random(seed))
         assert found == run_at_once(log), f"seed {seed}\n{log}"
         await empty(pool)
+
+
+async def test_what_a_batch_asks_for_is_looked_up_and_no_table_read_whole(pool: Any) -> None:
+    await pool.execute(
+        "INSERT INTO sealer_sessions SELECT 't', 'c' || n, 's', 0, 1, true, false, now(), now()"
+        "  FROM generate_series(1, 20000) AS n"
+    )
+    await pool.execute(
+        "INSERT INTO sealer_members"
+        " SELECT 't', 'c', gen_random_uuid(), gen_random_uuid(), now(), n, NULL"
+        "  FROM generate_series(1, 20000) AS n"
+    )
+    await pool.execute("ANALYZE sealer_sessions, sealer_members")
+    keys = (["t"] * 2_000, [f"c{number}" for number in range(2_000)])
+    ids = [str(row["event_id"]) for row in await pool.fetch("SELECT event_id FROM sealer_members")]
+    asked = [{"tenant_id": "t", "conversation_id": "c", "event_ids": ids[:2_000]}]
+    for query, arguments in (("stored", keys), ("known", [rows.as_json(asked)])):
+        plan = await pool.fetch(f"EXPLAIN (ANALYZE, COSTS OFF) {SQL[query]}", *arguments)
+        text = "\n".join(row[0] for row in plan)
+        assert "Seq Scan on sealer_members" not in text
+        assert "Seq Scan on sealer_sessions" not in text
+        assert "Hash Join" not in text
+    await empty(pool)
 
 
 async def run_over_tables(pool: Any, log: Log, chance: Random) -> list[Decision]:
