@@ -19,6 +19,7 @@ from parley.rebuilding.replaying import (
     locked,
     log_ends,
     mark,
+    patient,
     pools,
     positions,
 )
@@ -83,7 +84,8 @@ class _Rebuild:
         async with pools(self._settings, SCHEMA) as (live, replayed):
             await self._catch_up(replayed)
             self._watch.begin("making indexes", None)
-            await shadow.finish(self._connection, SCHEMA)
+            async with patient(self._settings) as beside:
+                await shadow.finish(self._connection, beside, SCHEMA)
             await self._catch_up(replayed)
             for kept in await retaining.recorded(live):
                 # What the live tables have deleted is in the log still.

@@ -1,7 +1,7 @@
 """A schema beside the live one with the same tables, empty: to be filled by a replay."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -20,12 +20,13 @@ TABLES: Final = tuple(
     for table in metadata.sorted_tables
     if table.schema is None and table not in config.TABLES
 )
+_EVENTS: Final = "conversation_events"
 # The large ones: an index that is made of a full table costs a fraction of one that grows with it.
 _LATE_TABLES: Final = (
     "conversations",
     "conversation_sessions",
     "conversation_messages",
-    "conversation_events",
+    _EVENTS,
 )
 # What a replay itself looks rows up with.
 _EARLY_INDEX: Final = "ix_conversation_messages_nameless"
@@ -91,20 +92,36 @@ async def _pages(connection: Connection, table: str) -> int:
     return count
 
 
-async def finish(connection: Connection, schema: str) -> None:
+async def finish(connection: Connection, beside: Connection, schema: str) -> None:
     """Add the indexes and references that a replay goes without, where they are missing.
 
-    And the counts: no replay may be within a batch meanwhile.
+    And the counts: no replay may be within a batch meanwhile. What is to be done with the events,
+    which nothing refers to, is done `beside`: both take a while that one processor alone works.
     """
     async with connection.transaction():
         await connection.execute(f"SET LOCAL search_path = {LIVE}")
         indexes = await connection.fetch(SQL["indexes"], LIVE, list(TABLES), schema)
         references = await connection.fetch(SQL["references"], LIVE, list(TABLES), schema)
+    of_events = [row["statement"] for row in indexes if row["table_name"] == _EVENTS]
+    others = [row["statement"] for row in indexes if row["table_name"] != _EVENTS]
+    others += [row["statement"] for row in references]
+    if _COUNTING_INDEX in [row["index_name"] for row in indexes]:
+        others.append(SQL["count_session_messages"])
+    making = asyncio.create_task(_make(beside, schema, of_events))
+    try:
+        await _make(connection, schema, others)
+        await making
+    finally:
+        making.cancel()
+        await asyncio.gather(making, return_exceptions=True)
+
+
+async def _make(connection: Connection, schema: str, statements: Sequence[str]) -> None:
+    """All of it or nothing."""
+    async with connection.transaction():
         await connection.execute(f"SET LOCAL search_path = {schema}, {LIVE}")
-        for row in (*indexes, *references):
-            await connection.execute(row["statement"])
-        if _COUNTING_INDEX in [row["index_name"] for row in indexes]:
-            await connection.execute(SQL["count_session_messages"])
+        for statement in statements:
+            await connection.execute(statement)
 
 
 async def set_parameters(connection: Connection, schema: str) -> None:

@@ -84,7 +84,8 @@ async def verify(
         await check_logs(settings, REPLAYED_TOPICS if scope is Scope.EVERYTHING else [Topic.SEALS])
         await shadow.prepare(connection, SCHEMA, mark(), is_anew=True)
         try:
-            await shadow.finish(connection, SCHEMA)
+            async with patient(settings) as beside:
+                await shadow.finish(connection, beside, SCHEMA)
             replayers = await start_all(settings, SCHEMA)
             try:
                 comparison = _Comparison(settings, watch, limit, scope)

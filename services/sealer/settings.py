@@ -11,7 +11,10 @@ class SealerSettings(Settings):
     """Settings named PARLEY_SEALER_…, beside those of every service."""
 
     sealer_batch_records: int = Field(
-        default=10_000, ge=1, le=100_000, description="records folded between two saves, at most"
+        default=20_000,
+        ge=1,
+        le=100_000,
+        description="records in memory, of which half are folded between two saves, at most",
     )
     sealer_save_interval: Span = Field(
         default=timedelta(seconds=1), ge=timedelta(0), description="time between two saves"

@@ -35,7 +35,8 @@ async def test_what_was_refused_stays_so_in_a_rebuild_from_a_grown_topic(
     # More than one batch of the replay, so that none has both the record and the word about it.
     texts = ["refuse me", *(f"fine {number}" for number in range(BATCH_RECORDS + 500))]
     with services(migrated):
-        names = cycle(neighbours(2))
+        # So many that none comes to the most messages of a segment.
+        names = cycle(neighbours(4))
         await publish(migrated, [message(next(names), text, text) for text in texts])
         await at_rest(migrated, tables)
         grown = await asyncio.to_thread(Command(migrated), *GROW)
