@@ -76,20 +76,22 @@ async def settling(connection: Connection, schema: str) -> AsyncIterator[None]:
 
 
 async def _read_what_is_new(connection: Connection, schema: str) -> None:
-    read = dict.fromkeys(_LATE_TABLES, 0)
+    read = await _page_counts(connection, schema)
     while True:
-        pages = {table: await _pages(connection, f"{schema}.{table}") for table in _LATE_TABLES}
+        written = await _page_counts(connection, schema)
         # Until these, too, are committed and logged.
         await asyncio.sleep(SETTLE_AFTER_S)
-        for table, end in pages.items():
+        for table, end in written.items():
             query = SQL["read_pages"].format(table=f"{schema}.{table}")
             await connection.execute(query, f"({read[table]},0)", f"({end},0)")
-            read[table] = end
+        read = written
 
 
-async def _pages(connection: Connection, table: str) -> int:
-    count: int = await connection.fetchval(SQL["pages"], table)
-    return count
+async def _page_counts(connection: Connection, schema: str) -> dict[str, int]:
+    return {
+        table: await connection.fetchval(SQL["pages"], f"{schema}.{table}")
+        for table in _LATE_TABLES
+    }
 
 
 async def finish(connection: Connection, beside: Connection, schema: str) -> None:
