@@ -63,6 +63,8 @@ class TcpProxy:
     def reset(self) -> None:
         """Close what is open at once, whatever is on its way."""
         for writer in tuple(self._writers):
+            if writer.is_closing():
+                continue
             # Without lingering the kernel sends a reset, not an end.
             writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _AT_ONCE)
             writer.transport.abort()
