@@ -30,6 +30,7 @@ _LATE_TABLES: Final = (
 )
 # What a replay itself looks rows up with.
 _EARLY_INDEX: Final = "ix_conversation_messages_nameless"
+# By then the commit of a row that was written is logged, too: a replay does not wait for that.
 SETTLE_AFTER_S: Final = 1.0
 # While it is missing a replay does not count the messages of sessions.
 _COUNTING_INDEX: Final = "ix_conversation_messages_session"
