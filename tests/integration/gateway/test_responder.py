@@ -181,7 +181,7 @@ async def test_a_rest_longer_than_the_time_is_not_waited_for(
     began_s = clock.monotonic()
     failed = await failure(responder)
     assert (failed.reason, failed.retry_after_s) == ("rate_limited", 60)
-    assert clock.monotonic() - began_s < 1
+    assert clock.monotonic() - began_s < 10
     assert len(provider.asked) == 1
 
 
@@ -191,7 +191,8 @@ async def test_a_provider_that_hangs_is_given_up_in_time(provider: Provider) -> 
     began_s = clock.monotonic()
     failed = await failure(responder)
     assert (failed.reason, failed.is_retryable) == ("timeout", True)
-    assert 0.4 < clock.monotonic() - began_s < 1.5
+    # The provider says nothing for a minute.
+    assert 0.4 < clock.monotonic() - began_s < 5
     assert (await responder.reply(TURNS)).text == "the answer"
     await responder.close()
 
@@ -242,12 +243,15 @@ async def test_a_network_that_swallows_everything_is_given_up_in_time(
 
 async def test_past_its_bound_it_is_overloaded_at_once(provider: Provider) -> None:
     responder = responder_at(provider.base_url, gateway_responder_max_concurrent=2)
-    provider.otherwise = Says("fine", after_s=0.5)
+    provider.otherwise = Says("fine", after_s=2)
     replies = [asyncio.create_task(responder.reply(TURNS)) for _ in range(2)]
-    await asyncio.sleep(0.1)
-    began_s = clock.monotonic()
+
+    async def have_arrived() -> bool:
+        return len(provider.asked) == 2
+
+    await eventually(have_arrived)
     assert (await failure(responder)).reason == "overloaded"
-    assert clock.monotonic() - began_s < 0.1
+    assert not any(one.done() for one in replies)
     assert [one.text for one in await asyncio.gather(*replies)] == ["fine"] * 2
     assert (await responder.reply(TURNS)).text == "fine"
     assert provider.most_at_once == 2
