@@ -95,6 +95,8 @@ class _Rebuild:
             self._watch.begin("comparing seals", None)
             await seals.update()
             await _check(seals, is_ahead=False)
+            # While the services are held only what is new since then is compared.
+            await seals.settle()
             for _ in range(SWAP_ATTEMPTS):
                 try:
                     return await self._swap(live, seals)

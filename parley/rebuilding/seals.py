@@ -78,6 +78,7 @@ class SealCheck:
         self._unreplayed = unreplayed or Unreplayed()
         self._settings = settings
         self._outbox_id = 0
+        self._forgotten_count = 0
         self._read: dict[int, int] = {}
         self._letters_read: dict[int, int] = {}
 
@@ -110,8 +111,20 @@ class SealCheck:
 
     async def count(self) -> int:
         """How many decisions of the topic were looked at."""
-        found: int = await self._pool.fetchval("SELECT count(*) FROM published")
-        return found
+        left: int = await self._pool.fetchval("SELECT count(*) FROM published")
+        return self._forgotten_count + left
+
+    async def settle(self) -> None:
+        """Mark and forget what the topic and the replay agree on; to be called once that is enough.
+
+        What is asked afterwards costs no more than what is new by then.
+        """
+        await self._pool.execute(SQL["analyze"])
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(SQL["mark_seals"])
+            status = await connection.execute(SQL["forget_given"])
+        self._forgotten_count += int(status.removeprefix("DELETE "))
+        await self._pool.execute(SQL["analyze"])
 
     async def mark_published(self, live_schema: str) -> int:
         """Mark the outbox rows whose records the topics hold; returns how many are left.

@@ -7,6 +7,7 @@ CREATE TABLE decided (
     tenant_id text, subject text, revision bigint, digest bytea, conversation_id text,
     incarnation text, decided_partition int, decided_offset bigint, facts jsonb,
     outbox_id bigint);
+CREATE INDEX ON decided (tenant_id, subject, revision, digest);
 CREATE TABLE published (
     tenant_id text, subject text, revision bigint, digest bytea, conversation_id text,
     incarnation text, decided_partition int, decided_offset bigint, facts jsonb);
@@ -22,7 +23,8 @@ SELECT id, topic, partition, source_topic, source_partition, key, value, headers
 -- What the topic has and the replay has not, or otherwise; $2 says whether the replay has read all
 -- that the topic's decisions came from. If not, it may lack those from its fence on, and those as
 -- of the record before it, which the next record's time may have made. $3: in any fact, those of
--- the place ($4) within one log alone; otherwise by the digest of the members.
+-- the place ($4) within one log alone; otherwise by the digest of the members. Each is looked up:
+-- nobody has told the server how large these tables are, and of both it would read all for each.
 SELECT CASE WHEN near.subject IS NULL THEN 'seal that a replay does not give'
             ELSE 'seal that a replay gives otherwise' END AS kind,
        p.tenant_id, p.conversation_id, p.subject, p.revision,
@@ -32,11 +34,15 @@ SELECT CASE WHEN near.subject IS NULL THEN 'seal that a replay does not give'
                     AND (p.incarnation = coalesce(same.incarnation, near.incarnation)
                          OR fact.key <> ALL($4::text[]))), '') AS columns
   FROM published p
-  LEFT JOIN (SELECT DISTINCT ON (tenant_id, subject, revision) * FROM decided) AS near
-       ON near.tenant_id = p.tenant_id AND near.subject = p.subject AND near.revision = p.revision
-  LEFT JOIN (SELECT DISTINCT ON (tenant_id, subject, revision, digest) * FROM decided) AS same
-       ON same.tenant_id = p.tenant_id AND same.subject = p.subject
-      AND same.revision = p.revision AND same.digest = p.digest
+  LEFT JOIN LATERAL (
+         SELECT * FROM decided d
+          WHERE d.tenant_id = p.tenant_id AND d.subject = p.subject AND d.revision = p.revision
+          LIMIT 1) AS near ON true
+  LEFT JOIN LATERAL (
+         SELECT * FROM decided d
+          WHERE d.tenant_id = p.tenant_id AND d.subject = p.subject AND d.revision = p.revision
+            AND d.digest = p.digest
+          LIMIT 1) AS same ON true
  WHERE (same.subject IS NULL
         AND ($2::bool OR near.subject IS NOT NULL OR NOT EXISTS (
               SELECT FROM fences f
@@ -59,12 +65,21 @@ SELECT 'seal that the topic lacks' AS kind,
 -- name: mark_seals
 -- The topic holds them.
 UPDATE outbox o SET published_at = now()
-  FROM decided d
+  FROM published p
+  JOIN decided d USING (tenant_id, subject, revision, digest)
  WHERE o.id = d.outbox_id AND o.published_at IS NULL
-   AND EXISTS (
-         SELECT FROM published p
-          WHERE p.tenant_id = d.tenant_id AND p.subject = d.subject AND p.revision = d.revision
-            AND p.digest = d.digest)
+
+-- name: forget_given
+-- What both have need not be looked at again.
+DELETE FROM published p
+ WHERE EXISTS (
+         SELECT FROM decided d
+          WHERE d.tenant_id = p.tenant_id AND d.subject = p.subject AND d.revision = p.revision
+            AND d.digest = p.digest)
+
+-- name: analyze
+-- Before they are joined: both were filled just now.
+ANALYZE decided, published
 
 -- name: mark_letters
 -- Their topic holds them, or the live tables do.
