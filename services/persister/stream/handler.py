@@ -16,7 +16,7 @@ from parley.db.pool import Connection, Pool
 from parley.log.consumer import Batch, PartitionStopped
 from services.persister.core.bad_records import BadLimits, problem, remembered
 from services.persister.core.rows import Received
-from services.persister.core.tallies import Outcomes, Tally, by_minute, minute_of
+from services.persister.core.tallies import Outcomes, Tally, by_minute, minute_of, stored_by_minute
 from services.persister.metrics import (
     LEDGER_RESIDUE,
     RECEIPT_TO_ROW,
@@ -250,6 +250,8 @@ def _minutes(
     # Nearly all batches: what was appended in one minute need not be looked at one by one.
     if minute_of(records[-1].broker_time) == minute:
         return {minute: whole}
+    if whole.stored == len(records):
+        return stored_by_minute(one.broker_time for one in records)
     bad = {one.record.offset for one in letters}
     known = {one.place.read_offset for one in written.duplicates} - bad
     stored = {one.place.read_offset for one in work.items} - bad - known
