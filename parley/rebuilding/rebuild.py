@@ -87,7 +87,7 @@ class _Rebuild:
             async with patient(self._settings) as beside:
                 await shadow.finish(self._connection, beside, SCHEMA)
             await self._catch_up(replayed)
-            for kept in await retaining.recorded(live):
+            for kept in await retaining.recorded(self._settings, live):
                 # What the live tables have deleted is in the log still.
                 await retaining.keep(replayed, kept)
             seals = SealCheck(replayed, self._settings)

@@ -119,7 +119,7 @@ class _Comparison:
             async with _snapshot(self.settings) as moment:
                 standing = await _standing(moment, wanted, late)
                 await counter.run(standing)
-                for kept in await retaining.recorded(moment):
+                for kept in await retaining.recorded(self.settings, moment):
                     # What the live tables have deleted is in the log still.
                     await retaining.keep(replayed, kept)
                 found = await self._compare_tables(moment, replayed)

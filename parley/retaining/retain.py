@@ -46,14 +46,6 @@ class Kept:
     cutoff: datetime
 
 
-async def recorded(pool: Pool) -> list[Kept]:
-    """The cutoffs that the log has recorded, as far as the persister has read it."""
-    rows = await pool.fetch(
-        "SELECT tenant_id, cutoff FROM public.retention WHERE cutoff IS NOT NULL ORDER BY 1"
-    )
-    return [Kept(row["tenant_id"], row["cutoff"]) for row in rows]
-
-
 async def count(pool: Pool, kept: Kept) -> dict[str, int]:
     """How many rows would go now, by table."""
     return dict(await pool.fetchrow(_SQL["count"], kept.tenant_id, kept.cutoff))
