@@ -1,7 +1,8 @@
 """Publishes a log, and watches `parley rebuild` make tables of it.
 
-The rate is that of the whole command: replay, indexes, checks and swap. The processes that
-replay are its children; their processor time and memory are looked at until they end.
+One rate is that of the whole command: replays side by side, indexes, checks and swap. The
+processes that replay are its children; their processor time and memory are looked at until they
+end. The other one is what each of these processes reads when it has the machine for itself.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import asyncpg
@@ -17,17 +18,22 @@ import orjson
 import psutil
 
 from benchmarks.processes import LoadFailed, tree_cpu_seconds
-from benchmarks.rebuild.report import RebuildReport, RebuildRun, ReplayRun
-from benchmarks.rebuild.traffic import talk
-from benchmarks.sink.measure import publish
-from benchmarks.sink.messages import as_parley
+from benchmarks.rebuild.report import AloneRun, RebuildReport, RebuildRun, ReplayRun
+from benchmarks.rebuild.traffic import publish
 from parley import clock
+from parley.db.pool import connect
+from parley.rebuilding import shadow
+from parley.rebuilding.children import MODULES, Replayer
+from parley.rebuilding.replaying import log_ends, mark, patient
+from parley.rebuilding.swap import drain
 from parley.settings import Settings
-from parley.topics import Topic
 from tests.support.processes import ROOT, environment
 
 LOOK_EVERY_S: Final = 0.1
-REPLAYS: Final = {"persister": "services.persister.replay", "sealer": "services.sealer.replay"}
+# "services.persister.replay" is the persister's.
+REPLAYS: Final = {module.split(".")[1]: module for module in MODULES}
+# Beside the tables that the command makes.
+SCHEMA: Final = "parley_replay_alone"
 
 Say = Callable[[str], None]
 
@@ -45,14 +51,57 @@ def measure(
 ) -> RebuildReport:
     """The same log rebuilt `run_count` times."""
     say(f"publishing {event_count:,} messages")
-    topic = settings.topic(Topic.EVENTS)
-    asyncio.run(publish(settings, talk(event_count), lambda one: as_parley(one, topic)))
+    asyncio.run(publish(settings, event_count))
+    say("the first rebuild, which is not measured: it decides the seals")
+    _run(settings, postgres_pid, event_count)
+    asyncio.run(_publish_seals(settings))
     runs = []
     for number in range(run_count):
         say(f"run {number + 1} of {run_count}: parley rebuild")
-        runs.append(_run(settings, postgres_pid, event_count))
+        run = _run(settings, postgres_pid, event_count)
         asyncio.run(_check_and_vacuum(settings, event_count))
+        say(f"run {number + 1} of {run_count}: each replay alone")
+        runs.append(replace(run, alone=_each_alone(settings, postgres_pid, event_count)))
     return RebuildReport(event_count, tuple(runs))
+
+
+async def _publish_seals(settings: Settings) -> None:
+    """The log of a deployment that ran holds what its sealer decided."""
+    live = await connect(settings)
+    try:
+        await drain(live, settings, ["sealer"])
+    finally:
+        await live.close()
+
+
+def _each_alone(settings: Settings, postgres_pid: int, event_count: int) -> dict[str, AloneRun]:
+    return {
+        name: asyncio.run(_alone(settings, postgres_pid, event_count, module))
+        for name, module in REPLAYS.items()
+    }
+
+
+async def _alone(settings: Settings, postgres_pid: int, event_count: int, module: str) -> AloneRun:
+    """One process reads the whole log into new tables, and nobody else does anything."""
+    async with patient(settings) as connection:
+        await shadow.prepare(connection, SCHEMA, mark(), is_anew=True)
+        replayer = await Replayer.start(module, settings, SCHEMA)
+        try:
+            ends = await log_ends(settings, replayer.consumers)
+            postgres_used = tree_cpu_seconds(postgres_pid)
+            began_s = clock.monotonic()
+            async with shadow.settling(connection, SCHEMA):
+                await replayer.run_to(ends, _ignore)
+            took_s = clock.monotonic() - began_s
+            postgres_used = tree_cpu_seconds(postgres_pid) - postgres_used
+        finally:
+            await replayer.stop()
+            await shadow.drop(connection, SCHEMA)
+    return AloneRun(event_count / took_s, postgres_used * 100_000 / event_count)
+
+
+def _ignore(_records: int) -> None:
+    """How far it is."""
 
 
 def _run(settings: Settings, postgres_pid: int, event_count: int) -> RebuildRun:
@@ -76,6 +125,7 @@ def _run(settings: Settings, postgres_pid: int, event_count: int) -> RebuildRun:
         events_per_second=event_count / took_s,
         seconds=took_s,
         held_seconds=told["held_seconds"],
+        seals_compared=told["seals_compared"],
         postgres_cpu_seconds=(tree_cpu_seconds(postgres_pid) - postgres_used) * share,
         replays={
             name: ReplayRun(

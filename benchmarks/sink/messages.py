@@ -69,8 +69,8 @@ def partition_of(message: Message, partitions: int) -> int:
     return int(message.conversation_id[-5:]) % partitions
 
 
-def as_parley(message: Message, topic: str) -> Record:
-    """The record as a gateway would write it now: an Event in Protobuf, of what was said before."""
+def as_parley(message: Message, topic: str, received_at: datetime | None = None) -> Record:
+    """The record as a gateway would write it then, by default now: an Event in Protobuf."""
     at = datetime.fromtimestamp(message.event_time_us / 1e6, UTC)
     session_id = message.conversation_id.replace("conversation", "session")
     user_id = message.conversation_id.replace("conversation", "user")
@@ -78,7 +78,7 @@ def as_parley(message: Message, topic: str) -> Record:
         event_id=message.id,
         body=MessageRecorded(Role(message.role), Content(message.content)),
         event_time=at,
-        received_at=clock.now(),
+        received_at=received_at or clock.now(),
         tenant_id=TENANT,
         conversation_id=message.conversation_id,
         session_id=session_id,
