@@ -7,6 +7,7 @@ and dead letters are the product's; only the rows and the statement that merges 
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import attrgetter
 from typing import Final
 
 from benchmarks.sink.messages import Message
@@ -23,7 +24,7 @@ from services.persister.core.judging import Judged, first_of_each, judge
 from services.persister.core.rows import Received, ReceivedMessage
 from services.persister.main import POOL_SIZE
 from services.persister.settings import PersisterSettings
-from services.persister.store.copying import copy_new_rows, copy_rows
+from services.persister.store.copying import copy_new_rows, copy_rows, plain
 from services.persister.stream.handler import PersisterHandler
 from services.persister.stream.reading import read_events
 
@@ -37,9 +38,9 @@ class SimpleTable:
 
     async def write(self, connection: Connection, items: Sequence[Received]) -> Judged[Received]:
         """Write what is new; the statement ignores what is known, as the persister's do."""
-        firsts = first_of_each(items)
+        firsts = sorted(first_of_each(items), key=attrgetter("key"))
         rows = [_row(one) for one in firsts]
-        if await copy_new_rows(connection, "bench_messages", rows):
+        if await copy_new_rows(connection, "bench_messages", Message._fields, plain(rows)):
             return judge(items, firsts, {}, lambda item: item.value)
         await connection.execute(SQL["create_incoming"])
         await copy_rows(connection, "incoming_bench_messages", rows)

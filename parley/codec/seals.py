@@ -1,5 +1,6 @@
 """Records of parley.seals.v1 to seals and back."""
 
+from operator import attrgetter
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -37,6 +38,9 @@ _SAME: Final = (
     "user_count",
 )
 
+_same_of: Final = attrgetter(*_SAME)
+
+_CAUSES: Final = {one.value: one for one in SealCause}
 _UUIDS: Final = ("segment_id", "first_event_id", "last_event_id", "opening_event_id")
 
 
@@ -87,39 +91,42 @@ def _write_segment(wire: seals_pb2.SegmentSealed, seal: SegmentSealed) -> None:
 
 def _segment(wire: seals_pb2.Seal) -> SegmentSealed:
     part = wire.segment_sealed
+    same = dict(zip(_SAME, _same_of(part), strict=True))
     for name in _UUIDS:
-        check_uuid(name, getattr(part, name))
-    check_ids(wire.tenant_id, wire.conversation_id, part.incarnation, part.channel)
-    _check_revisions(part.revision, *(one.revision for one in part.retracted))
-    for one in part.retracted:
-        check_uuid("retracted", one.segment_id)
-        check_uuid("merged_into", one.merged_into)
-    cut = None
-    if part.HasField("cut"):
-        check_uuid("cut", part.cut.event_id)
-        cut = Cut(to_datetime(part.cut.event_time), part.cut.event_id)
+        check_uuid(name, same[name])
+    check_ids(wire.tenant_id, wire.conversation_id, same["incarnation"], same["channel"])
+    _check_revision(same["revision"])
     return SegmentSealed(
         tenant_id=wire.tenant_id,
         conversation_id=wire.conversation_id,
-        cause=SealCause(enum_name("SEAL_CAUSE_", seals_pb2.SealCause, part.cause)),
+        cause=_CAUSES[enum_name("SEAL_CAUSE_", seals_pb2.SealCause, part.cause)],
         started_at=to_datetime(part.started_at),
         ended_at=to_datetime(part.ended_at),
         watermark=to_datetime(part.watermark),
         idle_gap=to_timedelta(part.idle_gap),
         participants=tuple(part.participants),
         user_ids=tuple(part.user_ids),
-        cut=cut,
-        retracted=tuple(
-            SegmentRetracted(one.segment_id, one.revision, one.merged_into)
-            for one in part.retracted
-        ),
-        **{name: getattr(part, name) for name in _SAME},
+        cut=_cut(part.cut) if part.HasField("cut") else None,
+        retracted=tuple([_retracted(one) for one in part.retracted]),
+        **same,
     )
 
 
-def _check_revisions(*revisions: int) -> None:
-    # Who reads them adds to them.
-    if not all(0 < one <= MAX_REVISION for one in revisions):
+def _cut(wire: seals_pb2.Cut) -> Cut:
+    check_uuid("cut", wire.event_id)
+    return Cut(to_datetime(wire.event_time), wire.event_id)
+
+
+def _retracted(wire: seals_pb2.SegmentRetracted) -> SegmentRetracted:
+    _check_revision(wire.revision)
+    check_uuid("retracted", wire.segment_id)
+    check_uuid("merged_into", wire.merged_into)
+    return SegmentRetracted(wire.segment_id, wire.revision, wire.merged_into)
+
+
+def _check_revision(revision: int) -> None:
+    # Who reads it adds to it.
+    if not 0 < revision <= MAX_REVISION:
         raise InvalidRecord("revision", f"a revision must be between 1 and {MAX_REVISION}")
 
 

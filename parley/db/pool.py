@@ -4,6 +4,7 @@ import ssl
 
 import asyncpg
 
+from parley.db.times import carry_times
 from parley.errors import UserError
 from parley.settings import Settings
 
@@ -63,6 +64,7 @@ async def connect(
             max_size=max_size,
             timeout=CONNECT_TIMEOUT_S,
             connection_class=Pooled,
+            init=carry_times,
             server_settings={"application_name": "parley", "timezone": "UTC", **own},
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:

@@ -59,7 +59,8 @@ def _headers(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[Header, ...
 @lru_cache(maxsize=1_024)
 def broker_time(timestamp_ms: int) -> datetime:
     """Kafka's milliseconds since 1970."""
-    return EPOCH + timedelta(milliseconds=timestamp_ms)
+    # Days, seconds, microseconds: by keyword it would take twice as long.
+    return EPOCH + timedelta(0, 0, timestamp_ms * 1_000)
 
 
 def tail_of(record: LogRecord) -> Tail:

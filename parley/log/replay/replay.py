@@ -200,6 +200,9 @@ class Replay:
 
 def _without_gap(fetched: Sequence[LogRecord], first: int) -> list[LogRecord]:
     """The records up to where one is missing: two fetches need not follow each other."""
+    # Nearly always none is, and then the last lies where it must.
+    if fetched[-1].offset == first + len(fetched) - 1:
+        return list(fetched)
     following = takewhile(lambda one: one[1].offset == one[0], enumerate(fetched, first))
     return [one for _, one in following]
 

@@ -189,15 +189,6 @@ class SessionRow(NamedTuple):
     metadata_text: str | None
 
 
-class MessageKeyRow(NamedTuple):
-    """Which messages a batch brought, and to which sessions."""
-
-    tenant_id: str
-    id: str
-    conversation_id: str
-    session_id: str | None
-
-
 class PreferencesRow(NamedTuple):
     """What a user prefers, whole; the greatest version counts."""
 

@@ -1,8 +1,8 @@
 """Brings rows to PostgreSQL by COPY: into their tables, or into temporary ones to be merged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from parley.db import copying
 from parley.db.pool import Connection
@@ -10,9 +10,8 @@ from parley.db.sql import load
 
 SQL: Final = load(__package__)
 
-Row = TypeVar("Row", bound=NamedTuple)
+PlainRow = tuple[Any, ...]
 
-# Of a plain tuple the driver takes a value at half of what it costs of a named one.
 _plain: Final = itemgetter(slice(None))
 
 
@@ -27,30 +26,43 @@ async def copy_rows(connection: Connection, table: str, rows: Sequence[NamedTupl
     """
     if not rows:
         return
-    columns: Sequence[str] = rows[0]._fields
-    try:
-        await connection.copy_records_to_table(table, records=map(_plain, rows), columns=columns)
-    except (OverflowError, ValueError) as error:
-        raise NotEncodable(type(error).__name__) from error
+    await copy_plain_rows(connection, table, rows[0]._fields, plain(rows))
 
 
-async def copy_new_rows(connection: Connection, table: str, rows: Sequence[NamedTuple]) -> bool:
-    """COPY rows straight into the table where they stay; see parley.db.copying.
+async def copy_plain_rows(
+    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[PlainRow]
+) -> None:
+    """COPY rows into these columns of the table.
 
     Raises NotEncodable, besides what the database answers.
     """
     if not rows:
-        return True
+        return
     try:
-        plain = list(map(_plain, in_order(rows)))
-        return await copying.copy_new_rows(connection, table, plain, rows[0]._fields)
+        await connection.copy_records_to_table(table, records=rows, columns=columns)
     except (OverflowError, ValueError) as error:
         raise NotEncodable(type(error).__name__) from error
 
 
-def in_order(rows: Sequence[Row]) -> list[Row]:
-    """Rows by their key, a tenant and an id with which they begin: in the order of the locks."""
-    return sorted(rows, key=itemgetter(0, 1))
+async def copy_new_rows(
+    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[PlainRow]
+) -> bool:
+    """COPY rows straight into the table where they stay; see parley.db.copying.
+
+    Where two may write the same keys at once, rows come in their order: that of the locks. Raises
+    NotEncodable, besides what the database answers.
+    """
+    if not rows:
+        return True
+    try:
+        return await copying.copy_new_rows(connection, table, rows, columns)
+    except (OverflowError, ValueError) as error:
+        raise NotEncodable(type(error).__name__) from error
+
+
+def plain(rows: Iterable[NamedTuple]) -> list[PlainRow]:
+    """Rows without their names: of these the driver takes a value at half of what it costs."""
+    return list(map(_plain, rows))
 
 
 async def run(connection: Connection, *names: str) -> None:

@@ -1,7 +1,7 @@
 """Writes events into conversations, sessions, messages and their versions."""
 
 from collections.abc import Hashable, Sequence
-from functools import partial
+from operator import attrgetter
 from typing import Any, Final
 
 from parley.codec import body_digest
@@ -10,12 +10,19 @@ from parley.db.pool import Connection
 from parley.events import ConversationState
 from services.persister.core.events import event_row, fold
 from services.persister.core.judging import Judged, first_of_each, judge
-from services.persister.core.rows import MessageKeyRow, PreferencesRow, Received
+from services.persister.core.rows import EventRow, MessageRow, PreferencesRow, Received
 from services.persister.core.states import fold_states, key_of, requests_of
-from services.persister.store.copying import SQL, copy_new_rows, copy_rows, run
+from services.persister.store.copying import (
+    SQL,
+    copy_new_rows,
+    copy_plain_rows,
+    copy_rows,
+    plain,
+    run,
+)
 
-# As its constructor does, which looks for defaults first: there is one for every message.
-_message_key: Final = partial(tuple.__new__, MessageKeyRow)
+# A message's row begins with what tells of which session it is: tenant, id, conversation, session.
+_KEY_WIDTH: Final = 4
 
 
 class EventTables:
@@ -53,11 +60,12 @@ class EventTables:
         await _save_preferences(connection, rows.preferences)
         await run(connection, "merge_conversations", "merge_sessions")
         # A new event's message is new as well.
-        if not await copy_new_rows(connection, "conversation_messages", rows.messages):
-            await copy_rows(connection, "incoming_message_rows", rows.messages)
+        messages, columns = plain(rows.messages), MessageRow._fields
+        if not await copy_new_rows(connection, "conversation_messages", columns, messages):
+            await copy_plain_rows(connection, "incoming_message_rows", columns, messages)
             await run(connection, "insert_messages")
-        keys = [_message_key(one[:4]) for one in rows.messages]
-        await copy_rows(connection, "incoming_messages", keys)
+        keys = [one[:_KEY_WIDTH] for one in messages]
+        await copy_plain_rows(connection, "incoming_messages", columns[:_KEY_WIDTH], keys)
         counting = ["count_session_messages"] if await self._counts(connection) else []
         await run(
             connection,
@@ -76,11 +84,12 @@ class EventTables:
 
 
 async def _insert_events(connection: Connection, items: Sequence[Received]) -> Judged[Received]:
-    firsts = first_of_each(items)
-    rows = [event_row(one) for one in firsts]
-    if await copy_new_rows(connection, "conversation_events", rows):
+    # In the order of the locks, and so is what is made of them: messages have the same keys.
+    firsts = sorted(first_of_each(items), key=attrgetter("key"))
+    rows, columns = [event_row(one) for one in firsts], EventRow._fields
+    if await copy_new_rows(connection, "conversation_events", columns, rows):
         return judge(items, firsts, {}, _identity)
-    await copy_rows(connection, "incoming_events", rows)
+    await copy_plain_rows(connection, "incoming_events", columns, rows)
     status = await connection.execute(SQL["insert_events"])
     are_all_new = status == f"INSERT 0 {len(firsts)}"
     known = {} if are_all_new else await _known_events(connection)

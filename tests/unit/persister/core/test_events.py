@@ -19,7 +19,13 @@ from parley.events import (
 )
 from services.persister.core.conversations import merge_conversations
 from services.persister.core.events import EventRows, SessionKey, event_row, fold
-from services.persister.core.rows import ConversationRow, Received, ReceivedMessage, SessionRow
+from services.persister.core.rows import (
+    ConversationRow,
+    EventRow,
+    Received,
+    ReceivedMessage,
+    SessionRow,
+)
 from services.persister.core.sessions import merge_sessions
 from services.persister.stream.reading import read_events
 from tests.unit.persister.samples import (
@@ -170,6 +176,6 @@ def test_a_revision_becomes_a_version_and_no_message() -> None:
 
 def test_an_event_is_kept_whole_under_its_wire_name() -> None:
     (one,) = received([event(1, SealForced("r", "op"))], 3)
-    row = event_row(one)
+    row = EventRow(*event_row(one))
     assert (row.kind, row.value) == ("seal_forced", one.value)
     assert (row.log_offset, row.event_id) == (3, one.event.event_id)
