@@ -86,7 +86,7 @@ clean: ## Delete the virtual environment; data in .parley stays (see `parley loc
 
 # Each is made anew when its lock changes; the marker is written last, so that a killed
 # installation is done again.
-$(VENV)/.ready: requirements.lock pyproject.toml parley/codec/speedups.c
+$(VENV)/.ready: requirements.lock pyproject.toml $(wildcard parley/codec/compiled/*.[ch])
 	@echo "Installing Python packages into $(VENV) ..." >&2
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Parley needs Python 3.11 or newer; set PYTHON=.")'
 	@$(PYTHON) -m venv $(VENV)

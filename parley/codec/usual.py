@@ -1,7 +1,7 @@
 """Reads messages where they are certain to be valid: nearly all there is, at a tenth of the cost.
 
 What is unusual about a record goes the long way, which says what is wrong with it, if anything:
-so here nothing is invalid, and what is read here reads the same there. `speedups.c` does it. It is
+so here nothing is invalid, and what is read here reads the same there. `compiled/` does it. It is
 compiled when Parley is installed; where no C compiler was at hand all goes the long way.
 """
 
@@ -26,7 +26,7 @@ except ImportError:
     MessageReader = None  # type: ignore[assignment, misc]
 
 Shape = tuple[Any, ...]
-"""A type, and what its fields are, by the names that `speedups.c` lists."""
+"""A type, and what its fields are, by the names that `compiled/speedups.c` lists."""
 
 Reader = Callable[[Sequence[LogRecord], Any], list[Any]]
 """What is made of the message of each record, with what is given for all of them; None where

@@ -282,7 +282,7 @@ def test_whoever_looks_while_python_is_asked_sees_nothing_half_made(
 
 
 def test_every_field_of_the_contract_is_known_to_the_reader() -> None:
-    # Where one is added, `speedups.c` has to read it, or to leave its records to others.
+    # Where one is added, `compiled/message.h` has to read it, or to leave its records to others.
     plain = content_pb2.PlainContent
     assert {
         type_.DESCRIPTOR.name: sorted(type_.DESCRIPTOR.fields_by_number)
