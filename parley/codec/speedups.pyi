@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from parley.codec.record import Header, LogRecord
@@ -18,3 +19,15 @@ class MessageReader:
         tolerance_us: int,
     ) -> None: ...
     def __call__(self, records: Sequence[LogRecord], given: Any) -> list[Any]: ...
+
+class RecordMaker:
+    def __init__(
+        self,
+        make: type[LogRecord],
+        headers: tuple[Header, ...],
+        other_headers: Callable[[tuple[tuple[str, bytes | None], ...]], tuple[Header, ...]],
+        time_of: Callable[[int], datetime],
+    ) -> None: ...
+    def __call__(self, place: tuple[str, int], record: Any) -> LogRecord: ...
+
+def microseconds_since(epoch: datetime, moment: datetime) -> tuple[int]: ...

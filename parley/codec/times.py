@@ -23,7 +23,7 @@ def to_datetime(stamp: Timestamp) -> datetime:
 def to_timedelta(duration: Duration) -> timedelta:
     """Raises InvalidRecord for a duration that Python cannot hold."""
     try:
-        return timedelta(seconds=duration.seconds, microseconds=duration.nanos // 1_000)
+        return timedelta(0, duration.seconds, duration.nanos // 1_000)
     except OverflowError as error:
         raise InvalidRecord("time", "a duration is too long") from error
 

@@ -26,7 +26,7 @@ except ImportError:
     MessageReader = None  # type: ignore[assignment, misc]
 
 Shape = tuple[Any, ...]
-"""A type, and what its fields are, by the names that `compiled/speedups.c` lists."""
+"""A type, and what its fields are, by the names that `compiled/shape.h` lists."""
 
 Reader = Callable[[Sequence[LogRecord], Any], list[Any]]
 """What is made of the message of each record, with what is given for all of them; None where

@@ -1,9 +1,15 @@
 """Carries times to PostgreSQL and back: the driver asks each for its time zone four times."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import asyncpg
+
+try:
+    from parley.codec.speedups import microseconds_since
+except ImportError:
+    microseconds_since = None  # type: ignore[assignment]
 
 # PostgreSQL counts a timestamptz in microseconds from here.
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -19,14 +25,21 @@ async def carry_times(connection: asyncpg.Connection) -> None:
     those moments, where the driver would write infinities.
     """
     await connection.set_type_codec(
-        "timestamptz", schema="pg_catalog", encoder=_to_wire, decoder=_from_wire, format="tuple"
+        "timestamptz", schema="pg_catalog", encoder=to_wire, decoder=_from_wire, format="tuple"
     )
 
 
-def _to_wire(moment: datetime) -> tuple[int]:
+def to_wire_plainly(moment: datetime) -> tuple[int]:
+    """What `to_wire` says, without a compiler at a third of the speed."""
     # From its fields: dividing a timedelta takes five times as long.
     elapsed = moment - _EPOCH
     return ((elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds,)
+
+
+to_wire: Final = (
+    to_wire_plainly if microseconds_since is None else partial(microseconds_since, _EPOCH)
+)
+"""A time as the driver writes it."""
 
 
 def _from_wire(wire: tuple[int]) -> datetime:

@@ -1,4 +1,11 @@
-/* The reader: from a record to what the shape says. */
+/* Reads messages from the log's bytes where they are certain to be valid, many at once.
+ *
+ * Nearly everything in the log is a message of which nothing is unusual. To read it by Protobuf's
+ * own objects and to ask Python of each field whether it may be stored takes ten times as long.
+ * Nothing is decided here: a record of which anything is unusual is None, and is read closely by
+ * parley.codec.events, which says what is wrong with it, if anything. What is read here reads the
+ * same there. Python gives all limits and names; the numbers of the fields are those of proto/.
+ */
 
 #pragma once
 
@@ -222,25 +229,6 @@ make_item(Making *making, const Item *item)
         return make_shape(making, item->shape);
     }
     Py_UNREACHABLE();
-}
-
-/* A tuple of a type, as `tuple.__new__` makes it; it takes the items, whether or not it is made. */
-static PyObject *
-new_tuple(PyTypeObject *type, PyObject *const *items, Py_ssize_t size)
-{
-    PyObject *made = type == &PyTuple_Type ? PyTuple_New(size) : type->tp_alloc(type, size);
-    if (made == NULL) {
-        for (Py_ssize_t i = 0; i < size; i++)
-            Py_DECREF(items[i]);
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < size; i++)
-        PyTuple_SET_ITEM(made, i, items[i]);
-#if PY_VERSION_HEX >= 0x030E0000
-    /* Kept since then, and "not known yet" is not what an allocation says. */
-    ((PyTupleObject *)made)->ob_hash = -1;
-#endif
-    return made;
 }
 
 /* NULL, without an exception where a text is none. */

@@ -1,4 +1,19 @@
-/* Shapes: what is made of a message, as speedups.c describes them. */
+/* Shapes: what is made of a message. A reader is made once for one:
+ *
+ *     shape = (type, item, ...)
+ *
+ * A type is a subclass of tuple, which is made as `tuple.__new__` makes it, or anything else that
+ * takes the items as its arguments. An item is a shape, or one of these texts:
+ *
+ *     "event_id", ...             a text of the event or of its message, "" where it has none
+ *     "event_id or None", ...     the same, None where it has none
+ *     "occurred_at", ...          a time as a datetime in UTC, None where it has none
+ *     "policy", "role"            as they were given to the reader
+ *     "role.value"                that attribute of the role
+ *     "not user_id"               whether it has none
+ *     "record.offset", ...        what the record says of itself, by position in LogRecord
+ *     "given"                     what the caller gave for all records together
+ */
 
 #pragma once
 

@@ -1,4 +1,4 @@
-/* Bytes as Python's texts, and microseconds as its times. */
+/* Python's texts, tuples and times, of bytes, items and microseconds. */
 
 #pragma once
 
@@ -10,6 +10,7 @@
 #define UUID_BYTES 36
 #define MICROSECONDS 1000000
 #define DAY_S 86400
+#define END_MS 253402300800000 /* the year 10000, in milliseconds since 1970 */
 
 /* ------------------------------------------------------------------ texts */
 
@@ -74,6 +75,27 @@ is_uuid(Span id)
     return true;
 }
 
+/* ------------------------------------------------------------------ tuples */
+
+/* A tuple of a type, as `tuple.__new__` makes it; it takes the items, whether or not it is made. */
+static PyObject *
+new_tuple(PyTypeObject *type, PyObject *const *items, Py_ssize_t size)
+{
+    PyObject *made = type == &PyTuple_Type ? PyTuple_New(size) : type->tp_alloc(type, size);
+    if (made == NULL) {
+        for (Py_ssize_t i = 0; i < size; i++)
+            Py_DECREF(items[i]);
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < size; i++)
+        PyTuple_SET_ITEM(made, i, items[i]);
+#if PY_VERSION_HEX >= 0x030E0000
+    /* Kept since then, and "not known yet" is not what an allocation says. */
+    ((PyTupleObject *)made)->ob_hash = -1;
+#endif
+    return made;
+}
+
 /* ------------------------------------------------------------------ times */
 
 /* Days since 1970 as a date and back, by the Gregorian calendar: H. Hinnant's algorithms, for
@@ -136,4 +158,29 @@ to_microseconds(PyObject *moment, int64_t *microseconds)
                + PyDateTime_DATE_GET_SECOND(moment);
     *microseconds = seconds * MICROSECONDS + PyDateTime_DATE_GET_MICROSECOND(moment);
     return true;
+}
+
+/* `moment - epoch` in microseconds, alone in a tuple: as the driver takes a time. */
+static PyObject *
+microseconds_since(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    (void)module;
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "microseconds_since takes an epoch and a moment");
+        return NULL;
+    }
+    PyObject *elapsed = PyNumber_Subtract(args[1], args[0]);
+    if (elapsed == NULL)
+        return NULL;
+    if (!PyDelta_Check(elapsed)) {
+        Py_DECREF(elapsed);
+        PyErr_SetString(PyExc_TypeError, "an epoch and a moment are both times");
+        return NULL;
+    }
+    int64_t seconds = (int64_t)PyDateTime_DELTA_GET_DAYS(elapsed) * DAY_S
+                      + PyDateTime_DELTA_GET_SECONDS(elapsed);
+    int64_t microseconds = seconds * MICROSECONDS + PyDateTime_DELTA_GET_MICROSECONDS(elapsed);
+    Py_DECREF(elapsed);
+    PyObject *made = PyLong_FromLongLong(microseconds);
+    return made == NULL ? NULL : new_tuple(&PyTuple_Type, &made, 1);
 }

@@ -114,37 +114,38 @@ def revision_row(received: ReceivedSegment) -> RevisionRow:
     """The decision, whole."""
     sealed, place = received
     cut = sealed.cut
+    # In the order of the fields, as of all that there is for every record.
     return RevisionRow(
-        tenant_id=sealed.tenant_id,
-        segment_id=sealed.segment_id,
-        revision=sealed.revision,
-        previous_revision=sealed.previous_revision,
-        conversation_id=sealed.conversation_id,
-        cause=sealed.cause.value,
-        started_at=sealed.started_at,
-        ended_at=sealed.ended_at,
-        first_event_id=sealed.first_event_id,
-        last_event_id=sealed.last_event_id,
-        message_count=sealed.message_count,
-        member_digest=sealed.member_digest,
-        first_offset=sealed.first_offset,
-        last_offset=sealed.last_offset,
-        incarnation=sealed.incarnation,
-        partition=sealed.partition,
-        decided_offset=sealed.decided_offset,
-        watermark=sealed.watermark,
-        policy_id=sealed.policy_id,
-        policy_version=sealed.policy_version,
-        idle_gap=sealed.idle_gap,
-        rule_version=sealed.rule_version,
-        opening_event_id=sealed.opening_event_id,
-        channel=sealed.channel,
-        participants=sealed.participants,
-        user_ids=sealed.user_ids,
-        cut_event_time=cut.event_time if cut else None,
-        cut_event_id=cut.event_id if cut else None,
-        retracted=json.dumps([_retraction(one) for one in sealed.retracted]),
-        sealed_at=place.append_time,
+        sealed.tenant_id,
+        sealed.segment_id,
+        sealed.revision,
+        sealed.previous_revision,
+        sealed.conversation_id,
+        sealed.cause.value,
+        sealed.started_at,
+        sealed.ended_at,
+        sealed.first_event_id,
+        sealed.last_event_id,
+        sealed.message_count,
+        sealed.member_digest,
+        sealed.first_offset,
+        sealed.last_offset,
+        sealed.incarnation,
+        sealed.partition,
+        sealed.decided_offset,
+        sealed.watermark,
+        sealed.policy_id,
+        sealed.policy_version,
+        sealed.idle_gap,
+        sealed.rule_version,
+        sealed.opening_event_id,
+        sealed.channel,
+        sealed.participants,
+        sealed.user_ids,
+        cut.event_time if cut else None,
+        cut.event_id if cut else None,
+        json.dumps([_retraction(one) for one in sealed.retracted]) if sealed.retracted else "[]",
+        place.append_time,
     )
 
 
@@ -152,9 +153,10 @@ def current_segments(sealed: Iterable[SegmentSealed]) -> list[SegmentRow]:
     """How the segments stand that these seals concern, as far as these seals know."""
     current: dict[tuple[str, str], SegmentRow] = {}
     for one in sealed:
-        for row in (_sealed(one), *(_retracted(one, other) for other in one.retracted)):
-            key = (row.tenant_id, row.segment_id)
-            current[key] = max(current.get(key, row), row, key=_rank)
+        for row in (_sealed(one), *[_retracted(one, other) for other in one.retracted]):
+            key = row[:2]
+            other = current.get(key)
+            current[key] = row if other is None else max(other, row, key=_rank)
     return list(current.values())
 
 
@@ -164,16 +166,17 @@ def _rank(row: SegmentRow) -> tuple[int, bool]:
 
 def _sealed(sealed: SegmentSealed) -> SegmentRow:
     return SegmentRow(
-        tenant_id=sealed.tenant_id,
-        segment_id=sealed.segment_id,
-        conversation_id=sealed.conversation_id,
-        revision=sealed.revision,
-        is_retracted=False,
-        started_at=sealed.started_at,
-        ended_at=sealed.ended_at,
-        message_count=sealed.message_count,
-        cause=sealed.cause.value,
-        channel=sealed.channel,
+        sealed.tenant_id,
+        sealed.segment_id,
+        sealed.conversation_id,
+        sealed.revision,
+        False,
+        None,
+        sealed.started_at,
+        sealed.ended_at,
+        sealed.message_count,
+        sealed.cause.value,
+        sealed.channel,
     )
 
 

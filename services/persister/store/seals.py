@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
+from typing import Any
 
 from parley.db.pool import Connection
 from services.persister.core.events import SessionKey
@@ -11,11 +12,20 @@ from services.persister.core.segments import (
     ReceivedSeal,
     ReceivedSegment,
     ReceivedSettlement,
+    RevisionRow,
     current_segments,
     revision_row,
 )
 from services.persister.core.sessions import merge_sessions, settled_session
-from services.persister.store.copying import SQL, copy_rows, run, stored_identities
+from services.persister.store.copying import (
+    SQL,
+    copy_new_rows,
+    copy_plain_rows,
+    copy_rows,
+    plain,
+    run,
+    stored_identities,
+)
 
 
 class SealTables:
@@ -38,16 +48,26 @@ class SealTables:
         firsts = first_of_each(items)
         # The sessions first, in the order of the locks.
         await copy_rows(connection, "incoming_sessions", _sessions(firsts))
-        revisions = [revision_row(one) for one in firsts if isinstance(one, ReceivedSegment)]
-        await copy_rows(connection, "incoming_revisions", revisions)
         await run(connection, "merge_sessions")
-        known = await connection.fetch(SQL["insert_revisions"])
-        identities = await stored_identities(connection, "revision_identities", known)
+        segments = [one for one in firsts if isinstance(one, ReceivedSegment)]
+        identities = await _insert_revisions(connection, segments)
         judged = judge(items, firsts, identities, attrgetter("identity"))
         sealed = [one.sealed for one in judged.fresh if isinstance(one, ReceivedSegment)]
         await copy_rows(connection, "incoming_segments", current_segments(sealed))
         await run(connection, "merge_segments")
         return judged
+
+
+async def _insert_revisions(
+    connection: Connection, segments: Sequence[ReceivedSegment]
+) -> dict[Any, Any]:
+    """Insert the decisions that are new; what is stored of the others, by key."""
+    rows = plain(map(revision_row, sorted(segments, key=attrgetter("key"))))
+    if await copy_new_rows(connection, "segment_revisions", RevisionRow._fields, rows):
+        return {}
+    await copy_plain_rows(connection, "incoming_revisions", RevisionRow._fields, rows)
+    known = await connection.fetch(SQL["insert_revisions"])
+    return await stored_identities(connection, "revision_identities", known)
 
 
 def _sessions(firsts: Iterable[ReceivedSeal]) -> list[SessionRow]:
