@@ -25,7 +25,15 @@ from parley.rebuilding.replaying import (
 )
 from parley.rebuilding.seals import SealCheck
 from parley.rebuilding.shadow import LIVE
-from parley.rebuilding.swap import Fences, FencesMoved, drain, held, stop_vacuum, swap
+from parley.rebuilding.swap import (
+    Fences,
+    FencesMoved,
+    drain,
+    drop_former,
+    held,
+    stop_vacuum,
+    swap,
+)
 from parley.settings import Settings
 
 SCHEMA: Final = "parley_rebuild"
@@ -135,6 +143,8 @@ class _Rebuild:
             seals_compared, left = await seals.count(), await seals.mark_published(LIVE)
             await swap(self._connection, SCHEMA, list(self._consumers), fences)
         held_seconds = clock.monotonic() - held_at
+        # Nobody waits for it any more.
+        await drop_former(self._connection)
         return Rebuilt(
             self._counter.records, self._counter.seconds, seals_compared, left, held_seconds
         )

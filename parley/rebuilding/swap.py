@@ -28,6 +28,8 @@ LOCK_REST_S: Final = 0.1
 # Above that second: only then does autovacuum, which may take hours, give way to who waits for it.
 VACUUM_TIMEOUT: Final = "5s"
 
+FORMER_TIMEOUT: Final = "5s"
+
 
 class FencesMoved(Exception):
     """A consumer claimed or moved a fence although they were held: the swap did not take place."""
@@ -101,15 +103,23 @@ async def swap(
                 await _exchange(connection, schema, list(consumers), expected)
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
             await asyncio.sleep(LOCK_REST_S)
-            continue
-        # Swapped already: where somebody still reads the former ones, the next swap drops them.
-        with suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-            await drop(connection, FORMER)
-        return
+        else:
+            return
     raise UserError(
         "The live tables could not be locked: long transactions use them.",
         "End them (see pg_stat_activity), and run the command again: it goes on where it was.",
     )
+
+
+async def drop_former(connection: Connection) -> None:
+    """Do away with the tables that a swap replaced, which takes as long as there is much in them.
+
+    Where somebody reads them for long, who had waited for them during the swap, the next one does.
+    """
+    with suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{FORMER_TIMEOUT}'")
+            await drop(connection, FORMER)
 
 
 async def stop_vacuum(connection: Connection, schema: str) -> None:
