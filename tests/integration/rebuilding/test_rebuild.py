@@ -57,6 +57,7 @@ async def test_rebuilt_tables_are_the_same_and_everybody_goes_on(
         await rebuild(migrated)
         assert_equal(before, await dump(tables))
         assert await definitions(tables) == defined
+        assert not await tables.fetchval("SELECT to_regnamespace('parley_former')")
         # What the topic holds is not published again.
         await settled(tables, talk)
         assert len(await read_records(migrated, Topic.SEALS)) == seals

@@ -15,7 +15,8 @@ from parley.db.outbox import enqueue
 from parley.events import Content, MessageRecorded, Role
 from parley.position import Position
 from parley.rebuilding import shadow
-from parley.rebuilding.swap import FencesMoved, as_fences, held, swap
+from parley.rebuilding import swap as swapping
+from parley.rebuilding.swap import FencesMoved, as_fences, drop_former, held, swap
 from parley.settings import Settings
 from tests.support.publish import event, outgoing
 from tests.support.wait import eventually
@@ -27,6 +28,7 @@ SHADOW = "parley_rebuild"
 HELLO = MessageRecorded(Role.USER, Content("hello"))
 KEY = FenceKey("persister", "events", 0)
 TAIL = Tail(at(0), 1)
+FORMER_IS_THERE = f"SELECT to_regnamespace('{swapping.FORMER}') IS NOT NULL"
 
 
 @pytest.fixture
@@ -210,3 +212,19 @@ async def test_a_former_owner_is_fenced_out_by_a_swap(
         await move(tables, claimed)
     again = await fence.claim(tables, KEY, "first", "me")
     assert again.next_offset == claimed.next_offset
+
+
+async def test_whoever_still_reads_the_replaced_tables_holds_up_nobody(
+    tables: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swapping, "FORMER_TIMEOUT", "100ms")
+    await swap(connection, SHADOW, [], {})
+    assert await tables.fetchval(FORMER_IS_THERE)
+    async with tables.acquire() as reader:
+        async with reader.transaction():
+            await reader.fetch(f"SELECT * FROM {swapping.FORMER}.conversations")  # noqa: S608
+            async with asyncio.timeout(10):
+                await drop_former(connection)
+            assert await tables.fetchval(FORMER_IS_THERE)
+        await drop_former(connection)
+    assert not await tables.fetchval(FORMER_IS_THERE)
