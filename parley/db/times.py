@@ -13,6 +13,8 @@ except ImportError:
 
 # PostgreSQL counts a timestamptz in microseconds from here.
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 _INFINITY: Final = 2**63 - 1
 _MINUS_INFINITY: Final = -(2**63)
 
@@ -20,9 +22,10 @@ _MINUS_INFINITY: Final = -(2**63)
 async def carry_times(connection: asyncpg.Connection) -> None:
     """Let the connection read and write timestamptz at half of what it costs the driver.
 
-    What is read is the same as the driver's. What is written must have a time zone, where the
-    driver would suppose the machine's own; and the first and the last moment that Python knows are
-    those moments, where the driver would write infinities.
+    All times have a zone. What is written must have one, where the driver would suppose the
+    machine's own; and the first and the last moment that Python knows are those moments, where it
+    would write infinities. These are read as the moments, where it would leave out the zone, so
+    that they compare with no other time.
     """
     await connection.set_type_codec(
         "timestamptz", schema="pg_catalog", encoder=to_wire, decoder=_from_wire, format="tuple"
@@ -46,7 +49,7 @@ def _from_wire(wire: tuple[int]) -> datetime:
     """Raises OverflowError outside the years 1 to 9999, but for the two infinities."""
     (elapsed_us,) = wire
     if elapsed_us == _INFINITY:
-        return datetime.max  # noqa: DTZ901 - as the driver's, and no other time equals it
+        return _LAST
     if elapsed_us == _MINUS_INFINITY:
-        return datetime.min  # noqa: DTZ901
+        return _FIRST
     return _EPOCH + timedelta(0, 0, elapsed_us)

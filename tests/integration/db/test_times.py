@@ -62,10 +62,11 @@ async def test_arrays_and_nulls_are_carried_too(connections: Any) -> None:
     assert await ours.fetchval("SELECT $1::timestamptz", None) is None
 
 
-@pytest.mark.parametrize("name", ["infinity", "-infinity"])
-async def test_what_never_comes_is_read_as_the_driver_does(connections: Any, name: str) -> None:
-    ours, plain = [await one.fetchval(f"SELECT '{name}'::timestamptz") for one in connections]
-    assert ours == plain
+async def test_what_never_comes_compares_with_other_times(connections: Any) -> None:
+    # The driver itself leaves out the zone, and earlier releases wrote the first moment like this.
+    ours, _ = connections
+    assert await ours.fetchval("SELECT 'infinity'::timestamptz") == LAST
+    assert await ours.fetchval("SELECT '-infinity'::timestamptz") == FIRST
 
 
 @pytest.mark.parametrize("text", ["20000-01-01", "0044-03-15 BC"])
