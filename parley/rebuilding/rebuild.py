@@ -26,6 +26,7 @@ from parley.rebuilding.replaying import (
 from parley.rebuilding.seals import SealCheck
 from parley.rebuilding.shadow import LIVE
 from parley.rebuilding.swap import (
+    FORMER,
     Fences,
     FencesMoved,
     drain,
@@ -68,6 +69,11 @@ async def rebuild(settings: Settings, watch: Watch, *, is_anew: bool) -> Rebuilt
         await have_tables(settings)
         await check_logs(settings)
         await shadow.check_nothing_depends(connection)
+        if not await drop_former(connection):
+            raise UserError(
+                f"Somebody still reads what the last rebuild replaced (schema {FORMER}).",
+                "End that (see pg_stat_activity), and run the command again.",
+            )
         was_there = await shadow.prepare(connection, SCHEMA, mark(), is_anew=is_anew)
         if was_there:
             watch.say("Going on with the rebuild that was begun before.")
@@ -144,7 +150,11 @@ class _Rebuild:
             await swap(self._connection, SCHEMA, list(self._consumers), fences)
         held_seconds = clock.monotonic() - held_at
         # Nobody waits for it any more.
-        await drop_former(self._connection)
+        if not await drop_former(self._connection):
+            self._watch.say(
+                f"Somebody still reads the replaced tables (schema {FORMER}), so they stay; the "
+                "next rebuild drops them."
+            )
         return Rebuilt(
             self._counter.records, self._counter.seconds, seals_compared, left, held_seconds
         )

@@ -28,7 +28,8 @@ LOCK_REST_S: Final = 0.1
 # Above that second: only then does autovacuum, which may take hours, give way to who waits for it.
 VACUUM_TIMEOUT: Final = "5s"
 
-FORMER_TIMEOUT: Final = "5s"
+# Who reads on for longer than these take has the tables until the next rebuild.
+FORMER_ATTEMPTS: Final = 10
 
 
 class FencesMoved(Exception):
@@ -111,15 +112,21 @@ async def swap(
     )
 
 
-async def drop_former(connection: Connection) -> None:
+async def drop_former(connection: Connection) -> bool:
     """Do away with the tables that a swap replaced, which takes as long as there is much in them.
 
-    Where somebody reads them for long, who had waited for them during the swap, the next one does.
+    False where somebody still reads them, who had waited for them during the swap.
     """
-    with suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-        async with connection.transaction():
-            await connection.execute(f"SET LOCAL lock_timeout = '{FORMER_TIMEOUT}'")
-            await drop(connection, FORMER)
+    for _ in range(FORMER_ATTEMPTS):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                await drop(connection, FORMER)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            await asyncio.sleep(LOCK_REST_S)
+        else:
+            return True
+    return False
 
 
 async def stop_vacuum(connection: Connection, schema: str) -> None:

@@ -21,7 +21,9 @@ _key_of: Final[Callable[[Keyed], Hashable]] = attrgetter("key")
 
 @dataclass(frozen=True, slots=True)
 class Judged(Generic[Item]):
-    """What became of a batch's items, each in the order of the log."""
+    """What became of a batch's items: duplicates and conflicts in the order of the log, what is
+    new in that in which it was given.
+    """
 
     fresh: Sequence[Item]
     duplicates: Sequence[Item]

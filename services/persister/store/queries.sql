@@ -1,6 +1,7 @@
 -- What the persister writes. Rows that may meet others of their key arrive in temporary tables,
 -- emptied at every commit; each is merged into its table by one statement, sorted by key, so that
--- two transactions take their row locks in the same order.
+-- two transactions take their row locks in the same order. Where the same rows may be copied
+-- straight into their table, their tenants are sorted as Python does.
 
 -- name: create_event_tables
 -- Where a batch of events waits to be merged.
@@ -101,7 +102,7 @@ INSERT INTO conversation_events (
 SELECT tenant_id, event_id, conversation_id, kind,
        incarnation, partition, log_offset, append_time, event_time, value
   FROM incoming_events
- ORDER BY tenant_id, event_id
+ ORDER BY tenant_id COLLATE "C", event_id
 ON CONFLICT (tenant_id, event_id) DO NOTHING
 
 -- name: known_events
@@ -338,7 +339,7 @@ WITH inserted AS (
            policy_id, policy_version, idle_gap, rule_version, opening_event_id, channel,
            participants, user_ids, cut_event_time, cut_event_id, retracted, sealed_at
       FROM incoming_revisions
-     ORDER BY tenant_id, segment_id, revision
+     ORDER BY tenant_id COLLATE "C", segment_id, revision
     ON CONFLICT (tenant_id, segment_id, revision) DO NOTHING
     RETURNING tenant_id, segment_id, revision
 )

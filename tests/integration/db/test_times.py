@@ -63,7 +63,7 @@ async def test_arrays_and_nulls_are_carried_too(connections: Any) -> None:
 
 
 async def test_what_never_comes_compares_with_other_times(connections: Any) -> None:
-    # The driver itself leaves out the zone, and earlier releases wrote the first moment like this.
+    # The driver itself leaves out the zone. A backfill that is paused has such jobs.
     ours, _ = connections
     assert await ours.fetchval("SELECT 'infinity'::timestamptz") == LAST
     assert await ours.fetchval("SELECT '-infinity'::timestamptz") == FIRST

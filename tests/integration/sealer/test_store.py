@@ -1,7 +1,7 @@
 """The sealer's tables in PostgreSQL hold what the core needs, and give it back the same."""
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -50,25 +50,6 @@ async def test_what_a_batch_asks_for_is_looked_up_and_no_table_read_whole(pool: 
         assert "Seq Scan on sealer_members" not in text
         assert "Seq Scan on sealer_sessions" not in text
         assert "Hash Join" not in text
-    await empty(pool)
-
-
-@pytest.mark.parametrize("by_an_earlier_release", [False, True])
-async def test_a_partition_that_knows_no_time_yet_is_taken_over(
-    pool: Any, by_an_earlier_release: bool
-) -> None:
-    # Of records that are invalid and tell no time it has read some.
-    first = PartitionSealer("topic-1", 0)
-    first.observe(None, BEGINNING, 0)
-    await save(pool, first.changes(), Tables())
-    if by_an_earlier_release:
-        await pool.execute("UPDATE sealer_partitions SET watermark = '-infinity'")
-    outline = await store.outline(pool, TOPIC, 0)
-    next_owner = PartitionSealer.asleep("topic-1", 0, outline)
-    assert next_owner.watermark == BEGINNING
-    now = datetime(2026, 3, 1, tzinfo=UTC)
-    next_owner.observe(None, now, 1)
-    assert next_owner.watermark == now
     await empty(pool)
 
 
