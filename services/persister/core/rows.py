@@ -72,8 +72,8 @@ class MessageRow(NamedTuple):
     id: str
     conversation_id: str
     session_id: str | None
-    user_id: str | None
     is_user_inherited: bool
+    user_id: str | None
     sender: str
     role: str
     content: str

@@ -21,8 +21,9 @@ from services.persister.store.copying import (
     run,
 )
 
-# A message's row begins with what tells of which session it is: tenant, id, conversation, session.
-_KEY_WIDTH: Final = 4
+# A message's row begins with what tells of which session it is, and whether it shows that one's
+# user: tenant, id, conversation, session, is_user_inherited.
+_KEY_WIDTH: Final = 5
 
 
 class EventTables:

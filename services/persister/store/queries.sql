@@ -18,7 +18,7 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_conversations (
     metadata_version text, metadata_text text
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS incoming_messages (
-    tenant_id text, id uuid, conversation_id text, session_id text
+    tenant_id text, id uuid, conversation_id text, session_id text, is_user_inherited boolean
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS incoming_message_rows (
     tenant_id text, id uuid, conversation_id text, session_id text, user_id text,
@@ -217,20 +217,34 @@ UPDATE conversation_sessions s
 SELECT to_regclass('ix_conversation_messages_session') IS NOT NULL
 
 -- name: inherit_users
--- A message that names no user shows its session's: new ones, and earlier ones where this batch
--- told whose the session is. Few messages name none, so these are looked for first.
-WITH nameless AS MATERIALIZED (
-    SELECT m.tenant_id, m.id, m.session_id, m.conversation_id, m.user_id
+-- A message that names no user shows its session's: those of this batch, and earlier ones where
+-- it was this batch that told whose the session is. A session is looked up by its whole key, each
+-- for itself: joined, the server may read all that a tenant has for each message.
+WITH told AS MATERIALIZED (
+    SELECT i.tenant_id, i.session_id, i.conversation_id, s.user_id,
+           i.user_version = s.user_version AS is_news
       FROM incoming_sessions i
+     CROSS JOIN LATERAL (
+       SELECT s.user_id, s.user_version FROM conversation_sessions s
+        WHERE s.tenant_id = i.tenant_id AND s.session_id = i.session_id
+          AND s.conversation_id = i.conversation_id
+        LIMIT 1) AS s
+     WHERE s.user_version > ''
+), nameless AS MATERIALIZED (
+    SELECT i.tenant_id, i.id, t.user_id
+      FROM incoming_messages i
+      JOIN told t USING (tenant_id, session_id, conversation_id)
+     WHERE i.is_user_inherited
+     UNION
+    SELECT m.tenant_id, m.id, t.user_id
+      FROM told t
       JOIN conversation_messages m USING (tenant_id, session_id, conversation_id)
-     WHERE m.is_user_inherited
+     WHERE t.is_news AND m.is_user_inherited
 )
 UPDATE conversation_messages m
-   SET user_id = s.user_id
+   SET user_id = n.user_id
   FROM nameless n
-  JOIN conversation_sessions s USING (tenant_id, session_id, conversation_id)
- WHERE s.user_version > '' AND n.user_id IS DISTINCT FROM s.user_id
-   AND m.tenant_id = n.tenant_id AND m.id = n.id
+ WHERE m.tenant_id = n.tenant_id AND m.id = n.id AND m.user_id IS DISTINCT FROM n.user_id
 
 -- name: insert_versions
 -- Revisions, whether or not their message is there yet.
