@@ -14,8 +14,8 @@ run: $(VENV)/.ready ## Set everything up and run the product with a few conversa
 	@$(BIN)/parley local up --demo
 
 test: $(VENV)/.ready-dev ## Run all tests against a real Kafka and a real PostgreSQL
-	@$(BIN)/pytest -n 3 --dist worksteal -m 'not faults and not e2e'
-	@$(BIN)/pytest -m 'faults or e2e'
+	@$(BIN)/pytest --forked -n 3 --dist worksteal -m 'not faults and not e2e'
+	@$(BIN)/pytest --forked -m 'faults or e2e'
 
 compose-test: $(VENV)/.ready-dev ## Build the images, run the product in containers, scale, kill and upgrade it (needs Docker)
 	@$(BIN)/pytest --compose --timeout 900 --durations 0 $(or $(TESTS),tests/compose)

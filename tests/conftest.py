@@ -1,7 +1,9 @@
 """A real Kafka and a real PostgreSQL for every test that wants them."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +11,20 @@ import asyncpg
 import hypothesis
 import pytest
 import structlog
+from pydantic import SecretStr
 from sqlalchemy import create_mock_engine
 from sqlalchemy.dialects import postgresql
 
+from parley.db import migrations, rules
 from parley.db import pool as database
-from parley.db import rules
 from parley.db.schema import metadata
 from parley.errors import UserError
+from parley.local.databases import create_database, drop_database
 from parley.local.stack import Endpoints
 from parley.log.admin import apply_topics
 from parley.settings import Settings, refuse_unknown
-from tests.support.apart import settings_apart
+from tests.support import processes
+from tests.support.apart import name_apart, settings_apart
 from tests.support.stack_note import StackNote, tell
 from tests.support.stacks import choose, running_stack
 
@@ -40,11 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("parley", deadline=None)
     hypothesis.settings.load_profile("parley")
     config.pluginmanager.register(StackNote())
+    if config.getoption("--forked"):
+        processes.fork()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What only people and `make compose-test` ask for."""
     parser.addoption("--compose", action="store_true", help="run the tests in containers, too")
+    parser.addoption(
+        "--forked", action="store_true", help="fork services and commands instead of starting them"
+    )
     parser.addoption(
         "--plots",
         type=Path,
@@ -92,12 +102,29 @@ async def second_settings(stack: Endpoints, tmp_path: Path) -> AsyncIterator[Set
         yield made
 
 
+# A copy of a database is made in no time.
+@pytest.fixture(scope="session")
+def template(stack: Endpoints) -> Iterator[str]:
+    """The name of a database with all tables and nothing in them."""
+    with _template(stack) as (name, url):
+        asyncio.run(_create_tables(url))
+        yield name
+
+
+@pytest.fixture(scope="session")
+def migrated_template(stack: Endpoints) -> Iterator[str]:
+    """The name of a database that the migrations have filled."""
+    with _template(stack) as (name, url):
+        asyncio.run(migrations.upgrade(Settings(database_url=SecretStr(url))))
+        yield name
+
+
 @pytest.fixture
-async def settings(empty_settings: Settings) -> Settings:
+async def settings(stack: Endpoints, template: str, tmp_path: Path) -> AsyncIterator[Settings]:
     """Topics and tables that no other test sees."""
-    await _create_tables(empty_settings.database_url.get_secret_value())
-    await apply_topics(empty_settings)
-    return empty_settings
+    async with settings_apart(stack, tmp_path / "state", template) as made:
+        await apply_topics(made)
+        yield made
 
 
 @pytest.fixture
@@ -112,6 +139,13 @@ async def pool(settings: Settings) -> AsyncIterator[Any]:
 def schema() -> str:
     """Statements that make all tables."""
     return _schema()
+
+
+@contextmanager
+def _template(stack: Endpoints) -> Iterator[tuple[str, str]]:
+    name = name_apart()
+    yield name, create_database(stack, name)
+    drop_database(stack, name)
 
 
 async def _create_tables(url: str) -> None:

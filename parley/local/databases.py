@@ -15,9 +15,13 @@ def url_of(endpoints: Endpoints, name: str) -> str:
     return urlsplit(endpoints.database_url)._replace(path=f"/{name}").geturl()
 
 
-def create_database(endpoints: Endpoints, name: str) -> str:
-    """Create an empty database and return its address. Raises asyncpg.DuplicateDatabaseError."""
-    _in_own_loop(_execute(endpoints, f'CREATE DATABASE "{_checked(name)}"'))
+def create_database(endpoints: Endpoints, name: str, template: str = "template1") -> str:
+    """Create a copy of `template`, which nobody may be connected to, and return its address.
+
+    That of the server's own is empty. Raises asyncpg.DuplicateDatabaseError.
+    """
+    copied = f'CREATE DATABASE "{_checked(name)}" TEMPLATE "{_checked(template)}"'
+    _in_own_loop(_execute(endpoints, copied))
     return url_of(endpoints, name)
 
 

@@ -16,23 +16,39 @@ from parley.settings import Settings
 
 
 @asynccontextmanager
-async def settings_apart(stack: Endpoints, state_dir: Path) -> AsyncIterator[Settings]:
+async def settings_apart(
+    stack: Endpoints, state_dir: Path, template: str = "template1"
+) -> AsyncIterator[Settings]:
     """Settings under which nobody else sees anything; all of it is deleted at the end."""
-    name = f"t{random_id().replace('-', '')[:12]}"
-    url = await asyncio.to_thread(create_database, stack, name)
-    made = Settings(
-        kafka_bootstrap=stack.kafka_bootstrap,
-        database_url=SecretStr(url),
-        topic_prefix=f"{name}.",
-        state_dir=state_dir,
-        session_timeout=timedelta(seconds=3),
-        http_port=0,
-    )
+    async with database_apart(stack, template) as url:
+        made = Settings(
+            kafka_bootstrap=stack.kafka_bootstrap,
+            database_url=SecretStr(url),
+            topic_prefix=f"{name_apart()}.",
+            state_dir=state_dir,
+            session_timeout=timedelta(seconds=3),
+            http_port=0,
+        )
+        try:
+            yield made
+        finally:
+            await _delete_topics(made)
+
+
+@asynccontextmanager
+async def database_apart(stack: Endpoints, template: str = "template1") -> AsyncIterator[str]:
+    """The address of a copy of `template`, the server's own empty one, deleted at the end."""
+    name = name_apart()
+    url = await asyncio.to_thread(create_database, stack, name, template)
     try:
-        yield made
+        yield url
     finally:
         await asyncio.to_thread(drop_database, stack, name)
-        await _delete_topics(made)
+
+
+def name_apart() -> str:
+    """A name that nobody else uses, of a database or before those of topics."""
+    return f"t{random_id().replace('-', '')[:12]}"
 
 
 async def _delete_topics(settings: Settings) -> None:

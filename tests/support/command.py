@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from parley.cli.app import app
 from parley.settings import Settings
-from tests.support.processes import ROOT, environment
+from tests.support.processes import environment, start
 
 
 class Command:
@@ -23,10 +22,10 @@ class Command:
 
     def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[bytes]":
         """Start it and return at once."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "parley", *arguments],
+        return start(
+            "parley",
+            *arguments,
             env=environment(self._settings, COLUMNS="200", **variables),
-            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """Tables as the migrations make them, which the commands ask for."""
 
-import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,21 +9,24 @@ from pydantic import SecretStr
 
 from parley.db import migrations
 from parley.db import pool as database
-from parley.ids import random_id
-from parley.local.databases import create_database, drop_database
 from parley.local.stack import Endpoints
 from parley.log.admin import apply_topics
 from parley.settings import Settings
+from tests.support.apart import database_apart, settings_apart
 from tests.support.passes import apply_shipped
 
 
 @pytest.fixture
-async def migrated(empty_settings: Settings) -> Settings:
+async def migrated(
+    stack: Endpoints, migrated_template: str, tmp_path: Path
+) -> AsyncIterator[Settings]:
     """Topics and tables that no other test sees."""
-    await apply_topics(empty_settings)
-    await apply_shipped(empty_settings)
-    await migrations.upgrade(empty_settings)
-    return empty_settings
+    async with settings_apart(stack, tmp_path / "state", migrated_template) as made:
+        await apply_topics(made)
+        await apply_shipped(made)
+        # Rights on the database itself are not copied.
+        await migrations.upgrade(made)
+        yield made
 
 
 @pytest.fixture
@@ -37,7 +40,5 @@ async def tables(migrated: Settings) -> AsyncIterator[Any]:
 @pytest.fixture
 async def beside(migrated: Settings, stack: Endpoints) -> AsyncIterator[Settings]:
     """The same topics, and another database with nothing in it."""
-    name = f"b{random_id().replace('-', '')[:12]}"
-    url = await asyncio.to_thread(create_database, stack, name)
-    yield migrated.model_copy(update={"database_url": SecretStr(url)})
-    await asyncio.to_thread(drop_database, stack, name)
+    async with database_apart(stack) as url:
+        yield migrated.model_copy(update={"database_url": SecretStr(url)})

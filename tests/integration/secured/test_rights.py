@@ -54,17 +54,17 @@ async def granted(folder: Path, settings: Settings) -> AsyncIterator[SecuredKafk
 
 
 async def test_each_service_may_do_its_work_and_nothing_else(
-    empty_settings: Settings, pool: Any, tmp_path: Path
+    settings: Settings, pool: Any, tmp_path: Path
 ) -> None:
-    async with granted(tmp_path / "kafka", empty_settings) as kafka:
-        await _assert_a_conversation_becomes_verdicts(kafka, empty_settings, pool)
+    async with granted(tmp_path / "kafka", settings) as kafka:
+        await _assert_a_conversation_becomes_verdicts(kafka, settings, pool)
         # So that there is something to read.
         for topic in Topic:
-            await _write(kafka.settings_for(ADMIN, empty_settings), topic)
+            await _write(kafka.settings_for(ADMIN, settings), topic)
         for name in (*SERVICES, "stranger"):
-            own = kafka.settings_for(f"parley-{name}", empty_settings)
+            own = kafka.settings_for(f"parley-{name}", settings)
             assert await _found(own, name) == _expected(name), name
-        await _assert_nobody_comes_in_otherwise(kafka, empty_settings)
+        await _assert_nobody_comes_in_otherwise(kafka, settings)
 
 
 def _expected(service: str) -> dict[str, set[str]]:
