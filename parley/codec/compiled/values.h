@@ -160,7 +160,26 @@ to_microseconds(PyObject *moment, int64_t *microseconds)
     return true;
 }
 
-/* `moment - epoch` in microseconds, alone in a tuple: as the driver takes a time. */
+/* `moment - epoch` in microseconds; false with an exception where they are no times alike. */
+static bool
+elapsed_since(PyObject *epoch, PyObject *moment, int64_t *microseconds)
+{
+    PyObject *elapsed = PyNumber_Subtract(moment, epoch);
+    if (elapsed == NULL)
+        return false;
+    bool is_delta = PyDelta_Check(elapsed);
+    if (is_delta) {
+        int64_t seconds = (int64_t)PyDateTime_DELTA_GET_DAYS(elapsed) * DAY_S
+                          + PyDateTime_DELTA_GET_SECONDS(elapsed);
+        *microseconds = seconds * MICROSECONDS + PyDateTime_DELTA_GET_MICROSECONDS(elapsed);
+    }
+    else
+        PyErr_SetString(PyExc_TypeError, "an epoch and a moment are both times");
+    Py_DECREF(elapsed);
+    return is_delta;
+}
+
+/* The same alone in a tuple: as the driver takes a time. */
 static PyObject *
 microseconds_since(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
@@ -169,18 +188,9 @@ microseconds_since(PyObject *module, PyObject *const *args, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError, "microseconds_since takes an epoch and a moment");
         return NULL;
     }
-    PyObject *elapsed = PyNumber_Subtract(args[1], args[0]);
-    if (elapsed == NULL)
+    int64_t microseconds;
+    if (!elapsed_since(args[0], args[1], &microseconds))
         return NULL;
-    if (!PyDelta_Check(elapsed)) {
-        Py_DECREF(elapsed);
-        PyErr_SetString(PyExc_TypeError, "an epoch and a moment are both times");
-        return NULL;
-    }
-    int64_t seconds = (int64_t)PyDateTime_DELTA_GET_DAYS(elapsed) * DAY_S
-                      + PyDateTime_DELTA_GET_SECONDS(elapsed);
-    int64_t microseconds = seconds * MICROSECONDS + PyDateTime_DELTA_GET_MICROSECONDS(elapsed);
-    Py_DECREF(elapsed);
     PyObject *made = PyLong_FromLongLong(microseconds);
     return made == NULL ? NULL : new_tuple(&PyTuple_Type, &made, 1);
 }

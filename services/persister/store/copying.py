@@ -1,7 +1,6 @@
 """Brings rows to PostgreSQL by COPY: into their tables, or into temporary ones to be merged."""
 
-from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from parley.db import copying
@@ -9,10 +8,6 @@ from parley.db.pool import Connection
 from parley.db.sql import load
 
 SQL: Final = load(__package__)
-
-PlainRow = tuple[Any, ...]
-
-_plain: Final = itemgetter(slice(None))
 
 
 class NotEncodable(Exception):
@@ -26,11 +21,11 @@ async def copy_rows(connection: Connection, table: str, rows: Sequence[NamedTupl
     """
     if not rows:
         return
-    await copy_plain_rows(connection, table, rows[0]._fields, plain(rows))
+    await copy_tuples(connection, table, rows[0]._fields, rows)
 
 
-async def copy_plain_rows(
-    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[PlainRow]
+async def copy_tuples(
+    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
     """COPY rows into these columns of the table.
 
@@ -39,13 +34,13 @@ async def copy_plain_rows(
     if not rows:
         return
     try:
-        await connection.copy_records_to_table(table, records=rows, columns=columns)
+        await copying.copy_rows(connection, table, columns, rows)
     except (OverflowError, ValueError) as error:
         raise NotEncodable(type(error).__name__) from error
 
 
 async def copy_new_rows(
-    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[PlainRow]
+    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> bool:
     """COPY rows straight into the table where they stay; see parley.db.copying.
 
@@ -55,14 +50,9 @@ async def copy_new_rows(
     if not rows:
         return True
     try:
-        return await copying.copy_new_rows(connection, table, rows, columns)
+        return await copying.copy_new_rows(connection, table, columns, rows)
     except (OverflowError, ValueError) as error:
         raise NotEncodable(type(error).__name__) from error
-
-
-def plain(rows: Iterable[NamedTuple]) -> list[PlainRow]:
-    """Rows without their names: of these the driver takes a value at half of what it costs."""
-    return list(map(_plain, rows))
 
 
 async def run(connection: Connection, *names: str) -> None:

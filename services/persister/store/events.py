@@ -15,9 +15,8 @@ from services.persister.core.states import fold_states, key_of, requests_of
 from services.persister.store.copying import (
     SQL,
     copy_new_rows,
-    copy_plain_rows,
     copy_rows,
-    plain,
+    copy_tuples,
     run,
 )
 
@@ -61,12 +60,12 @@ class EventTables:
         await _save_preferences(connection, rows.preferences)
         await run(connection, "merge_conversations", "merge_sessions")
         # A new event's message is new as well.
-        messages, columns = plain(rows.messages), MessageRow._fields
+        messages, columns = rows.messages, MessageRow._fields
         if not await copy_new_rows(connection, "conversation_messages", columns, messages):
-            await copy_plain_rows(connection, "incoming_message_rows", columns, messages)
+            await copy_tuples(connection, "incoming_message_rows", columns, messages)
             await run(connection, "insert_messages")
         keys = [one[:_KEY_WIDTH] for one in messages]
-        await copy_plain_rows(connection, "incoming_messages", columns[:_KEY_WIDTH], keys)
+        await copy_tuples(connection, "incoming_messages", columns[:_KEY_WIDTH], keys)
         counting = ["count_session_messages"] if await self._counts(connection) else []
         await run(
             connection,
@@ -90,7 +89,7 @@ async def _insert_events(connection: Connection, items: Sequence[Received]) -> J
     rows, columns = [event_row(one) for one in firsts], EventRow._fields
     if await copy_new_rows(connection, "conversation_events", columns, rows):
         return judge(items, firsts, {}, _identity)
-    await copy_plain_rows(connection, "incoming_events", columns, rows)
+    await copy_tuples(connection, "incoming_events", columns, rows)
     status = await connection.execute(SQL["insert_events"])
     are_all_new = status == f"INSERT 0 {len(firsts)}"
     known = {} if are_all_new else await _known_events(connection)

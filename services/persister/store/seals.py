@@ -20,9 +20,8 @@ from services.persister.core.sessions import merge_sessions, settled_session
 from services.persister.store.copying import (
     SQL,
     copy_new_rows,
-    copy_plain_rows,
     copy_rows,
-    plain,
+    copy_tuples,
     run,
     stored_identities,
 )
@@ -62,10 +61,10 @@ async def _insert_revisions(
     connection: Connection, segments: Sequence[ReceivedSegment]
 ) -> dict[Any, Any]:
     """Insert the decisions that are new; what is stored of the others, by key."""
-    rows = plain(map(revision_row, sorted(segments, key=attrgetter("key"))))
+    rows = [revision_row(one) for one in sorted(segments, key=attrgetter("key"))]
     if await copy_new_rows(connection, "segment_revisions", RevisionRow._fields, rows):
         return {}
-    await copy_plain_rows(connection, "incoming_revisions", RevisionRow._fields, rows)
+    await copy_tuples(connection, "incoming_revisions", RevisionRow._fields, rows)
     known = await connection.fetch(SQL["insert_revisions"])
     return await stored_identities(connection, "revision_identities", known)
 

@@ -1,6 +1,6 @@
 """Records of the core as rows of the sealer's tables, and back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -57,6 +57,12 @@ def segment_row(record: SegmentRecord, partition: int) -> dict[str, Any]:
         "message_count": record.message_count,
         "rest": _rest(record),
     }
+
+
+def values(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The row as COPY takes it."""
+    *columns, rest = row.values()
+    return (*columns, orjson.dumps(rest).decode())
 
 
 def _rest(record: SegmentRecord) -> dict[str, Any]:

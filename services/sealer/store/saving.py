@@ -19,6 +19,10 @@ from services.sealer.core import (
 from services.sealer.store import rows
 
 SQL: Final = load(__package__)
+_MEMBER: Final = (
+    *("tenant_id", "conversation_id", "event_id", "segment_id", "event_time", "log_offset"),
+    "target",
+)
 # Tenant, conversation and event id.
 _MEMBER_KEY: Final = 3
 
@@ -31,7 +35,7 @@ async def save(connection: Connection, topic: str, partition: int, changes: Chan
     await connection.execute(SQL["save_partition"], topic, partition, *own)
     await _write(connection, "delete_windows", _gone(changes), 3)
     await _write_whole(connection, "save_windows", _segments(changes.open, partition))
-    await _write_whole(connection, "save_segments", _segments(changes.closed, partition))
+    await _save_segments(connection, _segments(changes.closed, partition))
     await _write(connection, "delete_members", _segment_keys(changes.rewritten), 3)
     await _save_members(connection, _members(changes))
     await _write(connection, "delete_cuts", _cuts(changes.cuts_lifted), 4)
@@ -52,10 +56,22 @@ async def _write_whole(connection: Connection, query: str, whole: Sequence[Any])
         await connection.execute(SQL[query], rows.as_json(whole))
 
 
-async def _save_members(connection: Connection, members: Sequence[Sequence[Any]]) -> None:
+async def _save_segments(connection: Connection, segments: Sequence[dict[str, Any]]) -> None:
+    """By COPY, at a third of the cost, what is closed for the first time."""
+    new = [one for one in segments if one["revision"] <= 1]
+    if new:
+        copied = list(map(rows.values, new))
+        if await copying.copy_new_rows(connection, "sealer_segments", tuple(new[0]), copied):
+            segments = [one for one in segments if one["revision"] > 1]
+    await _write_whole(connection, "save_segments", segments)
+
+
+async def _save_members(connection: Connection, members: Sequence[tuple[Any, ...]]) -> None:
     """By COPY, at a third of the cost: nearly all ids are new; one that is known may move."""
-    if members and not await copying.copy_new_rows(connection, "sealer_members", members):
-        await _write(connection, "save_members", members, 7)
+    if not members:
+        return
+    if not await copying.copy_new_rows(connection, "sealer_members", _MEMBER, members):
+        await _write(connection, "save_members", members, len(_MEMBER))
 
 
 def _gone(changes: Changes) -> list[tuple[str, ...]]:
