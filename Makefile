@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test compose-test check faults mutations bench format wire contract lock clean
+.PHONY: help run test test-long compose-test check lint faults mutations bench format wire contract lock clean
 
 help: ## List these commands
 	@$(PYTHON) -c "import re; print(*('{:<14}{}'.format(*m) for m in re.findall(r'^([a-z-]+):.*?## (.*)', open('Makefile').read(), re.M)), sep='\n')"
@@ -13,20 +13,25 @@ help: ## List these commands
 run: $(VENV)/.ready ## Set everything up and run the product with a few conversations (Ctrl-C stops it)
 	@$(BIN)/parley local up --demo
 
-test: $(VENV)/.ready-dev ## Run all tests against a real Kafka and a real PostgreSQL
-	@$(BIN)/pytest --forked -n 3 --dist worksteal -m 'not faults and not e2e'
-	@$(BIN)/pytest --forked -m 'faults or e2e'
+test: $(VENV)/.ready-dev ## Run the tests against a real Kafka and a real PostgreSQL
+	@$(BIN)/pytest --forked -n 4 --dist worksteal -m 'not faults and not e2e and not long'
+	@$(BIN)/pytest --forked -m '(faults or e2e) and not long'
+
+test-long: $(VENV)/.ready-dev ## Run those that take most of a minute each, too
+	@$(BIN)/pytest --forked -m long --durations 0
 
 compose-test: $(VENV)/.ready-dev ## Build the images, run the product in containers, scale, kill and upgrade it (needs Docker)
 	@$(BIN)/pytest --compose --timeout 900 --durations 0 $(or $(TESTS),tests/compose)
 
-check: $(VENV)/.ready-dev ## Format, lint, types, import fences, the contract and the unit tests
+check: lint ## Format, lint, types, import fences, the contract and the unit tests
+	@$(BIN)/pytest -q -n 2 --dist worksteal tests/unit tests/contract
+
+lint: $(VENV)/.ready-dev ## Format, lint, types, import fences and the contract
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/buf lint proto
-	@$(BIN)/pytest -q -n 2 --dist worksteal tests/unit tests/contract
 
 faults: $(VENV)/.ready-dev ## Break the product on purpose, at length: ROW=list lists the ways, ROW=… N=… takes one
 	@PARLEY_TEST_IMPORT_FILE='$(FILE)' $(BIN)/python -m tests.faults $(or $(ROW),all) $(if $(N),--amount $(N))

@@ -121,6 +121,7 @@ async def run_of(
             await pool.close()
 
 
+@pytest.mark.long
 async def test_killed_services_leave_what_an_undisturbed_run_leaves(
     empty_settings: Settings, second_settings: Settings, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from parley.cli.app import app
 from parley.settings import Settings
-from tests.support.processes import environment, start
+from tests.support.processes import ROOT, environment, start
 
 
 class Command:
@@ -27,6 +28,17 @@ class Command:
             *arguments,
             env=environment(self._settings, COLUMNS="200", **variables),
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def start_as_child(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start it from nothing and as our own child: the kernel then tells us what it took."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "parley", *arguments],
+            env=environment(self._settings, COLUMNS="200"),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -31,6 +31,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 # What is run, and the packages that are imported for it; each has a process that forks.
 KNOWN: Final[Mapping[str, str]] = {
     "parley": "parley.cli",
+    "tests.integration.incarnations.dying_command": "parley.cli",
     **{f"services.{name}.main": "" for name in ("gateway", "persister", "sealer", "analyzer")},
 }
 _LARGEST_REQUEST: Final = 1 << 20
@@ -181,7 +182,7 @@ def _become(born: Born, files: Sequence[int]) -> None:
     spec = find_spec(born.module)
     if spec is not None and spec.submodule_search_locations is None:
         # What is run has not been imported.
-        del sys.modules[born.module]
+        sys.modules.pop(born.module, None)
     runpy.run_module(born.module, run_name="__main__", alter_sys=True)
 
 

@@ -180,8 +180,7 @@ def names_in(folder: Path) -> list[str]:
 
 def peak_of(parley: Command, *arguments: str) -> int:
     """The most memory that the command took, in bytes."""
-    process = parley.start(*arguments)
-    process.stdin and process.stdin.close()
+    process = parley.start_as_child(*arguments)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     stderr = process.stderr.read() if process.stderr else b""

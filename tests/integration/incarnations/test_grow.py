@@ -2,8 +2,7 @@
 
 import asyncio
 import signal
-import subprocess
-import sys
+from subprocess import PIPE
 from typing import Any
 from uuid import UUID
 
@@ -22,12 +21,13 @@ from tests.integration.incarnations.world import (
     told,
 )
 from tests.support.command import Command, said
-from tests.support.processes import ROOT, ServiceProcess, environment
+from tests.support.processes import ServiceProcess, environment, start
 from tests.support.views import view
 from tests.support.wait import eventually
 
 pytestmark = pytest.mark.integration
 
+DYING = "tests.integration.incarnations.dying_command"
 GROW = ("topics", "grow", "events", "--partitions", "6")
 MOMENTS = ("closed", "created", "sent:1", "sent:9", "sent:23", "compared", "switched")
 
@@ -40,10 +40,10 @@ def successor(settings: Settings, partitions: int = 6) -> Settings:
 
 def die(settings: Settings, moment: str, *words: str) -> None:
     """Run the command until a moment at which it kills itself."""
-    command = [sys.executable, "-m", "tests.integration.incarnations.dying_command", *words]
     dying = environment(settings, DIE_AT=moment)
-    ended = subprocess.run(command, env=dying, cwd=ROOT, capture_output=True, check=False)
-    assert ended.returncode == -signal.SIGKILL, (moment, ended.stderr.decode())
+    with start(DYING, *words, env=dying, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process:
+        _, stderr = process.communicate()
+    assert process.returncode == -signal.SIGKILL, (moment, stderr.decode())
 
 
 async def positions(pool: Any) -> list[Any]:
@@ -80,6 +80,7 @@ async def test_grown_from_four_to_six_the_tables_are_unchanged_and_everything_go
         assert ended.returncode == 0, ended.stdout.decode()
 
 
+@pytest.mark.long
 async def test_killed_after_any_step_it_goes_on(settings: Settings, pool: Any) -> None:
     talk = Talk(settings)
     with services(settings):

@@ -104,7 +104,7 @@ async def test_a_thousand_records_that_the_broker_lost_come_back(
     await pool.close()
 
 
-@pytest.mark.parametrize("has_outbox", [True, False])
+@pytest.mark.parametrize("has_outbox", [pytest.param(True, marks=pytest.mark.long), False])
 async def test_seals_and_verdicts_that_the_broker_lost_come_back(
     broker: OwnBroker, schema: str, has_outbox: bool
 ) -> None:

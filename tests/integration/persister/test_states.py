@@ -88,6 +88,7 @@ async def test_two_thousand_requests_in_batches_of_any_size_end_as_one_fold(pool
     await assert_stored_as_folded(pool, log)
 
 
+@pytest.mark.long
 async def test_kill_9_in_the_middle_gives_the_fold_of_the_log(
     settings: Settings, pool: Any
 ) -> None:

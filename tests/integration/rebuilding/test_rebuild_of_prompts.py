@@ -42,6 +42,7 @@ async def verdicts(tables: Any) -> list[Any]:
     return [tuple(row) for row in rows]
 
 
+@pytest.mark.long
 async def test_a_rebuild_calls_no_model_whether_an_analyzer_runs_meanwhile_or_starts_after_it(
     migrated: Settings, tables: Any
 ) -> None:

@@ -48,6 +48,7 @@ async def test_an_older_dump_catches_up(
     await assert_analysed_once(migrated)
 
 
+@pytest.mark.long
 async def test_a_database_that_was_lost_runs_no_pass_again(
     migrated: Settings, stack: Endpoints
 ) -> None:
