@@ -104,11 +104,16 @@ async def _watch(
     await until(process, is_read_back)
     share = 1_000 / (count - before)
     used_at_end = _used(process.pid, servers)
-    spent = [
+    own, postgres, broker = (
         (after - before_it) * share for after, before_it in zip(used_at_end, used, strict=True)
-    ]
+    )
     return JobsRun(
-        (count - before) / took_s, *spent, peak_rss_bytes(process.pid), rss_bytes(process.pid)
+        jobs_per_second=(count - before) / took_s,
+        cpu_seconds=own,
+        postgres_cpu_seconds=postgres,
+        broker_cpu_seconds=broker,
+        peak_rss_bytes=peak_rss_bytes(process.pid),
+        rss_bytes=rss_bytes(process.pid),
     )
 
 

@@ -56,10 +56,11 @@ def _peers(cache_dir: Path, folder: Path, say: Say) -> tuple[list[Peer], dict[st
     found: list[Peer] = []
     missing: dict[str, str] = {}
     build_dir = folder / "classes"
-    for name, get in (
-        (kafka_streams.NAME, lambda: kafka_streams.peer(cache_dir, build_dir, say)),
-        (quix_streams.NAME, lambda: quix_streams.peer(cache_dir, say)),
-    ):
+    makers: dict[str, Callable[[], Peer]] = {
+        kafka_streams.NAME: lambda: kafka_streams.peer(cache_dir, build_dir, say),
+        quix_streams.NAME: lambda: quix_streams.peer(cache_dir, say),
+    }
+    for name, get in makers.items():
         try:
             found.append(get())
         except UserError as error:

@@ -13,8 +13,8 @@ from functools import cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from parley.codec import encode_event
-from parley.codec.events import EVENT_HEADERS, event_key
+from parley.codec import encode_event, event_key
+from parley.codec.events import EVENT_HEADERS
 from parley.codec.record import APPEND_TIME, Header
 from parley.events import Content, Event, MessageRecorded, Policy, Role, Tick
 from parley.ids import derived_id

@@ -24,7 +24,7 @@ from services.persister.core.judging import Judged, first_of_each, judge
 from services.persister.core.rows import Received, ReceivedMessage
 from services.persister.main import POOL_SIZE
 from services.persister.settings import PersisterSettings
-from services.persister.store.copying import copy_new_rows, copy_rows, plain
+from services.persister.store.copying import copy_new_rows, copy_rows
 from services.persister.stream.handler import PersisterHandler
 from services.persister.stream.reading import read_events
 
@@ -40,7 +40,7 @@ class SimpleTable:
         """Write what is new; the statement ignores what is known, as the persister's do."""
         firsts = sorted(first_of_each(items), key=attrgetter("key"))
         rows = [_row(one) for one in firsts]
-        if await copy_new_rows(connection, "bench_messages", Message._fields, plain(rows)):
+        if await copy_new_rows(connection, "bench_messages", Message._fields, rows):
             return judge(items, firsts, {}, lambda item: item.value)
         await connection.execute(SQL["create_incoming"])
         await copy_rows(connection, "incoming_bench_messages", rows)

@@ -65,7 +65,13 @@ async def connect(
             timeout=CONNECT_TIMEOUT_S,
             connection_class=Pooled,
             init=carry_times,
-            server_settings={"application_name": "parley", "timezone": "UTC", **own},
+            server_settings={
+                "application_name": "parley",
+                "timezone": "UTC",
+                # Rows are copied as UTF-8, whatever the address asks for.
+                "client_encoding": "utf-8",
+                **own,
+            },
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise unreachable(error) from error

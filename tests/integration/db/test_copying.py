@@ -8,8 +8,10 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from parley.db import copying
+from parley.db import pool as database
 from parley.db.times import carry_times
 from parley.settings import Settings
 from tests.unit.codec.usual import compiled
@@ -109,3 +111,14 @@ async def test_what_the_table_refuses_is_said_as_ever(connection: Any) -> None:
     assert await copying.copy_new_rows(connection, "ours", ("c7",), [row])
     assert not await copying.copy_new_rows(connection, "ours", ("c7",), [(2,), row])
     assert await connection.fetchval("SELECT count(*) FROM ours") == 1
+
+
+async def test_texts_are_the_same_whatever_encoding_the_address_asks_for(
+    connection: Any, settings: Settings
+) -> None:
+    url = f"{settings.database_url.get_secret_value()}?client_encoding=latin1"
+    pool = await database.connect(settings.model_copy(update={"database_url": SecretStr(url)}))
+    async with pool.acquire() as other:
+        await copying.copy_rows(other, "ours", ("c0",), [("ü",)])
+    await pool.close()
+    assert await connection.fetchval("SELECT c0 FROM ours") == "ü"
