@@ -14,7 +14,7 @@ run: $(VENV)/.ready ## Set everything up and run the product with a few conversa
 	@$(BIN)/parley local up --demo
 
 test: $(VENV)/.ready-dev ## Run the tests against a real Kafka and a real PostgreSQL
-	@$(BIN)/pytest --forked -n 4 --dist worksteal -m 'not faults and not e2e and not long'
+	@$(BIN)/pytest --forked -n 3 --dist worksteal -m 'not faults and not e2e and not long'
 	@$(BIN)/pytest --forked -m '(faults or e2e) and not long'
 
 test-long: $(VENV)/.ready-dev ## Run those that take most of a minute each, too

@@ -27,6 +27,7 @@ from tests.support.provider import (
     Sends,
     Stalls,
 )
+from tests.support.wait import eventually
 from tests.unit.analyzer.model.asking import CANARY, GOOD_JSON, KEY, Asking, asking, counted
 
 WAIT, CONFIG, LARGE, ANSWER = ModelUnavailable, ModelMisconfigured, PromptTooLarge, InvalidAnswer
@@ -147,7 +148,11 @@ async def test_without_a_key_and_an_endpoint_there_is_no_provider_and_prompts_al
 async def test_who_stops_waiting_stops_the_request(asks: Asking) -> None:
     asks.provider.acts(Stalls())
     task = asyncio.create_task(asks.ask())
-    await asyncio.sleep(0.3)
+
+    async def is_asked() -> bool:
+        return asks.provider.call_count == 1
+
+    await eventually(is_asked)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
