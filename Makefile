@@ -17,7 +17,7 @@ test: $(VENV)/.ready-dev ## Run the tests against a real Kafka and a real Postgr
 	@$(BIN)/pytest --forked -n 3 --dist worksteal -m 'not faults and not e2e and not long'
 	@$(BIN)/pytest --forked -m '(faults or e2e) and not long'
 
-test-long: $(VENV)/.ready-dev ## Run those that take most of a minute each, too
+test-long: $(VENV)/.ready-dev ## Run the few tests that take most of a minute each
 	@$(BIN)/pytest --forked -m long --durations 0
 
 compose-test: $(VENV)/.ready-dev ## Build the images, run the product in containers, scale, kill and upgrade it (needs Docker)
