@@ -172,6 +172,17 @@ async def _play(seed: int) -> int:
     log = Log(TOPIC, [[] for _ in range(PARTITIONS)])
     world = World(Random(seed), log, Group(log))
     watching = asyncio.ensure_future(world.group.watch())
+    try:
+        await _go_through(world)
+        _check(world)
+    finally:
+        watching.cancel()
+        await _end(world)
+    return sum(len(records) for records in log.partitions)
+
+
+async def _go_through(world: World) -> None:
+    """All faults, and then time enough to come to the end."""
     for _ in range(WORKERS):
         world.start_worker()
     for _ in range(FAULTS):
@@ -181,10 +192,6 @@ async def _play(seed: int) -> int:
     for one in world.workers:
         one.life.resume()
     await _all_is_done(world)
-    _check(world)
-    watching.cancel()
-    await _end(world)
-    return sum(len(records) for records in log.partitions)
 
 
 async def _break_something(world: World) -> None:
@@ -236,9 +243,11 @@ def _check(world: World) -> None:
 
 
 async def _end(world: World) -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for worker in world.workers + world.former:
+    workers = world.workers + world.former
+    tasks = asyncio.all_tasks() - {asyncio.current_task()} | {one.task for one in workers}
+    for worker in workers:
         worker.life.let_go()
     for task in tasks:
         task.cancel()
+    # Of a task whose exception nobody takes asyncio complains at any moment later.
     await asyncio.gather(*tasks, return_exceptions=True)
