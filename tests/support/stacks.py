@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ from tests.support.processes import ROOT, free_port
 KAFKA_IMAGE = "apache/kafka:4.1.1"
 POSTGRES_IMAGE = "postgres:17"
 PASSWORD = "only-for-tests"
+# For the servers of one process, and as much again for each of the others.
+ROOM_BYTES = 8 << 30
 # How long an engine may be silent; a pull is not, while it gets on.
 PULL_S = 60
 
@@ -110,12 +113,22 @@ def _have(client: docker.DockerClient, image: str) -> None:
 
 @contextmanager
 def _embedded() -> Iterator[Endpoints]:
-    with tempfile.TemporaryDirectory(prefix="parley-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="parley-tests-", dir=_memory()) as folder:
         stack = Stack(Path(folder), cache_dir=ROOT / ".parley")
         try:
             yield stack.up(print)
         finally:
             stack.down()
+
+
+def _memory() -> Path | None:
+    """A folder in memory with room for a run's servers: they make and delete files by the thousand.
+
+    None where there is none: on disks of some kinds a third of a run is spent on that.
+    """
+    folder = Path("/dev/shm")  # noqa: S108 - a name of its own is made there
+    has_room = folder.is_dir() and shutil.disk_usage(folder).free > ROOM_BYTES
+    return folder if has_room else None
 
 
 @contextmanager
