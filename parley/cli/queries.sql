@@ -136,7 +136,7 @@ SELECT session_id, generation, user_id, channel, started_at, last_event_at, ende
 -- name: messages
 -- A conversation's latest messages; how many there are is in every row.
 SELECT id, session_id, user_id, role, content, event_time, received_at, content_version, import_id,
-       partition, log_offset, count(*) OVER () AS message_count
+       partition, log_offset, count(*) OVER () AS total_count
   FROM conversation_messages
  WHERE tenant_id = $1 AND conversation_id = $2
  ORDER BY event_time DESC, id DESC
@@ -227,14 +227,19 @@ SELECT session_id, generation, last_event_time, last_arrival + interval '30 minu
  ORDER BY session_id
 
 -- name: acts
--- What happened in a conversation besides messages, and starts, refreshes and ends of sessions.
-SELECT event_id, kind, event_time, append_time, is_granted, partition, log_offset, value
-  FROM conversation_events
- WHERE tenant_id = $1 AND conversation_id = $2
-   AND kind NOT IN (
-       'message_recorded', 'session_started', 'session_refreshed', 'session_ended')
- ORDER BY partition, log_offset
- LIMIT 1000
+-- The latest of what happened in a conversation besides messages, and starts, refreshes and ends
+-- of sessions; how much there is is in every row. As with messages its own time decides: after a
+-- grow, places say nothing about order. Within a moment the log's order does.
+SELECT *
+  FROM (SELECT event_id, kind, event_time, append_time, is_granted, partition, log_offset, value,
+               count(*) OVER () AS total_count
+          FROM conversation_events
+         WHERE tenant_id = $1 AND conversation_id = $2
+           AND kind NOT IN (
+               'message_recorded', 'session_started', 'session_refreshed', 'session_ended')
+         ORDER BY event_time DESC, append_time DESC, log_offset DESC
+         LIMIT $3) AS latest
+ ORDER BY event_time, append_time, log_offset
 
 -- name: cuts
 -- Places that no segment of a conversation crosses.

@@ -69,7 +69,7 @@ class Fence:
     next_offset: int
     tail: Tail | None
 
-    def after(self, last_offset: int, tail: Tail) -> "Fence":
+    def after(self, last_offset: int, tail: Tail | None) -> "Fence":
         """The same claim, once records up to `last_offset` are in the tables."""
         return replace(self, next_offset=last_offset + 1, tail=tail)
 
@@ -132,8 +132,10 @@ async def _explain_refusal(pool: Pool, key: FenceKey, incarnation: str) -> NoRet
     raise FenceHeld(f"{key.consumer} is held on {where}")
 
 
-async def advance(connection: Connection, fence: Fence, last_offset: int, tail: Tail) -> Fence:
-    """Move the fence past `last_offset` within the caller's transaction.
+async def advance(
+    connection: Connection, fence: Fence, last_offset: int, tail: Tail | None
+) -> Fence:
+    """Move the fence past `last_offset` within the caller's transaction, or leave it where it is.
 
     Raises FenceHeld while tables are swapped, and FenceLost where it is another's.
     """
@@ -147,8 +149,8 @@ async def advance(connection: Connection, fence: Fence, last_offset: int, tail: 
         fence.owner_epoch,
         fence.next_offset,
         last_offset + 1,
-        tail.append_time,
-        tail.checksum,
+        None if tail is None else tail.append_time,
+        None if tail is None else tail.checksum,
     )
     if status != "UPDATE 1":
         row = await connection.fetchrow(_SQL["read_fence"], key.consumer, key.topic, key.partition)

@@ -1,6 +1,7 @@
 """The events topic into the core, its seals into the outbox, and ticks where no record comes."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,7 +22,7 @@ from parley.db.fence import Fence, FenceKey
 from parley.db.outbox import enqueue
 from parley.db.pool import Connection, Pool
 from parley.events import Event, Tick
-from parley.log.consumer import Batch, PartitionStopped
+from parley.log.consumer import Batch, Part, PartitionStopped
 from parley.log.producer import Producer
 from parley.seals import SegmentSealed
 from parley.topics import Topic
@@ -31,6 +32,7 @@ from services.sealer.core import (
     Changes,
     Decision,
     Fact,
+    Observed,
     PartitionSealer,
     UnknownRule,
     rejected,
@@ -46,6 +48,10 @@ LOOK_EVERY_S: Final = 0.25
 # for long.
 WAKING_AT_ONCE: Final = 1_000
 READ_AT_ONCE: Final = 200
+# Decisions likewise: after a night one record may seal all that was open.
+DECIDED_AT_ONCE: Final = 1_000
+# Written in one transaction, which has a time limit.
+DECIDED_IN_A_PART: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Fold:
 
     batch: Batch
     decisions: list[Decision]
+    outgoing: list[Outgoing]
     changes: Changes
     deadlines: list[datetime]
 
@@ -86,8 +93,8 @@ class SealerStream:
         await self._wake(claim.key, sealer, [], BEGINNING)
         self._sealers[partition] = sealer
 
-    async def prepare(self, batch: Batch) -> Fold:
-        """Recall what the batch may touch, and fold it in."""
+    async def prepare(self, batch: Batch) -> Fold | Part:
+        """Recall what the batch may touch, and fold it in; a part of it, where much is decided."""
         sealer = self._sealers[batch.fence.key.partition]
         self._fed_at[batch.fence.key.partition] = clock.monotonic()
         try:
@@ -98,10 +105,28 @@ class SealerStream:
             for history in await store.histories(self._pool, sealer.wants(facts)):
                 sealer.recall(history)
             offsets = [record.offset for record in batch.records]
-            decisions = sealer.observe_all(zip(facts_read, append_times, offsets, strict=True))
+            observed = zip(facts_read, append_times, offsets, strict=True)
+            decisions, outgoing = await self._decide(batch.fence.key, sealer, observed)
         except UnknownRule as error:
             raise PartitionStopped(f"{error}; a later release of Parley knows it") from error
-        return Fold(batch, decisions, sealer.changes(), sealer.take_reached())
+        fold = Fold(batch, decisions, outgoing, sealer.changes(), sealer.take_reached())
+        count = sealer.applied_offset + 1 - offsets[0]
+        return fold if count == len(offsets) else Part(fold, count)
+
+    async def _decide(
+        self, key: FenceKey, sealer: PartitionSealer, observed: Iterable[Observed]
+    ) -> tuple[list[Decision], list[Outgoing]]:
+        """What is decided, and its records: made before the transaction, which must not wait."""
+        decisions: list[Decision] = []
+        outgoing: list[Outgoing] = []
+        for some in sealer.observing(observed, DECIDED_AT_ONCE):
+            decisions += some
+            outgoing += [self._outgoing(one) for one in some]
+            self._fed_at[key.partition] = clock.monotonic()
+            await asyncio.sleep(0)
+            if len(decisions) >= DECIDED_IN_A_PART:
+                break
+        return decisions, outgoing
 
     async def _wake(
         self, key: FenceKey, sealer: PartitionSealer, facts: list[Fact], until: datetime
@@ -117,7 +142,7 @@ class SealerStream:
         """Write the changed rows, and the seals into the outbox."""
         key = work.batch.fence.key
         await store.save(connection, key.topic, key.partition, work.changes)
-        await enqueue(connection, key, [self._outgoing(one) for one in work.decisions])
+        await enqueue(connection, key, work.outgoing)
 
     async def committed(self, work: Fold) -> None:
         """Let go of what is closed: the tables hold it now."""

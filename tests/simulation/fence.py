@@ -19,7 +19,7 @@ from parley import clock
 from parley.codec import Outgoing
 from parley.db.fence import Fence
 from parley.db.outbox import enqueue
-from parley.log.consumer import Batch, Batching, FencedConsumer, fenced
+from parley.log.consumer import Batch, Batching, FencedConsumer, Part, fenced
 from parley.settings import Settings
 from tests.simulation.kafka import Consumer, Group, Log, Producer
 from tests.simulation.life import Life
@@ -31,8 +31,14 @@ PARTITIONS: Final = 3
 WORKERS: Final = 3
 FAULTS: Final = 12
 UNPREPARED: Final = 0.02
+# Batches whose handler makes a part of them, of no records perhaps.
+DIVIDED: Final = 0.3
 # Of simulated time: longer than any retry.
 PATIENCE_S: Final = 400.0
+
+# A checksum, and the last record that is begun.
+State = tuple[int, int]
+NOTHING: Final[State] = (0, -1)
 
 
 class Contradiction(Exception):
@@ -43,32 +49,38 @@ class Fold:
     """Keeps a state in memory that every record changes, and counts what it wrote.
 
     A record that is read twice, left out or out of order gives another state; so does memory
-    that ran ahead of the tables.
+    that ran ahead of the tables. A record may be begun in one transaction and end in the next.
     """
 
     def __init__(self, store: Store, life: Life) -> None:
         self._store = store
         self._life = life
-        self._memory: dict[int, list[int]] = {}
+        self._memory: dict[int, list[State]] = {}
 
     async def claimed(self, claim: Fence) -> None:
         await self._life.passes()
         partition = claim.key.partition
-        self._memory[partition] = [self._store.states.get(partition, 0)]
+        self._memory[partition] = [self._store.states.get(partition, NOTHING)]
 
-    async def prepare(self, batch: Batch) -> tuple[Batch, int]:
+    async def prepare(self, batch: Batch) -> tuple[Batch, State] | Part:
         # Whatever happens while this waits, it goes on with what it began with.
         states = self._memory[batch.fence.key.partition]
         await self._life.passes()
-        if self._store.states.get(batch.fence.key.partition, 0) != states[0]:
+        if self._store.states.get(batch.fence.key.partition, NOTHING) != states[0]:
             raise Contradiction
-        for record in batch.records:
+        count = len(batch.records)
+        if self._life.chance.random() < DIVIDED:
+            count = self._life.chance.randrange(count)
+        for record in batch.records[:count]:
             states.append(folded(states.pop(), record.offset))
         if self._life.chance.random() < UNPREPARED:
             raise ConnectionResetError("what the batch needs could not be read")
-        return batch, states[0]
+        if count == len(batch.records):
+            return batch, states[0]
+        states.append(begun(states.pop(), batch.records[count].offset))
+        return Part((Batch(batch.fence, batch.records[:count]), states[0]), count)
 
-    async def apply(self, connection: Connection, work: tuple[Batch, int]) -> None:
+    async def apply(self, connection: Connection, work: tuple[Batch, State]) -> None:
         batch, state = work
         partition = batch.fence.key.partition
         offsets = [record.offset for record in batch.records]
@@ -81,16 +93,23 @@ class Fold:
         echoes = [Outgoing("echoes", None, f"{partition}:{one}".encode(), ()) for one in offsets]
         await enqueue(connection, batch.fence.key, echoes)
 
-    async def committed(self, work: tuple[Batch, int]) -> None:
+    async def committed(self, work: tuple[Batch, State]) -> None:
         """Nothing more to do."""
 
     def released(self, partition: int) -> None:
         self._memory.pop(partition, None)
 
 
-def folded(state: int, offset: int) -> int:
+def begun(state: State, offset: int) -> State:
+    """The state once a record is begun, which it is only once."""
+    checksum, last = state
+    return state if last == offset else (crc32(f"{offset} begun".encode(), checksum), offset)
+
+
+def folded(state: State, offset: int) -> State:
     """The state after one more record."""
-    return crc32(str(offset).encode(), state)
+    checksum, last = begun(state, offset)
+    return crc32(f"{offset} done".encode(), checksum), last
 
 
 @dataclass(slots=True)
@@ -232,9 +251,9 @@ def _check(world: World) -> None:
     echoes = [one.value.decode() for one in world.log.published]
     for partition, records in enumerate(world.log.partitions):
         every = list(range(len(records)))
-        state = reduce(folded, every, 0)
+        state = reduce(folded, every, NOTHING)
         assert world.store.applied.get(partition, []) == every, "each record once, in order"
-        assert world.store.states.get(partition, 0) == state, "memory is what the tables say"
+        assert world.store.states.get(partition, NOTHING) == state, "memory is what the tables say"
         firsts = [one for one in dict.fromkeys(echoes) if one.startswith(f"{partition}:")]
         assert firsts == [f"{partition}:{offset}" for offset in every], "each echo, in order"
     for worker in world.workers + world.former:

@@ -52,7 +52,7 @@ class Store:
     fences: dict[Key, Row] = field(default_factory=dict)
     outbox: list[Row] = field(default_factory=list)
     applied: dict[int, list[int]] = field(default_factory=dict)
-    states: dict[int, int] = field(default_factory=dict)
+    states: dict[int, tuple[int, int]] = field(default_factory=dict)
     locks: dict[Key, Transaction] = field(default_factory=dict)
     is_up: bool = True
 

@@ -63,11 +63,15 @@ def sealing(
     settings = Settings.load()
     if conversation is not None:
         rows = run(_of_conversation(settings, tenant or DEFAULT_TENANT, conversation))
-        _print(output, [one for one in rows if one["is_due"] or not due])
+        shown = [one for one in rows if one["is_due"] or not due]
+        _print(output, shown)
+        if rows and not shown:
+            say(nothing_due(conversation, rows))
         return
-    rows, counts = run(first_to_close(settings, tenant, limit, is_due=due))
-    _print(output, rows)
-    say(summary(counts, len(rows), limit))
+    # One more tells whether there are more.
+    rows, counts = run(first_to_close(settings, tenant, limit + 1, is_due=due))
+    _print(output, rows[:limit])
+    say(summary(counts, tenant, limit if len(rows) > limit else None))
 
 
 async def _of_conversation(
@@ -82,7 +86,7 @@ async def _of_conversation(
 
 @dataclass(frozen=True, slots=True)
 class OpenCounts:
-    """How many segments are open, by partition, and how many of all are due and held."""
+    """How many segments are open, by partition, and how many of them are due and held."""
 
     by_partition: dict[int, int]
     due: int
@@ -92,11 +96,11 @@ class OpenCounts:
 async def first_to_close(
     settings: Settings, tenant_id: str | None, limit: int, *, is_due: bool
 ) -> tuple[list[dict[str, Any]], OpenCounts]:
-    """The open segments that close first, and how many there are of any tenant."""
+    """The open segments of a tenant, or of all, that close first, and how many are open."""
     async with connection_pool(settings) as pool:
         rows = await pool.fetch(SQL["windows"], limit, tenant_id, is_due)
-        partitions = await pool.fetch(SQL["open_by_partition"])
-        rest = await pool.fetchrow(SQL["due_and_held"])
+        partitions = await pool.fetch(SQL["open_by_partition"], tenant_id)
+        rest = await pool.fetchrow(SQL["due_and_held"], tenant_id)
     counts = {row["partition"]: row["open"] for row in partitions}
     return [as_window(row) for row in rows], OpenCounts(counts, **rest)
 
@@ -124,6 +128,17 @@ async def nothing_open(pool: Pool, tenant_id: str, conversation_id: str) -> str:
             f"{conversation_id}` suggests near names.",
         )
     return f"Nothing is open in {conversation_id}, and no segment of it stands."
+
+
+def nothing_due(conversation_id: str, windows: Sequence[Row]) -> str:
+    """What there is to say of a conversation with open segments of which none is due."""
+    told = f"Nothing of {conversation_id} is due: {counted(len(windows), 'segment')} open"
+    coming = [one for one in windows if one["deadline"] is not None]
+    if not coming:
+        return f"{told}, held by imports."
+    first = min(coming, key=lambda one: one["deadline"])
+    at = first["deadline"].astimezone(UTC)
+    return f"{told}, the next due at {at:%Y-%m-%d %H:%M:%S} UTC, in {_left(first['seconds_left'])}."
 
 
 def as_window(row: Row) -> dict[str, Any]:
@@ -206,14 +221,15 @@ def _note(window: Row) -> str:
     return ", ".join(notes)
 
 
-def summary(counts: OpenCounts, shown: int, limit: int) -> str:
-    """How many are open, and where."""
+def summary(counts: OpenCounts, tenant_id: str | None, first: int | None) -> str:
+    """How many a tenant, or all, have open, and where; `first` if only so many are shown."""
+    whose = "" if tenant_id is None else f" of tenant {tenant_id}"
     total = sum(counts.by_partition.values())
     if not total:
-        return "No segment is open."
+        return f"No segment{whose} is open."
     where = ", ".join(f"{number}: {count:,}" for number, count in counts.by_partition.items())
-    first = f" The first {shown:,} are shown." if shown == limit and shown < total else ""
+    shown = "" if first is None else f" The first {first:,} are shown."
     return (
-        f"{counted(total, 'segment')} open, {counts.due:,} due, {counts.held:,} held by imports."
-        f"{first}\nBy partition: {where}."
+        f"{counted(total, 'segment')}{whose} open, {counts.due:,} due, {counts.held:,} held by "
+        f"imports.{shown}\nBy partition: {where}."
     )

@@ -23,13 +23,18 @@ SELECT tenant_id, conversation_id, segment_id, partition, revision, current_revi
  ORDER BY deadline, first_time
 
 -- name: open_by_partition
--- How many are open in each partition of the events topic.
-SELECT partition, count(*) AS open FROM sealer_windows GROUP BY partition ORDER BY partition
+-- How many a tenant ($1), or all, have open in each partition of the events topic.
+SELECT partition, count(*) AS open FROM sealer_windows
+ WHERE $1::text IS NULL OR tenant_id = $1
+ GROUP BY partition ORDER BY partition
 
 -- name: due_and_held
--- How many are due, and how many are held by an import. Each by the index alone.
-SELECT (SELECT count(*) FROM sealer_windows WHERE deadline <= now()) AS due,
-       (SELECT count(*) FROM sealer_windows WHERE deadline IS NULL) AS held
+-- How many of a tenant's ($1), or of all, are due, and how many are held by an import. Of all, each
+-- by the index alone.
+SELECT (SELECT count(*) FROM sealer_windows
+         WHERE deadline <= now() AND ($1::text IS NULL OR tenant_id = $1)) AS due,
+       (SELECT count(*) FROM sealer_windows
+         WHERE deadline IS NULL AND ($1::text IS NULL OR tenant_id = $1)) AS held
 
 -- name: last_segment
 -- A conversation's latest segment that stands.

@@ -110,6 +110,7 @@ sealer_sessions = Table(
     Column("partition", Integer, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("is_open", Boolean, nullable=False),
+    Column("has_settled", Boolean, nullable=False),
     Column("is_imported", Boolean, nullable=False),
     Column("last_event_time", DateTime(timezone=True), nullable=False),
     Column("last_arrival", DateTime(timezone=True), nullable=False),

@@ -1,6 +1,19 @@
 """Reads a topic under the fence: PostgreSQL owns the offset, Kafka's is a hint for monitors."""
 
 from parley.log.consumer.fenced import FencedConsumer
-from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
+from parley.log.consumer.handler import (
+    Batch,
+    BatchHandler,
+    Batching,
+    Part,
+    PartitionStopped,
+)
 
-__all__ = ["Batch", "BatchHandler", "Batching", "FencedConsumer", "PartitionStopped"]
+__all__ = [
+    "Batch",
+    "BatchHandler",
+    "Batching",
+    "FencedConsumer",
+    "Part",
+    "PartitionStopped",
+]

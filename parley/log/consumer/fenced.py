@@ -1,6 +1,7 @@
 """The loop of the fenced consumer: fetch, check against the fence, one transaction a batch."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,7 +20,13 @@ from parley.log.admin import group_of, no_kafka, no_topic
 from parley.log.connections import stop_consumer
 from parley.log.consumer.batches import Batches
 from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, MEND, Claim, Claims, Reader
-from parley.log.consumer.handler import Batch, BatchHandler, Batching, PartitionStopped
+from parley.log.consumer.handler import (
+    Batch,
+    BatchHandler,
+    Batching,
+    PartitionStopped,
+    divided,
+)
 from parley.log.consumer.read_ahead import ReadAhead
 from parley.log.consumer.shares import MOST_TRIES, Shares, took_too_long
 from parley.log.log_consumer import LogConsumer
@@ -220,11 +227,20 @@ class FencedConsumer:
         return records
 
     async def _commit_batch(self, tp: TopicPartition, claim: Claim, batch: Batch) -> None:
+        """Write the batch, in parts where its handler makes some."""
+        rest = await self._commit_part(tp, claim, batch)
+        while rest:
+            rest = await self._commit_part(tp, claim, Batch(claim.fence, rest))
+
+    async def _commit_part(
+        self, tp: TopicPartition, claim: Claim, batch: Batch
+    ) -> Sequence[LogRecord]:
+        """Returns the records that are still to be written by this claim."""
         started_at = clock.monotonic()
         claim.waits_since = batch.records[0].broker_time
         try:
-            work = await self._prepare(claim, batch)
-            moved = await self._apply(claim, batch, work)
+            part, work, rest = divided(batch, await self._prepare(claim, batch))
+            moved = await self._apply(claim, part, work)
         except (PartitionStopped, FenceLost):
             raise
         except RecordTooLarge as error:
@@ -239,19 +255,21 @@ class FencedConsumer:
                 raise
             self._claims.note_retry(tp.partition, error)
             self._claims.wait(tp.partition, FIRST_RETRY_S)
-            return
+            return ()
         self._claims.note_progress(tp.partition)
-        self._shares.grow(tp.partition, batch.records)
+        self._shares.grow(tp.partition, part.records)
         self._hints[tp] = moved.next_offset
-        metrics.BATCH_RECORDS.labels(self._reader.consumer).observe(len(batch.records))
+        metrics.BATCH_RECORDS.labels(self._reader.consumer).observe(len(part.records))
         metrics.BATCH_SECONDS.labels(self._reader.consumer).observe(clock.monotonic() - started_at)
-        if self._claims.get(tp.partition) is claim:
-            claim.fence = moved
-            # What follows was appended later: until it is fetched this is the most it can wait.
-            is_behind = (self._end(tp) or 0) > moved.next_offset
-            claim.waits_since = batch.records[-1].broker_time if is_behind else None
-            claim.relay.ring()
-            await self._handler.committed(work)
+        if self._claims.get(tp.partition) is not claim:
+            return ()
+        claim.fence = moved
+        # What follows was appended later: until it is fetched this is the most it can wait.
+        is_behind = (self._end(tp) or 0) > moved.next_offset
+        claim.waits_since = batch.records[-1].broker_time if is_behind else None
+        claim.relay.ring()
+        await self._handler.committed(work)
+        return rest
 
     async def _prepare(self, claim: Claim, batch: Batch) -> Any:
         """What the handler makes of the batch; raises FenceLost where the tables are another's.
@@ -280,7 +298,7 @@ class FencedConsumer:
             try:
                 # The COMMIT may have happened although its reply was lost.
                 if is_unsure and await self._has_committed(batch):
-                    return batch.fence.after(batch.last_offset, tail_of(batch.records[-1]))
+                    return batch.fence.after(batch.last_offset, batch.tail)
                 return await self._transaction(batch, work)
             except Exception as error:
                 partition = batch.fence.key.partition
@@ -290,6 +308,9 @@ class FencedConsumer:
                     raise FenceLost("released while the database was away") from error
                 tries_left -= took_too_long(error)
                 if not tries_left and len(batch.records) > 1:
+                    raise
+                # A fence that does not move cannot tell: what the tables say is read anew.
+                if not batch.records:
                     raise
                 self._claims.note_retry(partition, error)
                 is_unsure = True
@@ -301,8 +322,7 @@ class FencedConsumer:
 
     async def _transaction(self, batch: Batch, work: Any) -> Fence:
         async with self._pool.acquire() as connection, connection.transaction():
-            tail = tail_of(batch.records[-1])
-            moved = await fence.advance(connection, batch.fence, batch.last_offset, tail)
+            moved = await fence.advance(connection, batch.fence, batch.last_offset, batch.tail)
             await self._handler.apply(connection, work)
             return moved
 

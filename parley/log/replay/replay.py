@@ -19,9 +19,8 @@ from parley.errors import UserError
 from parley.log.access import kafka_options
 from parley.log.admin import incarnation_of, no_kafka
 from parley.log.connections import stop_consumer
-from parley.log.consumer.handler import Batch, BatchHandler, PartitionStopped
+from parley.log.consumer.handler import Batch, BatchHandler, PartitionStopped, divided
 from parley.log.log_consumer import LogConsumer
-from parley.log.records import tail_of
 from parley.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -153,14 +152,22 @@ class Replay:
             raise _missing(tp, wanted) from error
 
     async def _write(self, tp: TopicPartition, records: Sequence[LogRecord]) -> None:
-        """A batch with its fence, in one transaction; a crash before its COMMIT costs the batch."""
+        """A batch with its fence, in one transaction; a crash before its COMMIT costs the batch.
+
+        Where the handler makes parts of it, each has a transaction of its own.
+        """
+        while records:
+            records = await self._write_part(tp, records)
+
+    async def _write_part(
+        self, tp: TopicPartition, records: Sequence[LogRecord]
+    ) -> Sequence[LogRecord]:
         fenced = self._fences[tp]
         batch = Batch(fenced, records)
         try:
-            work = await self._handler.prepare(batch)
+            part, work, rest = divided(batch, await self._handler.prepare(batch))
             async with self._pool.acquire() as connection, connection.transaction():
-                tail = tail_of(records[-1])
-                moved = await fence.advance(connection, fenced, batch.last_offset, tail)
+                moved = await fence.advance(connection, fenced, part.last_offset, part.tail)
                 await self._handler.apply(connection, work)
         except PartitionStopped as error:
             raise UserError(f"The replay of {tp.topic}/{tp.partition} stopped: {error}.") from error
@@ -170,6 +177,7 @@ class Replay:
             raise _another_runs() from error
         self._fences[tp] = moved
         await self._handler.committed(work)
+        return rest
 
     async def _begin_again(self, tp: TopicPartition, error: Exception, retries: int) -> None:
         """Go on from what the tables say: the last batch's COMMIT may have taken place."""

@@ -1,7 +1,7 @@
 """The rule: takes a partition's records in order, returns what is sealed. No I/O, no clock."""
 
 from services.sealer.core.facts import Fact, as_fact
-from services.sealer.core.partition import PartitionSealer, UnknownRule
+from services.sealer.core.partition import Observed, PartitionSealer, UnknownRule
 from services.sealer.core.recalling import rejected
 from services.sealer.core.records import (
     NO_SEGMENT,
@@ -36,6 +36,7 @@ __all__ = [
     "History",
     "ImportRecord",
     "Key",
+    "Observed",
     "Outline",
     "PartitionRecord",
     "PartitionSealer",

@@ -15,5 +15,6 @@ def close(
     imports.let_go(state, window)
     state.decisions.append(seal_of(window, cause, state.decided()))
     state.open_count -= 1
+    conversation.retracting.difference_update(window.retracts)
     window.close()
     state.unsaved.windows[window] = None

@@ -32,6 +32,8 @@ class Conversation:
     early: dict[str, list[Entry]] = field(default_factory=dict)
     # Ids of segments that are no more, with the last revision: one that revives goes on from it.
     retired: dict[str, int] = field(default_factory=dict)
+    # Ids of segments whose retraction is not decided yet: some window's `retracts` has each.
+    retracting: set[str] = field(default_factory=set)
     open_live_sessions: int = 0
     open_imported_sessions: int = 0
 
@@ -50,6 +52,16 @@ class Conversation:
         if event_id not in self.where:
             self.where[event_id] = None
             self.strays.append(event_id)
+
+    def drop_early(self, event_id: str, offset: int) -> Entry | None:
+        """Forget a revision that waits for its message, if it came at this offset."""
+        for waiting in self.early.values():
+            for entry in waiting:
+                if entry.event_id == event_id and entry.offset == offset:
+                    waiting.remove(entry)
+                    del self.where[event_id]
+                    return entry
+        return None
 
     def know(self, window: Window) -> None:
         """Remember which ids belong to a window that was recalled."""
@@ -75,13 +87,14 @@ class Conversation:
 
     def is_in_use(self, segment_id: str) -> bool:
         """Whether a segment has this id, or a retraction of it is not decided yet."""
-        return segment_id in self.by_id or any(segment_id in one.retracts for one in self.windows)
+        return segment_id in self.by_id or segment_id in self.retracting
 
     def insert(self, window: Window) -> None:
         """Put a window among the others."""
         window.limit = self.next_cut(window.last)
         self.windows.insert(bisect_left(self.windows, window.first, key=_FIRST), window)
         self.by_id[window.segment_id] = window
+        self.retracting.update(window.retracts)
 
     def remove(self, index: int) -> Window:
         """Take a window out."""
@@ -92,7 +105,7 @@ class Conversation:
     # --- sessions -----------------------------------------------------------------------------
 
     def count_session(self, session: Session, change: int) -> None:
-        """One more (+1) or one less (-1) is open."""
+        """One more (+1) or one less (-1) is open, or as many as before (0)."""
         if session.is_imported:
             self.open_imported_sessions += change
         else:

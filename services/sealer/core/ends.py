@@ -19,7 +19,7 @@ Decided here, where the rule leaves it open:
   member of what the command closed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -40,7 +40,6 @@ def session_closed(
     state: PartitionState, conversation: Conversation, session: Session, at: datetime
 ) -> None:
     """A session ended or settled, as of the watermark `at`: its conversation may be over."""
-    conversation.count_session(session, -1)
     if not session.is_imported and not conversation.has_others_open(session):
         cut_after_talk(state, conversation, End(at, session.session_id))
 
@@ -49,14 +48,12 @@ def imported_session_ended(
     state: PartitionState, conversation: Conversation, session: Session, ended_at: datetime
 ) -> None:
     """An imported end cuts at its own event time."""
-    conversation.count_session(session, -1)
     if not conversation.has_others_open(session):
         _cut_at(state, conversation, ended_at)
 
 
 def session_reopened(state: PartitionState, conversation: Conversation, session: Session) -> None:
     """A session goes on: what its end cut, and did not close yet, is one again."""
-    conversation.count_session(session, +1)
     for window in [one for one in conversation.windows if _is_lifted_by(one, session)]:
         _lift(state, conversation, window)
 
@@ -75,7 +72,11 @@ def cut_after_talk(state: PartitionState, conversation: Conversation, end: End) 
     if not conversation.windows:
         return
     window = conversation.windows[-1]
-    if window.limit is not None or not (end.is_final or window.policy.seal_on_end):
+    if window.limit is not None:
+        if end.is_final:
+            _make_final(state, window)
+        return
+    if not (end.is_final or window.policy.seal_on_end):
         return
     place = window.last
     state.place_cut(conversation, place)
@@ -84,6 +85,13 @@ def cut_after_talk(state: PartitionState, conversation: Conversation, end: End) 
         closes_at = end.at + window.policy.grace
         window.end = EndRecord(closes_at, tuple(sorted(session_ids)), not end.is_final)
         window.cut = place
+        state.changed(window)
+
+
+def _make_final(state: PartitionState, window: Window) -> None:
+    """What a session's end has cut is cut for good."""
+    if window.end is not None:
+        window.end = replace(window.end, is_liftable=False)
         state.changed(window)
 
 

@@ -12,9 +12,11 @@ Decided here, where the rule leaves it open:
   no conversation and is rare.
 """
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain
+from typing import Final
 
 from parley.events import (
     Event,
@@ -49,6 +51,9 @@ from services.sealer.core.state import Decision, PartitionState
 from services.sealer.core.wanting import Wants
 from services.sealer.core.window import Window
 
+# So many decisions that no pause comes.
+MANY: Final = sys.maxsize
+
 # A fact, None for an invalid record; when the broker appended it; its offset.
 Observed = tuple[Fact | None, datetime, int]
 
@@ -75,6 +80,11 @@ class PartitionSealer:
         return self._state.watermark
 
     @property
+    def applied_offset(self) -> int:
+        """The last record that has had all its effects."""
+        return self._state.offset
+
+    @property
     def open_windows(self) -> int:
         """How many segments are open, in memory or asleep."""
         return self._state.open_count + self._asleep.window_count
@@ -88,17 +98,25 @@ class PartitionSealer:
 
     def observe_all(self, records: Iterable[Observed]) -> list[Decision]:
         """The same of many, one after the other."""
+        return list(chain.from_iterable(self.observing(records, at_once=MANY)))
+
+    def observing(self, records: Iterable[Observed], at_once: int) -> Iterator[list[Decision]]:
+        """The same, with a pause after each `at_once` decisions: one record may close very many.
+
+        Yields what was decided since the last pause. At a pause the sealer may be asked anything,
+        and whoever stops there goes on later with the record after `applied_offset`.
+        """
         state = self._state
         for fact, append_time, offset in records:
             # What is due was decided before this record: members are of all records up to then.
             state.offset = offset - 1
             state.watermark = max(state.watermark, append_time)
             if state.queue.may_be_due(state.watermark):
-                self._close_due()
+                yield from self._close_due(at_once)
             state.offset = offset
             if fact is not None:
                 self._apply(fact)
-        return state.take_decisions()
+        yield state.take_decisions()
 
     def next_deadline(self) -> datetime | None:
         """The watermark at which something falls due next."""
@@ -161,7 +179,7 @@ class PartitionSealer:
 
     # --- time ---------------------------------------------------------------------------------
 
-    def _close_due(self) -> None:
+    def _close_due(self, at_once: int) -> Iterator[list[Decision]]:
         state = self._state
         while (popped := state.queue.pop_due(state.watermark)) is not None:
             due, item = popped
@@ -173,12 +191,16 @@ class PartitionSealer:
                 self._settle(item, due)
             elif isinstance(item, ImportProgress):
                 imports.finish(state, item.import_id, due)
+            if len(state.decisions) >= at_once:
+                yield state.take_decisions()
 
     def _settle(self, session: Session, due: datetime) -> None:
         state = self._state
+        conversation = state.conversation(session.key)
         state.decisions.append(session.settle(state.decided()))
+        conversation.count_session(session, -1)
         state.unsaved.sessions[session] = None
-        ends.session_closed(state, state.conversation(session.key), session, due)
+        ends.session_closed(state, conversation, session, due)
 
     # --- records ------------------------------------------------------------------------------
 
@@ -209,9 +231,21 @@ class PartitionSealer:
 
     def _reject(self, body: RecordRejected) -> None:
         for conversation in list(self._state.conversations.values()):
+            if body.rejected_event_id not in conversation.where:
+                continue
             window = conversation.window_of(body.rejected_event_id)
-            if window is not None and window.members is not None:
+            if window is None:
+                _drop_early(self._state, conversation, body)
+            elif window.members is not None:
                 _drop(self._state, conversation, window, body)
+
+
+def _drop_early(state: PartitionState, conversation: Conversation, body: RecordRejected) -> None:
+    """A revision that waits for its message was refused."""
+    entry = conversation.drop_early(body.rejected_event_id, body.rejected_offset)
+    if entry is not None:
+        state.touched[conversation.key] = None
+        state.unsaved.note_dropped(conversation.key, entry.event_id)
 
 
 def _drop(
@@ -229,6 +263,8 @@ def _drop(
         state.unsaved.note_loose(conversation.key, orphan)
     state.touched[conversation.key] = None
     state.unsaved.note_rewritten(window)
+    # Before it was this segment's it may have been stored as a revision that waits.
+    state.unsaved.note_dropped(conversation.key, event_id)
     state.reopen(window)
     window.last_arrival = state.watermark
     state.changed(window)

@@ -79,12 +79,16 @@ class StoredSegment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """A session as of now; `generation` 0 is a stub that no start was seen of."""
+    """A session as of now; `generation` 0 is a stub that no start was seen of.
+
+    Of one that `has_settled` silence was once taken for its end; news of it opens it again.
+    """
 
     key: ConversationKey
     session_id: str
     generation: int
     is_open: bool
+    has_settled: bool
     is_imported: bool
     last_event_time: datetime
     last_arrival: datetime
@@ -148,7 +152,8 @@ class Changes:
     """What differs from the last save; one transaction writes it, in this order.
 
     `absorbed` are no windows any more; where they were ever published their record comes among
-    `closed` too. `rewritten` lose all entries that are stored, before `entries` are appended.
+    `closed` too. `rewritten` lose all entries that are stored, and `dropped` are ids of entries
+    that go wherever they are stored, before `entries` are appended.
     """
 
     partition: PartitionRecord
@@ -156,6 +161,7 @@ class Changes:
     closed: tuple[SegmentRecord, ...]
     absorbed: tuple[tuple[ConversationKey, str], ...]
     rewritten: tuple[tuple[ConversationKey, str], ...]
+    dropped: tuple[tuple[ConversationKey, str], ...]
     entries: tuple[Entries, ...]
     cuts_placed: tuple[tuple[ConversationKey, Key], ...]
     cuts_lifted: tuple[tuple[ConversationKey, Key], ...]
@@ -167,7 +173,8 @@ class History:
     """What the tables hold of a conversation, as far as it was wanted.
 
     `is_whole` says that nothing else of it is stored. `known_ids` are asked-for ids of segments
-    that are not among `segments`, and of commands; `early` are revisions of the batch's messages.
+    that are not among `segments`, and of commands; `early` are revisions of the batch's messages,
+    and those that wait for a message and were refused.
     """
 
     key: ConversationKey

@@ -30,6 +30,7 @@ def changes(state: PartitionState) -> Changes:
         closed=tuple(record for record in records if not record.is_open),
         absorbed=tuple(one for one in unsaved.absorbed if one not in latest),
         rewritten=tuple(unsaved.rewritten),
+        dropped=tuple(unsaved.dropped),
         entries=_new_entries(unsaved),
         cuts_placed=placed,
         cuts_lifted=lifted,

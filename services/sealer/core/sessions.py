@@ -6,6 +6,9 @@ Decided here, where the rule leaves it open:
 - A session is imported when the first event seen of it was. Imported and live sessions do not
   count for each other when the last open one ends.
 - An end of a session that was never seen counts as the end of an open one.
+- A session that settled and is heard of again, by news of its own generation, goes on: it settles
+  again, later. That lifts no cut, as a later generation does. Its explicit end counts as the end
+  of an open one, whether or not anything came in between.
 """
 
 from dataclasses import dataclass
@@ -49,6 +52,8 @@ class Session:
     last_arrival: datetime
     generation: int = 0
     is_open: bool = True
+    # Its silence was once taken for its end, in this generation.
+    has_settled: bool = False
     queued: datetime | None = None
 
     def queue_key(self) -> QueueKey:
@@ -62,7 +67,7 @@ class Session:
     def hear(self, event_time: datetime, watermark: datetime) -> None:
         """A message of this session came that is no repeat."""
         self.last_event_time = max(self.last_event_time, event_time)
-        self.last_arrival = watermark
+        self._is_heard(watermark)
 
     def observe(self, event: Event, watermark: datetime) -> Turn:
         """Fold any other event of this session in."""
@@ -70,8 +75,12 @@ class Session:
         turn = self._turn(event)
         self.last_event_time = max(self.last_event_time, event.event_time)
         if known != (self.generation, self.last_event_time):
-            self.last_arrival = watermark
+            self._is_heard(watermark)
         return turn
+
+    def _is_heard(self, watermark: datetime) -> None:
+        self.last_arrival = watermark
+        self.is_open |= self.has_settled
 
     def _turn(self, event: Event) -> Turn:
         body = event.body
@@ -84,20 +93,23 @@ class Session:
     def _end(self, generation: int) -> Turn:
         if generation < self.generation:
             return Turn.NONE
-        was_open, self.is_open = self.is_open, False
+        # An explicit end outranks the one that silence was taken for.
+        was_open = self.is_open or self.has_settled
+        self.is_open = self.has_settled = False
         self.generation = generation
         return Turn.ENDED if was_open else Turn.NONE
 
     def _go_on(self, generation: int) -> Turn:
         if generation <= self.generation:
             return Turn.NONE
-        was_open, self.is_open = self.is_open, True
+        has_ended = self.has_settled or not self.is_open
+        self.is_open, self.has_settled = True, False
         self.generation = generation
-        return Turn.NONE if was_open else Turn.REOPENED
+        return Turn.REOPENED if has_ended else Turn.NONE
 
     def settle(self, decided: Decided) -> SessionSettled:
         """Count it as ended at its last event's time."""
-        self.is_open = False
+        self.is_open, self.has_settled = False, True
         tenant_id, conversation_id = self.key
         return SessionSettled(
             tenant_id=tenant_id,
@@ -119,6 +131,7 @@ class Session:
             session_id=self.session_id,
             generation=self.generation,
             is_open=self.is_open,
+            has_settled=self.has_settled,
             is_imported=self.is_imported,
             last_event_time=self.last_event_time,
             last_arrival=self.last_arrival,
@@ -135,4 +148,5 @@ class Session:
             last_arrival=record.last_arrival,
             generation=record.generation,
             is_open=record.is_open,
+            has_settled=record.has_settled,
         )

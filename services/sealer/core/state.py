@@ -26,6 +26,8 @@ class Unsaved:
     windows: dict[Window, None] = field(default_factory=dict)
     absorbed: dict[tuple[ConversationKey, str], None] = field(default_factory=dict)
     rewritten: dict[tuple[ConversationKey, str], None] = field(default_factory=dict)
+    # Ids that are known no more.
+    dropped: dict[tuple[ConversationKey, str], None] = field(default_factory=dict)
     # Placed (True) or lifted (False); the last one counts.
     cuts: dict[tuple[ConversationKey, Key], bool] = field(default_factory=dict)
     sessions: dict[Session, None] = field(default_factory=dict)
@@ -34,6 +36,13 @@ class Unsaved:
     def note_loose(self, key: ConversationKey, entry: Entry) -> None:
         """An id to know that belongs to no segment."""
         self.loose.setdefault(key, []).append(entry)
+
+    def note_dropped(self, key: ConversationKey, event_id: str) -> None:
+        """An id is forgotten, wherever it is stored or was to be."""
+        self.dropped[(key, event_id)] = None
+        loose = self.loose.get(key)
+        if loose:
+            self.loose[key] = [one for one in loose if one.event_id != event_id]
 
     def note_rewritten(self, window: Window) -> None:
         """All entries of a segment are to be written anew."""

@@ -32,7 +32,10 @@ def hear(state: PartitionState, said: Said) -> None:
     joining.join(state, conversation, said)
     if said.session_id:
         session = _session(state, conversation, said)
+        was_open = session.is_open
         session.hear(said.event_time, state.watermark)
+        if session.is_open is not was_open:
+            conversation.count_session(session, +1)
         # While a session goes on its deadline only grows.
         if session.queued is None:
             state.queue.schedule(session)
@@ -53,7 +56,9 @@ def apply(state: PartitionState, event: Event) -> None:
 
 def _apply_to_session(state: PartitionState, conversation: Conversation, event: Event) -> None:
     session = _session(state, conversation, event)
+    was_open = session.is_open
     turn = session.observe(event, state.watermark)
+    conversation.count_session(session, session.is_open - was_open)
     if session.queued is None:
         state.queue.schedule(session)
     if turn is Turn.REOPENED:

@@ -85,6 +85,13 @@ SELECT m.*
   JOIN sealer_members m ON m.tenant_id = w.tenant_id AND m.conversation_id = w.conversation_id
                        AND m.segment_id = $2 AND m.target = ANY(w.event_ids)
 
+-- name: waiting
+-- The entries named by ($1, $2, $3), where they belong to no segment ($4).
+SELECT m.* FROM unnest($1::text[], $2::text[], $3::uuid[])
+       AS w (tenant_id, conversation_id, event_id)
+  JOIN sealer_members m USING (tenant_id, conversation_id, event_id)
+ WHERE m.segment_id = $4 AND m.target IS NOT NULL
+
 -- name: stored
 -- Which of the conversations have anything stored at all. For EXISTS … OR EXISTS the server would
 -- read whole tables each time, and without an order it may hope to meet a row soon as it reads one.
@@ -145,6 +152,13 @@ DELETE FROM sealer_members m
  WHERE m.tenant_id = w.tenant_id AND m.conversation_id = w.conversation_id
    AND m.segment_id = w.segment_id
 
+-- name: delete_ids
+-- Entries that a table refused, wherever they are.
+DELETE FROM sealer_members m
+ USING unnest($1::text[], $2::text[], $3::uuid[]) AS w (tenant_id, conversation_id, event_id)
+ WHERE m.tenant_id = w.tenant_id AND m.conversation_id = w.conversation_id
+   AND m.event_id = w.event_id
+
 -- name: save_windows
 -- Open segments, whole.
 INSERT INTO sealer_windows SELECT * FROM json_populate_recordset(NULL::sealer_windows, $1)
@@ -194,5 +208,5 @@ ON CONFLICT DO NOTHING
 INSERT INTO sealer_sessions SELECT * FROM json_populate_recordset(NULL::sealer_sessions, $1)
 ON CONFLICT (tenant_id, conversation_id, session_id) DO UPDATE
    SET generation = excluded.generation, is_open = excluded.is_open,
-       is_imported = excluded.is_imported, last_event_time = excluded.last_event_time,
+       has_settled = excluded.has_settled, is_imported = excluded.is_imported, last_event_time = excluded.last_event_time,
        last_arrival = excluded.last_arrival

@@ -137,6 +137,7 @@ class _Reading:
             return
         await self._read_known()
         await self._read_early()
+        await self._read_refused()
         await self._read_segments()
         await self._read_tails()
         await self._read_cuts()
@@ -159,6 +160,19 @@ class _Reading:
         if not asked:
             return
         for row in await self._connection.fetch(SQL["early"], rows.as_json(asked), NO_SEGMENT):
+            self._found[_key(row)].early.append(rows.entry(row))
+
+    async def _read_refused(self) -> None:
+        """Revisions that wait for their messages, and that a table refused."""
+        asked = [
+            (*one.key, event_id)
+            for one in self._wanted.values()
+            for event_id in self._dropped.intersection(one.targets)
+        ]
+        if not asked:
+            return
+        columns = rows.columns(asked, 3)
+        for row in await self._connection.fetch(SQL["waiting"], *columns, NO_SEGMENT):
             self._found[_key(row)].early.append(rows.entry(row))
 
     async def _read_segments(self) -> None:

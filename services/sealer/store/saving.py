@@ -37,6 +37,7 @@ async def save(connection: Connection, topic: str, partition: int, changes: Chan
     await _write_whole(connection, "save_windows", _segments(changes.open, partition))
     await _save_segments(connection, _segments(changes.closed, partition))
     await _write(connection, "delete_members", _segment_keys(changes.rewritten), 3)
+    await _write(connection, "delete_ids", _segment_keys(changes.dropped), 3)
     await _save_members(connection, _members(changes))
     await _write(connection, "delete_cuts", _cuts(changes.cuts_lifted), 4)
     await _write(connection, "save_cuts", _cuts(changes.cuts_placed), 4)

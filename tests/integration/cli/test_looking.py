@@ -9,11 +9,11 @@ import pytest
 
 from parley import clock
 from parley.cli import facts
-from parley.codec import Outgoing, encode_seal, event_key
+from parley.codec import Outgoing, encode_event, encode_seal, event_key
 from parley.codec.seals import SEAL_HEADERS
 from parley.db import pool as database
 from parley.digests import Member, member_digest
-from parley.events import SessionStarted
+from parley.events import SealForced, SessionStarted
 from parley.ids import segment_id
 from parley.log.producer import Producer
 from parley.passes import publishing as passes
@@ -22,7 +22,7 @@ from parley.passes.publishing import disable
 from parley.seals import SealCause, SegmentSealed
 from parley.settings import Settings
 from parley.topics import Topic
-from tests.support.command import Command, said
+from tests.support.command import Command, json_here, run_here, said
 from tests.support.passes import apply_shipped
 from tests.support.processes import ServiceProcess
 from tests.support.publish import TENANT, event, message, publish
@@ -169,6 +169,60 @@ async def test_explain_tells_everything_of_a_conversation_and_suggests_near_name
     assert all(row["residue"] == 0 for row in status["ledger"])
     lag = {row["consumer"]: row["lag"] for row in status["consumers"]}
     assert (lag["persister"], lag["persister-seals"], lag["sealer"]) == (0, 0, 3)
+
+
+@pytest.fixture
+async def commanded(migrated: Settings) -> Settings:
+    """A conversation with 1,005 commands: 600 in partition 3, and after a grow the rest in 0."""
+    value = encode_event(event("chat", SealForced("r", "bob", "")))
+    pool = await database.connect(migrated, max_size=1)
+    await pool.execute(
+        "INSERT INTO conversation_events (tenant_id, event_id, conversation_id, kind, incarnation,"
+        " partition, log_offset, append_time, event_time, value)"
+        " SELECT $1, gen_random_uuid(), 'chat', 'seal_forced', 'i',"
+        "        CASE WHEN n > 600 THEN 0 ELSE 3 END, (n - 1) % 600, at, at, $2"
+        "   FROM (SELECT n, timestamptz '2026-01-31 12:00Z' + make_interval(secs => n) AS at"
+        "           FROM generate_series(1, 1005) AS n) AS one",
+        *(TENANT, value),
+    )
+    await pool.execute(
+        "INSERT INTO conversations (tenant_id, conversation_id, first_event_at, last_event_at)"
+        " VALUES ($1, 'chat', now(), now())",
+        TENANT,
+    )
+    await pool.close()
+    return migrated
+
+
+async def test_explain_shows_the_latest_acts_and_says_how_many_came_before(
+    commanded: Settings,
+) -> None:
+    told = await json_here(commanded, "explain", "chat")
+    places = [
+        *(f"3/{offset}" for offset in range(5, 600)),
+        *(f"0/{offset}" for offset in range(405)),
+    ]
+    assert [entry["position"] for entry in told["entries"]] == places
+    assert told["not_shown"] == {"messages": 0, "acts": 5}
+    shown = await run_here(commanded, "explain", "chat")
+    assert "1,005 other acts" in shown.stdout
+    assert "Not shown: 5 earlier acts (--acts shows more)." in shown.stdout
+    few = await run_here(commanded, "explain", "chat", "--acts", "1004", "-o", "json")
+    assert "1 earlier act (--acts" in few.stderr
+
+    whole = await run_here(commanded, "explain", "chat", "--acts", "1005")
+    assert "Not shown" not in whole.output
+    none = await json_here(commanded, "explain", "chat", "--acts", "0")
+    assert (none["entries"], none["not_shown"]["acts"]) == ([], 1_005)
+
+
+async def test_explain_says_how_many_messages_it_does_not_show(migrated: Settings) -> None:
+    await talk(migrated)
+    for limit, left_out in (("0", "2 earlier messages"), ("1", "1 earlier message")):
+        ended = await run_here(migrated, "explain", "chat", "-n", limit)
+        assert "2 messages · 1 session" in ended.stdout
+        assert f"Not shown: {left_out} (-n shows more)." in ended.stdout
+    assert "Not shown" not in (await run_here(migrated, "explain", "chat")).output
 
 
 async def test_explain_says_why_passes_were_not_run_over_a_segment(

@@ -32,7 +32,8 @@ async def test_batches_over_the_tables_give_the_same_seals_as_one_run_in_memory(
 
 async def test_what_a_batch_asks_for_is_looked_up_and_no_table_read_whole(pool: Any) -> None:
     await pool.execute(
-        "INSERT INTO sealer_sessions SELECT 't', 'c' || n, 's', 0, 1, true, false, now(), now()"
+        "INSERT INTO sealer_sessions"
+        " SELECT 't', 'c' || n, 's', 0, 1, true, false, false, now(), now()"
         "  FROM generate_series(1, 20000) AS n"
     )
     await pool.execute(

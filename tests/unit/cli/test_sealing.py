@@ -8,7 +8,14 @@ import orjson
 from rich.console import Console
 
 from parley.cli.output import table_of
-from parley.cli.sealing.listing import OpenCounts, as_window, columns_for, line_of, summary
+from parley.cli.sealing.listing import (
+    OpenCounts,
+    as_window,
+    columns_for,
+    line_of,
+    nothing_due,
+    summary,
+)
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -90,9 +97,27 @@ def test_narrow_terminals_show_fewer_columns_and_fold_none() -> None:
 
 def test_the_end_says_how_many_are_open_and_where() -> None:
     counts = OpenCounts({0: 1_000, 3: 1}, due=2, held=1)
-    assert summary(counts, 50, 50) == (
+    assert summary(counts, None, 50) == (
         "1,001 segments open, 2 due, 1 held by imports. The first 50 are shown.\n"
         "By partition: 0: 1,000, 3: 1."
     )
-    assert "shown" not in summary(counts, 20, 50)
-    assert summary(OpenCounts({}, 0, 0), 0, 50) == "No segment is open."
+    assert "shown" not in summary(counts, None, None)
+    assert summary(OpenCounts({}, 0, 0), None, None) == "No segment is open."
+
+
+def test_the_end_names_the_tenant_that_was_asked_for() -> None:
+    told = summary(OpenCounts({2: 3}, due=1, held=0), "acme", None)
+    assert told.startswith("3 segments of tenant acme open, 1 due, 0 held by imports.")
+    assert summary(OpenCounts({}, 0, 0), "acme", None) == "No segment of tenant acme is open."
+
+
+def test_a_conversation_of_which_nothing_is_due_says_when_the_next_is() -> None:
+    held = as_window(row(None, held_by=["files"]))
+    windows = [held, as_window(row(5_400.0)), as_window(row(90.0))]
+    assert nothing_due("chat-7", windows) == (
+        "Nothing of chat-7 is due: 3 segments open, the next due at 2026-01-31 12:01:30 UTC, "
+        "in 1m 30s."
+    )
+    assert nothing_due("chat-7", [held]) == (
+        "Nothing of chat-7 is due: 1 segment open, held by imports."
+    )

@@ -221,7 +221,8 @@ def _event(choice: _Choice, offset: int, log: Log) -> Event | None:
     if choice.kind == "tick":
         return tick()
     if choice.kind == "rejected":
-        return _rejected(choice.number, log)
+        revision = 2_000 + choice.number % 5
+        return _rejected(revision if choice.session > 1 else choice.number, log)
     if choice.kind in ("import_start", "import_end"):
         return _import(choice.kind, IMPORTS[choice.imported % 2])
     return _other(choice, offset, policy, key, fields)

@@ -47,6 +47,10 @@ class Tables:
             self.segments[(record.key, record.segment_id)] = record
         for rewritten in changes.rewritten:
             self.entries.pop(rewritten, None)
+        for key, event_id in changes.dropped:
+            for (owner, _), by_id in self.entries.items():
+                if owner == key:
+                    by_id.pop(event_id, None)
         for key, segment_id, entries in changes.entries:
             stored = self.entries.setdefault((key, segment_id), {})
             stored.update({entry.event_id: entry for entry in entries})
@@ -64,7 +68,9 @@ class Tables:
         found.extend(one for rejected in wants.rejected for one in self._rejected(rejected))
         return found
 
-    def _history(self, wanted: Wanted, dropped: frozenset[str] = frozenset()) -> History:
+    def _history(
+        self, wanted: Wanted, dropped: frozenset[str] = frozenset(), refused: str = ""
+    ) -> History:
         entries = [
             (segment_id, entry)
             for (key, segment_id), by_id in self.entries.items()
@@ -78,7 +84,8 @@ class Tables:
         early = tuple(
             entry
             for segment_id, entry in entries
-            if segment_id == NO_SEGMENT and entry.target in {one.event_id for one in messages}
+            if segment_id == NO_SEGMENT and entry.target
+            if entry.target in {one.event_id for one in messages} or entry.event_id == refused
         )
         ranges = [(one.earliest, one.latest) for one in messages] + [*wanted.ranges]
         whole = {sid for sid, entry in entries if entry.event_id in wanted.targets}
@@ -146,7 +153,10 @@ class Tables:
 
     def _rejected(self, rejected: Rejected) -> list[History]:
         return [
-            self._history(Wanted(key, is_stranger=True, targets=(rejected.event_id,)))
+            self._history(
+                Wanted(key, is_stranger=True, targets=(rejected.event_id,)),
+                refused=rejected.event_id,
+            )
             for (key, _), by_id in self.entries.items()
             if rejected.event_id in by_id and by_id[rejected.event_id].offset == rejected.offset
         ]

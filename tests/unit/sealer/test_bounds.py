@@ -1,6 +1,7 @@
 """What a seal and the memory hold stays bounded, whoever takes part and however long."""
 
 import gc
+import time
 from datetime import UTC, datetime, timedelta
 
 from parley.codec import MAX_RECORD_BYTES, encode_seal
@@ -25,6 +26,25 @@ def test_a_seal_of_5000_users_with_long_names_fits_into_a_record() -> None:
     assert len(encode_seal(seal)) < MAX_RECORD_BYTES // 2
     assert (seal.user_count, seal.message_count) == (4_000, 4_000)
     assert seal.user_ids == tuple(f"{number:0>512}" for number in range(128))
+
+
+def test_to_open_a_segment_costs_the_same_however_many_are_open_beside_it() -> None:
+    beside_many = min(seconds_to_open(4_000, 1) for _ in range(3))
+    beside_few = min(seconds_to_open(4_000, 400) for _ in range(3))
+    assert beside_many < 2.5 * beside_few
+
+
+def seconds_to_open(count: int, conversations: int) -> float:
+    """Processor time of so many messages, each of which is a segment of its own."""
+    hour = timedelta(hours=1)
+    told = [
+        (message(f"c{n % conversations}", n, at=NOON + n * 2 * hour, received_at=NOON), NOON, n)
+        for n in range(count)
+    ]
+    sealer = PartitionSealer("i", 0)
+    begun = time.process_time()
+    sealer.observe_all(told)
+    return time.process_time() - begun
 
 
 def test_members_of_ended_calls_do_not_stay_in_memory() -> None:

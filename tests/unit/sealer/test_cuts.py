@@ -320,6 +320,70 @@ def test_a_later_generation_undoes_settling_and_an_end_outranks_it() -> None:
     ]
 
 
+def settled_call() -> Talk:
+    """A call of one message whose session has settled, and ended it."""
+    talk = Talk()
+    talk.start("s1", 0, policy=CALL)
+    talk.say(1, 1, session_id="s1", policy=CALL)
+    talk.tick(1 + HALF_HOUR)
+    return talk
+
+
+def test_a_session_that_talks_again_after_settling_can_end_its_call() -> None:
+    talk = settled_call()
+    talk.say(2, 2_000, session_id="s1", policy=CALL)
+    talk.end("s1", 2_005, policy=CALL)
+    talk.start("s2", 2_006, policy=CALL)
+    talk.say(3, 2_007, session_id="s2", policy=CALL)
+    assert only(talk.tick(2_015)).member_digest == digest(2)
+
+
+def test_a_session_that_talks_again_after_settling_settles_again() -> None:
+    talk = settled_call()
+    talk.say(2, 2_000, session_id="s1", policy=CALL)
+    talk.tick(2_000 + HALF_HOUR)
+    assert [one.ended_at for one in talk.settled] == [at(1), at(2_000)]
+
+
+def test_a_session_that_talks_again_after_settling_is_open_beside_others() -> None:
+    talk = settled_call()
+    talk.say(2, 2_000, session_id="s1", policy=CALL)
+    talk.start("s2", 2_001, policy=CALL)
+    talk.end("s2", 2_002, policy=CALL)
+    assert not talk.tick(2_015)
+
+
+def test_an_explicit_end_after_settling_ends_what_was_said_since() -> None:
+    talk = settled_call()
+    talk.say(2, 2_000, policy=CALL)
+    talk.end("s1", 2_001, policy=CALL)
+    seal = only(talk.tick(2_011))
+    assert (seal.cause, seal.member_digest) == (SealCause.ENDED, digest(2))
+
+
+def test_a_later_generation_lifts_what_settling_cut_although_the_session_talked_since() -> None:
+    talk = Talk()
+    long = replace(CALL, idle_gap=timedelta(hours=2))
+    talk.start("s1", 0, policy=long)
+    talk.say(1, 0, session_id="s1", policy=long)
+    talk.tick(HALF_HOUR)
+    talk.say(2, HALF_HOUR + 1, session_id="s1", policy=long)
+    talk.start("s1", HALF_HOUR + 2, generation=2, policy=long)
+    assert not talk.tick(HALF_HOUR + 60)
+
+
+def test_the_state_ended_after_the_end_of_a_session_is_lifted_by_nobody() -> None:
+    talk = Talk()
+    talk.start("s1", 0, policy=CALL)
+    call(1, 1, talk)
+    talk.end("s1", 5, policy=CALL)
+    talk.end_state(50, 6)
+    talk.start("s1", 7, generation=2, policy=CALL)
+    call(2, 8, talk)
+    seal = only(talk.tick(15))
+    assert (seal.cause, seal.member_digest) == (SealCause.ENDED, digest(1, 2))
+
+
 def test_a_window_closes_before_a_session_of_the_same_deadline_settles() -> None:
     talk = Talk()
     gap = timedelta(seconds=HALF_HOUR - 10)

@@ -1,6 +1,9 @@
 """What changes a segment without a new message: revisions, and records that a table refused."""
 
+import pytest
+
 from parley.seals import SealCause
+from services.sealer.core import PartitionSealer
 from tests.unit.sealer.samples import Talk, digest, event_id, only
 
 # --- revisions of messages --------------------------------------------------------------------
@@ -74,6 +77,24 @@ def test_a_refused_revision_gives_way_to_the_one_before() -> None:
     assert only(talk.tick(200)).member_digest == digest(1, versions={1: 7})
 
 
+def test_a_refused_revision_that_waits_for_its_message_is_dropped() -> None:
+    talk = Talk()
+    talk.revise(7, 1, 5, arrives=0)
+    talk.revise(8, 1, 4, arrives=1)
+    talk.reject(7, 0, 2)
+    talk.say(1, 3)
+    assert only(talk.tick(200)).member_digest == digest(1, versions={1: 8})
+
+
+def test_a_refused_copy_of_a_revision_that_waits_drops_nothing() -> None:
+    talk = Talk()
+    talk.revise(7, 1, 5, arrives=0)
+    talk.revise(7, 1, 5, arrives=1)
+    talk.reject(7, 1, 2)
+    talk.say(1, 3)
+    assert only(talk.tick(200)).member_digest == digest(1, versions={1: 7})
+
+
 def test_a_segment_without_messages_is_sealed_as_such() -> None:
     talk = Talk()
     talk.say(1, 0)
@@ -92,13 +113,16 @@ def test_the_next_message_of_a_segment_without_messages_is_its_first() -> None:
     assert (seal.first_event_id, seal.last_event_id) == (event_id(2), event_id(2))
 
 
-def test_an_id_that_is_still_to_be_retracted_is_not_given_anew() -> None:
+@pytest.mark.parametrize("is_restored", [False, True])
+def test_an_id_that_is_still_to_be_retracted_is_not_given_anew(is_restored: bool) -> None:
     talk = Talk()
     talk.say(1, 0)
     talk.say(2, 150, arrives=150)
     talk.tick(500)
     talk.reject(2, 1, 510)
     talk.say(3, 80, arrives=515)
+    if is_restored:
+        talk.sealer = PartitionSealer.restore("topic-1", 0, talk.sealer.snapshot())
     # Until the bridge closes, its message's segment is neither there nor retracted.
     talk.say(2, 1_000, arrives=516)
     bridge = only(talk.tick(600))

@@ -15,8 +15,9 @@ from parley.db import copying
 from parley.db.fence import Fence, FenceKey
 from parley.events import Event, Tick
 from parley.log.consumer import Batch
+from parley.log.consumer.handler import divided
 from services.sealer.settings import SealerSettings
-from services.sealer.stream import SealerStream
+from services.sealer.stream import Fold, SealerStream
 from tests.support.publish import message, short_policy
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -84,12 +85,40 @@ async def test_a_seal_is_written_in_the_batchs_transaction_and_published_by_nobo
     tick = Event("00000000-0000-4000-8000-000000000001", Tick(later), NOON, NOON)
     batch = Batch(FENCE, [record(0, said, NOON), record(1, tick, later)])
     work = await stream.prepare(batch)
+    assert isinstance(work, Fold)
     assert len(work.decisions) == 1
     assert not any("outbox" in query for query in pool.told)
     await stream.apply(_any(connection), work)
     assert any("outbox" in query for query in connection.told)
     await stream.committed(work)
     assert producer.sent == []
+
+
+async def test_what_one_record_closes_beyond_measure_is_written_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.sealer.stream.DECIDED_AT_ONCE", 2)
+    monkeypatch.setattr("services.sealer.stream.DECIDED_IN_A_PART", 2)
+    monkeypatch.setattr(copying, "rows_to_copy", None)
+    stream = SealerStream(SealerSettings(), _any(EmptyTables()), _any(SilentProducer()))
+    await stream.claimed(FENCE)
+    said = [message(f"c{n}", n, at=NOON, received_at=NOON, policy=short_policy()) for n in range(5)]
+    later = NOON + timedelta(minutes=1)
+    tick = Event("00000000-0000-4000-8000-000000000001", Tick(later), NOON, NOON)
+    records = [record(n, one, NOON) for n, one in enumerate(said)]
+    records += [record(5, tick, later), record(6, tick, later)]
+    counts, sealed = [], []
+    while records:
+        part, work, rest = divided(
+            Batch(FENCE, records), await stream.prepare(Batch(FENCE, records))
+        )
+        counts.append(len(part.records))
+        sealed += [one.conversation_id for one in work.decisions]
+        await stream.committed(work)
+        records = list(rest)
+    # Before the tick, twice before it with the fence where it was, and then the tick.
+    assert counts == [5, 0, 2]
+    assert sealed == [f"c{n}" for n in range(5)]
 
 
 def _any(one: object) -> Any:

@@ -991,6 +991,7 @@ def upgrade() -> None:
         sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.Column("has_settled", sa.Boolean(), nullable=False),
         sa.Column("is_imported", sa.Boolean(), nullable=False),
         sa.Column("last_event_time", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_arrival", sa.DateTime(timezone=True), nullable=False),
