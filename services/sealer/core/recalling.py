@@ -83,6 +83,9 @@ def _recall_segment(conversation: Conversation, stored: StoredSegment) -> None:
 
 
 def _recall_early(conversation: Conversation, entry: Entry) -> None:
-    if entry.event_id not in conversation.where:
-        conversation.know_stray(entry.event_id)
-        conversation.early.setdefault(entry.target, []).append(entry)
+    if conversation.where.get(entry.event_id) is not None:
+        return
+    conversation.know_stray(entry.event_id)
+    waiting = conversation.early.setdefault(entry.target, [])
+    if entry not in waiting:
+        waiting.append(entry)

@@ -16,6 +16,7 @@ from services.sealer.core import (
     Snapshot,
     rejected,
 )
+from services.sealer.core.partition import MANY
 from services.sealer.core.window import Window
 from tests.unit.sealer.model import Reader, bounds
 from tests.unit.sealer.reference import partition_of
@@ -59,8 +60,9 @@ def run_in_batches(log: Log, longest: int, restored_share: float, chance: Random
     offset = 0
     while offset < len(log):
         batch = log[offset : offset + chance.randint(1, longest)]
-        decided.extend(fold(sealer, tables, batch, offset))
-        offset += len(batch)
+        decided.extend(fold(sealer, tables, batch, offset, chance.choice([1, 2, 5, MANY])))
+        # Where much is decided at once, a part of the batch; of its first record perhaps.
+        offset = sealer.applied_offset + 1
         tables.save(sealer.changes())
         sealer.forget()
         check_memory(sealer, tables)
@@ -91,18 +93,24 @@ def fold(
     tables: Tables,
     batch: list[tuple[Event | None, datetime]],
     first_offset: int,
+    at_once: int = MANY,
 ) -> list[Decision]:
-    """Recall what a batch may touch, and fold it in."""
+    """Recall what a batch may touch, and fold it in, or as much of it as has so many decisions."""
     events = [one for one, _ in batch if one]
     holders = tables.holders(rejected(events))
     sealer.wake(tables.remembered(sealer.waking(events, max(time for _, time in batch), holders)))
     for history in tables.histories(sealer.wants(events)):
         sealer.recall(history)
-    return [
-        decision
+    observed = [
+        (event, append_time, offset)
         for offset, (event, append_time) in enumerate(batch, first_offset)
-        for decision in sealer.observe(event, append_time, offset)
     ]
+    decided: list[Decision] = []
+    for some in sealer.observing(observed, at_once):
+        decided += some
+        if len(decided) >= at_once:
+            break
+    return decided
 
 
 def check_extending(log: Log, chance: Random) -> None:
