@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from heapq import nlargest
+from itertools import pairwise
+from typing import Any, Final
 
 from parley.db.pool import Connection, Pool
 from services.sealer.core import (
@@ -25,6 +27,8 @@ from services.sealer.store import rows
 from services.sealer.store.saving import SQL
 
 Span = tuple[datetime, datetime]
+# Of a conversation in a batch: each is compared with every segment that the conversation has.
+MOST_RANGES: Final = 8
 
 
 async def histories(pool: Pool, wants: Wants) -> list[History]:
@@ -176,23 +180,31 @@ class _Reading:
             self._found[_key(row)].early.append(rows.entry(row))
 
     async def _read_segments(self) -> None:
-        asked = [self._asked_segments(one) for one in self._wanted.values()]
-        found = await self._connection.fetch(SQL["segments"], rows.as_json(asked))
-        near = [row for row in found if row["is_wanted_whole"]]
+        asked = [row for one in self._wanted.values() for row in self._asked_segments(one)]
+        found: dict[Any, Any] = {}
+        for row in await self._connection.fetch(SQL["segments"], rows.as_json(asked)):
+            place = (_key(row), row["segment_id"])
+            # What meets two ranges is there twice, and what is named may meet another one.
+            if place not in found or row["is_wanted_whole"]:
+                found[place] = row
+        near = [row for row in found.values() if row["is_wanted_whole"]]
         entries = await read_entries(self._connection, near)
-        for row in found:
+        for row in found.values():
             self._add_segment(row, entries)
 
-    def _asked_segments(self, wanted: Wanted) -> dict[str, Any]:
-        earliest, latest = self._range(wanted)
+    def _asked_segments(self, wanted: Wanted) -> list[dict[str, Any]]:
+        """One row for each range: between an old message and a live one nothing is touched."""
         known = self._found[wanted.key].known
-        return _asked(
+        spans: list[Span | tuple[None, None]] = [*_apart(self._ranges(wanted))]
+        first, *others = spans or [(None, None)]
+        named = _asked(
             wanted,
             event_ids=[message.event_id for message in self._new[wanted.key]],
             segment_ids=[known[one] for one in wanted.targets if one in known],
-            earliest=earliest,
-            latest=latest,
+            earliest=first[0],
+            latest=first[1],
         )
+        return [named, *(_asked(wanted, earliest=start, latest=end) for start, end in others)]
 
     async def _read_tails(self) -> None:
         """Of conversations that are in memory it has the last segment."""
@@ -226,12 +238,6 @@ class _Reading:
         new = [(message.earliest, message.latest) for message in self._new[wanted.key]]
         return new + list(wanted.ranges)
 
-    def _range(self, wanted: Wanted) -> tuple[datetime | None, datetime | None]:
-        ranges = self._ranges(wanted)
-        if not ranges:
-            return None, None
-        return min(start for start, _ in ranges), max(end for _, end in ranges)
-
     def _beginnings(self, wanted: Wanted) -> list[datetime]:
         segments = self._found[wanted.key].segments
         ranges = self._ranges(wanted)
@@ -243,6 +249,23 @@ class _Reading:
             return []
         found: list[Any] = await self._connection.fetch(SQL[query], *columns)
         return found
+
+
+def _apart(ranges: Iterable[Span]) -> list[Span]:
+    """The ranges that lie apart, with what they hold; no more than MOST_RANGES.
+
+    Where there are more, those that lie closest to each other become one.
+    """
+    merged: list[Span] = []
+    for start, end in sorted(ranges):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    pauses = [later[0] - earlier[1] for earlier, later in pairwise(merged)]
+    longest = nlargest(MOST_RANGES - 1, range(len(pauses)), key=pauses.__getitem__)
+    places = [0, *(number + 1 for number in sorted(longest)), len(merged)]
+    return [(merged[here][0], merged[there - 1][1]) for here, there in pairwise(places) if merged]
 
 
 async def read_entries(

@@ -1,7 +1,7 @@
 """The sealer's tables in PostgreSQL hold what the core needs, and give it back the same."""
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -12,6 +12,7 @@ from services.sealer import store
 from services.sealer.core import BEGINNING, Changes, Decision, Outline, PartitionSealer, rejected
 from services.sealer.store import rows
 from services.sealer.store.saving import SQL
+from tests.support.publish import message
 from tests.unit.sealer.properties import check_memory, run_at_once
 from tests.unit.sealer.strategies import Log, random_log
 from tests.unit.sealer.tables import Tables
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.integration
 
 SEEDS = int(os.environ.get("PARLEY_HYPOTHESIS_EXAMPLES", "40"))
 TOPIC = "events"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
 
 
 async def test_batches_over_the_tables_give_the_same_seals_as_one_run_in_memory(pool: Any) -> None:
@@ -51,6 +54,27 @@ async def test_what_a_batch_asks_for_is_looked_up_and_no_table_read_whole(pool: 
         assert "Seq Scan on sealer_members" not in text
         assert "Seq Scan on sealer_sessions" not in text
         assert "Hash Join" not in text
+    await empty(pool)
+
+
+async def test_between_an_old_message_and_a_live_one_nothing_is_recalled(pool: Any) -> None:
+    talk = [message("c", n, at=NOON + n * DAY, received_at=NOON) for n in range(200)]
+    sealer = PartitionSealer("topic-1", 0)
+    for offset, one in enumerate(talk):
+        sealer.observe(one, NOON + offset * DAY, offset)
+    sealer.observe(None, NOON + 200 * DAY, 200)
+    await save(pool, sealer.changes(), Tables())
+    old = message("c", 1_000, at=NOON, received_at=NOON)
+    live = message("c", 1_001, at=NOON + 199 * DAY, received_at=NOON)
+    wants = PartitionSealer("topic-1", 0).wants([old, live])
+    [history] = await store.histories(pool, wants)
+    assert {one.record.first[0] for one in history.segments} == {NOON, NOON + 199 * DAY}
+    # So many messages, each apart from the others: what they touch, and little between.
+    many = [message("c", 2_000 + n, at=NOON + 15 * n * DAY, received_at=NOON) for n in range(13)]
+    wants = PartitionSealer("topic-1", 0).wants(many)
+    [history] = await store.histories(pool, wants)
+    found = {one.record.first[0] for one in history.segments}
+    assert {NOON + 15 * n * DAY for n in range(13)} <= found
     await empty(pool)
 
 

@@ -204,8 +204,6 @@ class Tables:
 
 
 def _meets(record: SegmentRecord, ranges: list[tuple[datetime, datetime]]) -> bool:
-    # One range per conversation: the same superset that one statement finds.
-    if not ranges:
-        return False
-    earliest, latest = min(one for one, _ in ranges), max(one for _, one in ranges)
-    return record.first[0] <= latest and record.reach >= earliest
+    return any(
+        record.first[0] <= latest and record.reach >= earliest for earliest, latest in ranges
+    )
