@@ -15,7 +15,7 @@ run: $(VENV)/.ready ## Set everything up and run the product with a few conversa
 
 test: $(VENV)/.ready-dev ## Run the tests against a real Kafka and a real PostgreSQL
 	@$(BIN)/pytest --forked -n 3 --dist worksteal -m 'not faults and not e2e and not long'
-	@$(BIN)/pytest --forked -m '(faults or e2e) and not long'
+	@$(BIN)/pytest --forked -n 2 --dist loadfile -m '(faults or e2e) and not long'
 
 test-long: $(VENV)/.ready-dev ## Run the few tests that take most of a minute each
 	@$(BIN)/pytest --forked -m long --durations 0
