@@ -1,7 +1,8 @@
-"""Conversations that the tables hold and memory does not: a new owner wakes each when it must.
+"""Conversations that the tables hold and memory does not: their owner wakes each when it must.
 
-So a worker that takes over a million open windows reads on at once. One that sleeps is taken in
-before anything is observed that may touch it: an event of it, or the time of its next deadline.
+So a worker that takes over a million open windows reads on at once, and one that reads an import
+has room for it. One that sleeps is taken in before anything is observed that may touch it: an event
+of it, or the time of its next deadline.
 """
 
 import heapq
@@ -34,6 +35,11 @@ class Asleep:
             windows.setdefault(key, 0)
         heapq.heapify(due)
         return cls(due, windows, len(outline.windows))
+
+    def add(self, due: datetime, key: ConversationKey) -> None:
+        """One that has open sessions only falls asleep."""
+        heapq.heappush(self._due, (due, key))
+        self._windows[key] = 0
 
     def next_deadline(self) -> datetime | None:
         """The earliest deadline of one that sleeps."""

@@ -1,17 +1,51 @@
-"""What memory keeps: what is open, and in outline each such conversation's last segment."""
+"""What memory keeps: what is open, and in outline each such conversation's last segment.
+
+Imported conversations may come by the million with sessions that nobody ends. Where nothing else of
+one is open it sleeps in the tables until its sessions settle.
+"""
+
+from datetime import datetime
 
 from services.sealer.core.conversation import Conversation
+from services.sealer.core.records import ConversationKey
 from services.sealer.core.state import PartitionState
 from services.sealer.core.window import Window
 
 
-def forget(state: PartitionState) -> None:
-    """Keep what is open and, in outline, each such conversation's last segment."""
+def forget(state: PartitionState) -> list[tuple[datetime, ConversationKey]]:
+    """Keep what is open and, in outline, each such conversation's last segment.
+
+    Returns what falls asleep, with the watermark at which it must be awake again.
+    """
     touched, state.touched = state.touched, {}
+    asleep = []
     for key in touched:
         conversation = state.conversations.get(key)
-        if conversation is not None and not _trim(conversation):
+        if conversation is None:
+            continue
+        is_kept = _trim(conversation)
+        if is_kept and _has_only_imported_sessions(conversation):
+            asleep.append((_fall_asleep(conversation), key))
+            is_kept = False
+        if not is_kept:
             del state.conversations[key]
+    return asleep
+
+
+def _has_only_imported_sessions(conversation: Conversation) -> bool:
+    if conversation.open_live_sessions or not conversation.open_imported_sessions:
+        return False
+    return not any(window.is_open for window in conversation.windows)
+
+
+def _fall_asleep(conversation: Conversation) -> datetime:
+    """Returns when the first of its sessions settles."""
+    deadlines = []
+    for session in conversation.sessions.values():
+        deadlines.append(session.settles_at())
+        # Its place in the queue is void.
+        session.queued = None
+    return min(deadlines)
 
 
 def _trim(conversation: Conversation) -> bool:

@@ -65,8 +65,8 @@ class UnknownRule(Exception):
 class PartitionSealer:
     """Folds one partition's records into seals; the same log always gives the same seals.
 
-    Memory holds what is open, but for what sleeps in the tables since a restart, and what `recall`
-    brings back of the rest. Between `changes`, which a transaction has written, and the next
+    Memory holds what is open, but for what sleeps in the tables, and what `recall` brings back of
+    the rest. Between `changes`, which a transaction has written, and the next
     `recall` call `forget`; the tables must hold all changes when something is recalled from them.
     """
 
@@ -141,11 +141,15 @@ class PartitionSealer:
         return saving.changes(self._state)
 
     def forget(self) -> None:
-        """Keep what is open, each conversation's last segment in outline, and no more."""
-        forgetting.forget(self._state)
+        """Keep what is open, each conversation's last segment in outline, and no more.
+
+        Of imports' conversations that have open sessions only, no more than when they are due.
+        """
+        for due, key in forgetting.forget(self._state):
+            self._asleep.add(due, key)
 
     def snapshot(self) -> Snapshot:
-        """What memory holds; after `forget`, the same as the tables give for a restore."""
+        """What is awake; after `forget`, the same as the tables give for a restore of that."""
         return saving.snapshot(self._state)
 
     @classmethod

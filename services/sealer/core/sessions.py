@@ -62,7 +62,11 @@ class Session:
 
     def deadline(self) -> datetime | None:
         """The watermark at which it counts as ended; None when it has ended."""
-        return self.last_arrival + SETTLES_AFTER if self.is_open else None
+        return self.settles_at() if self.is_open else None
+
+    def settles_at(self) -> datetime:
+        """The same of one that is open."""
+        return self.last_arrival + SETTLES_AFTER
 
     def hear(self, event_time: datetime, watermark: datetime) -> None:
         """A message of this session came that is no repeat."""

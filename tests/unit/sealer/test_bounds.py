@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from parley.codec import MAX_RECORD_BYTES, encode_seal
 from parley.events import EndReason, Policy, SessionEnded, SessionStarted
-from parley.seals import SegmentSealed
+from parley.seals import SegmentSealed, SessionSettled
 from services.sealer.core import PartitionSealer
 from services.sealer.core.window import Window
 from tests.support.publish import event, message
+from tests.unit.sealer.properties import fold
+from tests.unit.sealer.tables import Tables
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -45,6 +47,23 @@ def seconds_to_open(count: int, conversations: int) -> float:
     begun = time.process_time()
     sealer.observe_all(told)
     return time.process_time() - begun
+
+
+def test_imported_conversations_whose_sessions_nobody_ends_leave_memory_until_they_settle() -> None:
+    sealer, tables = PartitionSealer("i", 0), Tables()
+    count = 50
+    for n in range(count):
+        then = NOON - timedelta(days=9)
+        said = message(f"c{n:02}", n, at=then, received_at=NOON, session_id="s", import_id="i1")
+        fold(sealer, tables, [(said, NOON + n * SECOND)], n)
+        tables.save(sealer.changes())
+        sealer.forget()
+        assert len(sealer.snapshot().sessions) <= 2
+    fold(sealer, tables, [(None, NOON + count * SECOND)], count)
+    assert sealer.next_deadline() == NOON + timedelta(minutes=30)
+    decided = fold(sealer, tables, [(None, NOON + timedelta(minutes=31))], count + 1)
+    settled = [one.conversation_id for one in decided if isinstance(one, SessionSettled)]
+    assert settled == [f"c{n:02}" for n in range(count)]
 
 
 def test_members_of_ended_calls_do_not_stay_in_memory() -> None:
