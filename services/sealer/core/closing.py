@@ -15,6 +15,7 @@ def close(
     imports.let_go(state, window)
     state.decisions.append(seal_of(window, cause, state.decided()))
     state.open_count -= 1
-    conversation.retracting.difference_update(window.retracts)
+    for segment_id in window.retracts:
+        del conversation.retracting[segment_id]
     window.close()
     state.unsaved.windows[window] = None

@@ -32,8 +32,8 @@ class Conversation:
     early: dict[str, list[Entry]] = field(default_factory=dict)
     # Ids of segments that are no more, with the last revision: one that revives goes on from it.
     retired: dict[str, int] = field(default_factory=dict)
-    # Ids of segments whose retraction is not decided yet: some window's `retracts` has each.
-    retracting: set[str] = field(default_factory=set)
+    # What the windows' `retracts` hold together: whose retraction is not decided yet.
+    retracting: dict[str, int] = field(default_factory=dict)
     open_live_sessions: int = 0
     open_imported_sessions: int = 0
 

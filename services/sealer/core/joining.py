@@ -200,7 +200,7 @@ def _absorb(state: PartitionState, conversation: Conversation, index: int) -> No
     if was_published:
         absorbed.revision += 1
         base.retracts[absorbed.segment_id] = absorbed.revision
-        conversation.retracting.add(absorbed.segment_id)
+        conversation.retracting[absorbed.segment_id] = absorbed.revision
     base.absorb(absorbed)
     imports.hand_over(state, absorbed, base)
     state.open_count -= absorbed.is_open
