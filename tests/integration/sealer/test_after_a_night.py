@@ -34,7 +34,7 @@ async def test_all_that_one_tick_closes_is_sealed_in_transactions_of_their_time(
 
     await publish_last_nights_talk(settings)
     with ServiceProcess("sealer", settings) as sealer:
-        await eventually(is_sealed, timeout=PATIENCE_S)
+        await eventually(is_sealed, timeout=PATIENCE_S, every=1.0)
         assert "retrying" not in sealer.output
     found = await pool.fetchrow(
         "SELECT (SELECT count(*) FROM sealer_windows) AS windows,"
