@@ -60,7 +60,7 @@ MUTATIONS: Final = (
             Edit(
                 "services/sealer/core/partition.py",
                 "            if state.queue.may_be_due(state.watermark):\n"
-                "                self._close_due()\n"
+                "                yield from self._close_due(at_once)\n"
                 "            state.offset = offset\n"
                 "            if fact is not None:\n"
                 "                self._apply(fact)\n",
@@ -68,7 +68,7 @@ MUTATIONS: Final = (
                 "            if fact is not None:\n"
                 "                self._apply(fact)\n"
                 "            if state.queue.may_be_due(state.watermark):\n"
-                "                self._close_due()\n",
+                "                yield from self._close_due(at_once)\n",
             ),
         ),
         "tests/unit/sealer/test_core.py::test_a_message_at_the_very_deadline_comes_after_the_close",
@@ -196,13 +196,60 @@ MUTATIONS: Final = (
         (
             Edit(
                 "services/sealer/stream.py",
-                "        return Fold(batch, decisions, sealer.changes(), sealer.take_reached())\n",
-                "        for one in decisions:\n"
-                "            await self._producer.send(self._outgoing(one))\n"
-                "        return Fold(batch, decisions, sealer.changes(), sealer.take_reached())\n",
+                "        count = sealer.applied_offset + 1 - offsets[0]\n",
+                "        for one in outgoing:\n"
+                "            await self._producer.send(one)\n"
+                "        count = sealer.applied_offset + 1 - offsets[0]\n",
             ),
         ),
         "tests/unit/sealer/test_stream.py::"
         "test_a_seal_is_written_in_the_batchs_transaction_and_published_by_nobody_before",
+    ),
+    Mutation(
+        "what one record closes is written in one transaction, however much it is",
+        (
+            Edit(
+                "services/sealer/stream.py",
+                "            if len(decisions) >= DECIDED_IN_A_PART:\n                break\n",
+                "",
+            ),
+        ),
+        "tests/unit/sealer/test_stream.py::"
+        "test_what_one_record_closes_beyond_measure_is_written_in_parts",
+    ),
+    Mutation(
+        "a refused revision that waits for its message counts",
+        (
+            Edit(
+                "services/sealer/core/partition.py",
+                "                _drop_early(self._state, conversation, body)\n",
+                "                continue\n",
+            ),
+        ),
+        "tests/unit/sealer/test_revisions.py::"
+        "test_a_refused_revision_that_waits_for_its_message_is_dropped",
+    ),
+    Mutation(
+        "the end of a session that has settled ends nothing",
+        (
+            Edit(
+                "services/sealer/core/sessions.py",
+                "        was_open = self.is_open or self.has_settled\n",
+                "        was_open = self.is_open\n",
+            ),
+        ),
+        "tests/unit/sealer/test_cuts.py::"
+        "test_an_explicit_end_after_settling_ends_what_was_said_since",
+    ),
+    Mutation(
+        "a conversation that fell asleep is never due",
+        (
+            Edit(
+                "services/sealer/core/asleep.py",
+                "        heapq.heappush(self._due, (due, key))\n",
+                "",
+            ),
+        ),
+        "tests/unit/sealer/test_properties.py::test_batches_restores_and_forgetting_do_not_show",
     ),
 )
