@@ -19,7 +19,8 @@ from parley import clock
 from parley.codec import Outgoing
 from parley.db.fence import Fence
 from parley.db.outbox import enqueue
-from parley.log.consumer import Batch, Batching, FencedConsumer, Part, fenced
+from parley.log.consumer import Batch, Batching, FencedConsumer, Part
+from parley.log.consumer import group as membership
 from parley.settings import Settings
 from tests.simulation.kafka import Consumer, Group, Log, Producer
 from tests.simulation.life import Life
@@ -170,12 +171,12 @@ class World:
 @contextmanager
 def _members_of(group: Group, life: Life) -> Iterator[None]:
     """Within it, consumers are members of the simulated group."""
-    former = fenced._group_member
-    fenced._group_member = lambda *_: Consumer(group, life)
+    former = membership.member
+    membership.member = lambda *_: Consumer(group, life)
     try:
         yield
     finally:
-        fenced._group_member = former
+        membership.member = former
 
 
 def play(seed: int) -> int:

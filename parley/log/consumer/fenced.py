@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from parley import clock, metrics
@@ -15,9 +14,9 @@ from parley.db import fence
 from parley.db.errors import is_transient
 from parley.db.fence import Fence, FenceHeld, FenceLost
 from parley.db.pool import Pool
-from parley.log.access import kafka_options
-from parley.log.admin import group_of, no_kafka, no_topic
+from parley.log.admin import no_kafka, no_topic
 from parley.log.connections import stop_consumer
+from parley.log.consumer import group
 from parley.log.consumer.batches import Batches
 from parley.log.consumer.claims import FIRST_RETRY_S, HELD_RETRY_S, MEND, Claim, Claims, Reader
 from parley.log.consumer.handler import (
@@ -29,7 +28,6 @@ from parley.log.consumer.handler import (
 )
 from parley.log.consumer.read_ahead import ReadAhead
 from parley.log.consumer.shares import MOST_TRIES, Shares, took_too_long
-from parley.log.log_consumer import LogConsumer
 from parley.log.producer import Producer, RecordTooLarge
 from parley.log.records import tail_of
 from parley.log.topic_ids import UnknownTopic, topic_incarnation
@@ -42,8 +40,6 @@ LONGEST_RETRY_S: Final = 30.0
 HINT_EVERY_S: Final = 1.0
 # aiokafka waits for a coordinator as long as it takes; a hint is not worth it.
 HINT_TIMEOUT_S: Final = 1.0
-# What is read ahead is put together from pieces: each may be smaller than a batch.
-PIECE_BYTES: Final = 1024 * 1024
 LEAVE_TIMEOUT_S: Final = 4.0
 # What a batch under way may still take once the service was told to stop.
 STOP_TIMEOUT_S: Final = 8.0
@@ -83,7 +79,7 @@ class FencedConsumer:
         self._shares = Shares()
         self._hints: dict[TopicPartition, int] = {}
         self._hinted_at = 0.0
-        self._kafka = _group_member(settings, name, topic)
+        self._kafka = group.member(settings, name, topic)
         self._ahead = ReadAhead(self._kafka, enough=batching.share)
         self._batches = Batches(self._ahead, batching)
         self._claims = Claims(self._reader, handler, self._ahead, self._kafka, pool, producer)
@@ -163,7 +159,7 @@ class FencedConsumer:
             raise no_kafka(self._settings, error) from error
         except UnknownTopic as error:
             raise no_topic(topic) from error
-        self._kafka.subscribe([topic], listener=_Invalidate(self._claims))
+        self._kafka.subscribe([topic], listener=group.Invalidate(self._claims))
 
     async def _process_partition(self, tp: TopicPartition, fetched: list[LogRecord]) -> None:
         claim = self._claims.get(tp.partition)
@@ -377,33 +373,3 @@ class FencedConsumer:
         """Where the partition ends, as far as the last fetch told."""
         end: int | None = self._kafka.highwater(tp)
         return end
-
-
-def _group_member(settings: Settings, name: str, topic: str) -> Any:
-    session_ms = int(settings.session_timeout / timedelta(milliseconds=1))
-    return LogConsumer(
-        **kafka_options(settings),
-        fetch_bytes=PIECE_BYTES,
-        client_id=f"parley-{name}",
-        group_id=group_of(name, topic),
-        session_timeout_ms=session_ms,
-        heartbeat_interval_ms=max(session_ms // 4, 100),
-        # Longer than the longest batch; aiokafka's own default is 10 s.
-        rebalance_timeout_ms=120_000,
-        max_poll_interval_ms=300_000,
-        # While the broker waits for records of some partitions, no others are asked for.
-        fetch_max_wait_ms=100,
-    )
-
-
-class _Invalidate(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Ends all claims at a rebalance; aiokafka only logs what a listener raises."""
-
-    def __init__(self, claims: Claims) -> None:
-        self._claims = claims
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        await self._claims.release_all()
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        await self._claims.release_all()
